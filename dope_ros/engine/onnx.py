@@ -1,0 +1,106 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Runs a model with ONNX Runtime, on the CPU, or on CUDA where that provider is there."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+from dope_ros.engine.contract import (
+    INPUT_NAME,
+    ModelSpec,
+    check_outputs,
+    output_names,
+    parse_spec,
+    proposals_from_outputs,
+)
+from dope_ros.errors import EngineError, ModelError
+from dope_ros.poses import Proposals
+from dope_ros.skeleton import Part
+
+logger = logging.getLogger(__name__)
+
+PREFERRED_PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
+
+# ONNX Runtime's Python binding has no common base for what a broken file raises.
+_LOAD_ERRORS = (RuntimeError, ValueError, TypeError)
+
+
+class OnnxEngine:
+    """An `Engine` on ONNX Runtime.
+
+    Loading runs the network once on a grey picture: that checks the shapes of its outputs and warms
+    it up.
+
+    Raises:
+        ModelError: the file is missing, is no ONNX model, or breaks the model contract.
+    """
+
+    def __init__(self, model: Path, threads: int = 0) -> None:
+        self._source = model.name
+        self._session = _open_session(model, threads)
+        self._outputs = output_names()
+        self.spec = self._read_spec()
+        self._check_by_running()
+        provider = self._session.get_providers()[0].removesuffix("ExecutionProvider")
+        self.description = f"ONNX Runtime {ort.__version__} on {provider}"
+
+    def run(self, pixels: np.ndarray) -> dict[Part, Proposals]:
+        """Run the network on `pixels`, uint8 [H, W, 3], RGB, of the size that `spec` names.
+
+        Raises:
+            EngineError: the runtime failed.
+        """
+        return proposals_from_outputs(self._run_raw(pixels))
+
+    def close(self) -> None:
+        """Free the session; the engine cannot run after that."""
+        del self._session
+
+    def _run_raw(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        try:
+            values = self._session.run(self._outputs, {INPUT_NAME: pixels[None]})
+        except _LOAD_ERRORS as error:
+            raise EngineError(f"{self._source}: ONNX Runtime failed: {error}") from error
+        return dict(zip(self._outputs, values, strict=True))
+
+    def _read_spec(self) -> ModelSpec:
+        inputs = {tensor.name: tensor for tensor in self._session.get_inputs()}
+        if set(inputs) != {INPUT_NAME}:
+            raise ModelError(f"{self._source}: its inputs are {sorted(inputs)}, not ['{INPUT_NAME}']")
+        missing = set(self._outputs) - {tensor.name for tensor in self._session.get_outputs()}
+        if missing:
+            raise ModelError(f"{self._source}: outputs are missing: {', '.join(sorted(missing))}")
+        image = inputs[INPUT_NAME]
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        return parse_spec(self._source, list(image.shape), image.type, metadata)
+
+    def _check_by_running(self) -> None:
+        blank = np.full((self.spec.height, self.spec.width, 3), self.spec.pad_value, np.uint8)
+        try:
+            outputs = self._run_raw(blank)
+        except EngineError as error:
+            raise ModelError(str(error)) from error
+        check_outputs(self._source, self.spec, outputs)
+
+
+def _open_session(model: Path, threads: int) -> ort.InferenceSession:
+    if not model.is_file():
+        raise ModelError(f"{model}: no such model file")
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    # Idle worker threads must sleep: a robot has other work for its cores than spinning.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    wanted = [name for name in PREFERRED_PROVIDERS if name in ort.get_available_providers()]
+    try:
+        session = ort.InferenceSession(str(model), options, providers=wanted)
+    except _LOAD_ERRORS as error:
+        raise ModelError(f"{model}: ONNX Runtime cannot load it: {error}") from error
+    if session.get_providers()[0] != wanted[0]:
+        logger.warning("%s would not start; the network runs on %s", wanted[0], session.get_providers()[0])
+    return session

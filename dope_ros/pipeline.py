@@ -1,0 +1,106 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A picture in, people out: the whole way on one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from dope_ros.engine import Engine
+from dope_ros.geometry import Intrinsics, place, place_nominally
+from dope_ros.poses import PartPose, Person, Proposals
+from dope_ros.postprocess.assemble import assemble
+from dope_ros.postprocess.integrate import integrate
+from dope_ros.postprocess.nms import suppress
+from dope_ros.preprocess import fit
+from dope_ros.settings import NmsSettings
+from dope_ros.skeleton import Part
+from dope_ros.stopwatch import Stopwatch
+
+INTEGRATIONS = ("ppi", "nms")
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSettings:
+    """What a user may turn while the pipeline runs.
+
+    integration: `ppi` merges proposals, `nms` keeps the best ones.
+    min_scores: lowest score of a detection by part; a part that is missing keeps the model's own (`ppi`),
+        or that of `NmsSettings`.
+    nominal_depth: metres, where people are put without intrinsics.
+    assumed_fov_deg: horizontal field of view of a camera without intrinsics.
+    """
+
+    integration: str = "ppi"
+    min_scores: Mapping[Part, float] = field(default_factory=dict)
+    nominal_depth: float = 3.0
+    assumed_fov_deg: float = 60.0
+
+
+class Pipeline:
+    """A picture in, people out: the network and what turns its proposals into people.
+
+    `settings` may be replaced at any time; a picture under way keeps those it began with.
+    `stopwatch` holds the seconds that each stage of the last picture took.
+    """
+
+    def __init__(self, engine: Engine, settings: PipelineSettings | None = None) -> None:
+        self.engine = engine
+        self.settings = settings or PipelineSettings()
+        self.stopwatch = Stopwatch()
+
+    def __call__(self, picture: np.ndarray, intrinsics: Intrinsics | None = None) -> list[Person]:
+        """Find the people in a picture (DOPE, figure 2).
+
+        Args:
+            picture: uint8 [height, width, 3], RGB.
+            intrinsics: of the camera; None where they are not known.
+
+        Returns:
+            People by falling score, 2D in the picture's pixels, 3D in metres in the camera's optical frame;
+            without intrinsics at a nominal depth under an assumed field of view, `metric` false.
+
+        Raises:
+            ImageError: the picture is empty or not uint8 RGB.
+            EngineError: the network failed.
+        """
+        settings, spec = self.settings, self.engine.spec
+        with self.stopwatch.stage("preprocess"):
+            fitted = fit(picture, spec.height, spec.width, spec.pad_value)
+        with self.stopwatch.stage("network"):
+            proposals = self.engine.run(fitted.pixels)
+        with self.stopwatch.stage("integrate"):
+            poses = {
+                part: self._detect(part, fitted.to_picture(proposals[part]), settings) for part in Part
+            }
+        with self.stopwatch.stage("assemble"):
+            people = assemble(poses[Part.BODY], poses[Part.HAND], poses[Part.FACE])
+        with self.stopwatch.stage("place"):
+            return _in_camera_frame(people, intrinsics, picture.shape, settings)
+
+    def close(self) -> None:
+        """Free the engine; the pipeline cannot run after that."""
+        self.engine.close()
+
+    def _detect(self, part: Part, proposals: Proposals, settings: PipelineSettings) -> list[PartPose]:
+        anchors, min_score = self.engine.spec.anchors[part], settings.min_scores.get(part)
+        if settings.integration == "nms":
+            nms = NmsSettings() if min_score is None else NmsSettings(min_score=min_score)
+            return suppress(proposals, anchors, nms)
+        ppi = self.engine.spec.ppi[part]
+        return integrate(
+            proposals, part, anchors, ppi if min_score is None else replace(ppi, th_persondetect=min_score)
+        )
+
+
+def _in_camera_frame(
+    people: list[Person], intrinsics: Intrinsics | None, shape: tuple[int, ...], settings: PipelineSettings
+) -> list[Person]:
+    if intrinsics is not None:
+        return place(people, intrinsics, settings.nominal_depth)
+    height, width = shape[:2]
+    assumed = Intrinsics.assumed(width, height, settings.assumed_fov_deg)
+    return place_nominally(people, assumed, settings.nominal_depth)

@@ -1,0 +1,94 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What flows through the pipeline: proposals, then poses of parts, then people.
+
+All are frozen; a stage returns new ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from dope_ros.skeleton import Part, Side
+
+
+@dataclass(frozen=True, slots=True)
+class Proposals:
+    """What the network says of one part: a pose for each box and anchor pose.
+
+    boxes: [N, 4] float32, x1, y1, x2, y2 in pixels.
+    scores: [N, K + 1] float32, softmaxed, 0 is the background, then the K anchor-pose classes.
+    poses_2d: [N, K, J, 2] float32, pixels, x right, y down.
+    poses_3d: [N, K, J, 3] float32, metres, optical axes, relative to the part's own root.
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    poses_2d: np.ndarray
+    poses_3d: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class PartPose:
+    """One detected body, hand or face.
+
+    score: a sum of proposal scores after pose proposals integration, so it can exceed 1.
+    keypoints_2d: [J, 2] float32, pixels, x right, y down.
+    keypoints_3d: [J, 3] float32, metres, optical axes (x right, y down, z forward); relative to the
+        part's own root until `geometry.place` puts it into the camera frame.
+    side: which hand the network takes it for; None for bodies and faces.
+    """
+
+    score: float
+    keypoints_2d: np.ndarray
+    keypoints_3d: np.ndarray
+    side: Side | None = None
+
+    def scaled_2d(self, scale: float) -> PartPose:
+        """The same pose with its pixels multiplied by `scale`."""
+        return replace(self, keypoints_2d=self.keypoints_2d * np.float32(scale))
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person: a body with what was attached to it, or a lone hand or face.
+
+    root: [3] float32, metres, camera optical frame: mid-hips of the body, or the mean of the joints
+        of a person without a body. None before placement.
+    metric: whether the position comes from the camera's intrinsics. False means an assumed field of
+        view and a nominal depth.
+    """
+
+    id: int
+    body: PartPose | None = None
+    left_hand: PartPose | None = None
+    right_hand: PartPose | None = None
+    face: PartPose | None = None
+    root: np.ndarray | None = None
+    metric: bool = False
+
+    def parts(self) -> dict[str, PartPose]:
+        """The parts that were seen, by their name in messages and files."""
+        named = {
+            "body": self.body,
+            "left_hand": self.left_hand,
+            "right_hand": self.right_hand,
+            "face": self.face,
+        }
+        return {name: pose for name, pose in named.items() if pose is not None}
+
+    @property
+    def score(self) -> float:
+        """The body's score, or that of the only part of a person without a body."""
+        return next(iter(self.parts().values())).score
+
+
+PART_NAMES: dict[str, Part] = {
+    "body": Part.BODY,
+    "left_hand": Part.HAND,
+    "right_hand": Part.HAND,
+    "face": Part.FACE,
+}
+"""The parts of a person by their name in messages and files, and what kind each is."""

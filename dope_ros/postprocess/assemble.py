@@ -1,0 +1,162 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Attaches hands and faces to bodies, all in one assignment.
+
+The paper attaches a hand when its wrist and a body's wrist are each other's nearest (DOPE, section 3.3).
+That ignores which hand is a left one and can attach one hand twice; here the cheapest assignment over
+all bodies, hands and faces at once decides, and each hand and face goes to one body at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from dope_ros.poses import PartPose, Person
+from dope_ros.skeleton import ELBOW, FINGER_BASES, HAND_WRIST, HEAD, WRIST, Side
+
+UNATTACHED_COST = 1.5
+"""What leaving a hand or face alone costs: an attachment that costs more is none.
+
+Costs are distances in sizes of the hand or face, plus the penalties below.
+"""
+
+WRONG_SIDE_PENALTY = 0.5
+DIRECTION_PENALTY = 0.25
+SCALE_PENALTY = 0.25
+"""A factor of two between the scales of body and part."""
+
+_IMPOSSIBLE = 1e6
+
+_SLOTS = ("right_hand", "left_hand", "face")
+_HAND_SIDES = (Side.RIGHT, Side.LEFT)
+
+
+def assemble(
+    bodies: Sequence[PartPose], hands: Sequence[PartPose], faces: Sequence[PartPose]
+) -> list[Person]:
+    """Make people of bodies, hands and faces.
+
+    Args:
+        bodies, hands, faces: detections in any order, 2D in pixels, 3D in metres relative to their own
+            roots; hands say which side they look like.
+
+    Returns:
+        One person for each body, with what was attached to it, then one for each hand and face that
+        belongs to nobody; both by falling score. Ids count from 0 in that order.
+    """
+    bodies, hands, faces = (sorted(poses, key=_total_order) for poses in (bodies, hands, faces))
+    parts = [*hands, *faces]
+    attached: list[dict[str, PartPose]] = [{} for _ in bodies]
+    alone = []
+    for part, slot in zip(parts, _cheapest_slots(_attachment_costs(bodies, hands, faces)), strict=True):
+        if slot is None:
+            alone.append(_person_of(part))
+            continue
+        body, name = divmod(slot, len(_SLOTS))
+        attached[body][_SLOTS[name]] = part
+    people = [Person(id=0, body=body, **own) for body, own in zip(bodies, attached, strict=True)]
+    people += sorted(alone, key=lambda person: -person.score)
+    return [replace(person, id=index) for index, person in enumerate(people)]
+
+
+def _total_order(pose: PartPose) -> tuple[float, bytes, bytes, str]:
+    """By falling score; ties are broken by the pose itself, so that the order of detections never matters."""
+    return (-pose.score, pose.keypoints_2d.tobytes(), pose.keypoints_3d.tobytes(), str(pose.side))
+
+
+def _person_of(part: PartPose) -> Person:
+    """A person of whom only a hand or a face was seen."""
+    if part.side is None:
+        return Person(id=0, face=part)
+    return Person(id=0, left_hand=part) if part.side is Side.LEFT else Person(id=0, right_hand=part)
+
+
+def _cheapest_slots(costs: np.ndarray) -> list[int | None]:
+    """The slot of each part in the cheapest assignment, None for a part that stays alone.
+
+    Args:
+        costs: [slots, parts]; a slot takes one part at most.
+    """
+    slots, parts = costs.shape
+    staying_alone = np.full((parts, parts), _IMPOSSIBLE)
+    np.fill_diagonal(staying_alone, UNATTACHED_COST)
+    rows, columns = linear_sum_assignment(np.concatenate([costs, staying_alone]))
+    chosen = dict(zip(columns.tolist(), rows.tolist(), strict=True))
+    return [chosen[part] if chosen[part] < slots else None for part in range(parts)]
+
+
+def _attachment_costs(
+    bodies: Sequence[PartPose], hands: Sequence[PartPose], faces: Sequence[PartPose]
+) -> np.ndarray:
+    """What attaching each hand and face to each slot of each body costs: [3 B, H + F] float64.
+
+    Slots are a body's right hand, left hand and face, body by body; parts are hands, then faces.
+    """
+    costs = np.full((len(bodies), len(_SLOTS), len(hands) + len(faces)), _IMPOSSIBLE)
+    if bodies and hands:
+        costs[:, :2, : len(hands)] = _hand_costs(bodies, hands)
+    if bodies and faces:
+        costs[:, 2, len(hands) :] = _face_costs(bodies, faces)
+    return costs.reshape(-1, len(hands) + len(faces))
+
+
+def _hand_costs(bodies: Sequence[PartPose], hands: Sequence[PartPose]) -> np.ndarray:
+    """What attaching each hand to each body's right and left wrist costs: [B, 2, H]."""
+    joints, hand_joints = _stack_2d(bodies), _stack_2d(hands)
+    wrists = joints[:, [WRIST[side] for side in _HAND_SIDES]]
+    forearms = _directions(wrists - joints[:, [ELBOW[side] for side in _HAND_SIDES]])
+    hand_wrists = hand_joints[:, HAND_WRIST]
+    palms = _directions(hand_joints[:, FINGER_BASES].mean(axis=1) - hand_wrists)
+    distances = np.linalg.norm(wrists[:, :, None] - hand_wrists, axis=-1) / _sizes(hand_joints)
+    wrong_side = np.array([[hand.side not in (None, side) for hand in hands] for side in _HAND_SIDES])
+    turned = (1 - np.einsum("bsd,hd->bsh", forearms, palms)) / 2
+    scales = _scale_differences(bodies, hands)[:, None]
+    return (
+        distances + WRONG_SIDE_PENALTY * wrong_side + DIRECTION_PENALTY * turned + SCALE_PENALTY * scales
+    )
+
+
+def _face_costs(bodies: Sequence[PartPose], faces: Sequence[PartPose]) -> np.ndarray:
+    """What attaching each face to each body's head costs: [B, F]."""
+    heads, landmarks = _stack_2d(bodies)[:, HEAD], _stack_2d(faces)
+    middles = (landmarks.min(axis=1) + landmarks.max(axis=1)) / 2
+    distances = np.linalg.norm(heads[:, None] - middles, axis=-1) / _sizes(landmarks)
+    return distances + SCALE_PENALTY * _scale_differences(bodies, faces)
+
+
+def _stack_2d(poses: Sequence[PartPose]) -> np.ndarray:
+    return np.stack([pose.keypoints_2d for pose in poses]).astype(np.float64)
+
+
+def _sizes(joints: np.ndarray) -> np.ndarray:
+    """The longer side of the box around each pose [M, J, 2], at least a pixel: [M]."""
+    return np.maximum(np.ptp(joints, axis=1).max(axis=1), 1.0)
+
+
+def _directions(vectors: np.ndarray) -> np.ndarray:
+    """Unit vectors; a vector without length has no direction and stays zero."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-6)
+
+
+def _scale_differences(bodies: Sequence[PartPose], parts: Sequence[PartPose]) -> np.ndarray:
+    """By how many powers of two the pixels a metre differ, two at most: [B, M].
+
+    A hand that belongs to a body is about as far from the camera as the body is.
+    """
+    ratios = _pixels_per_metre(bodies)[:, None] / _pixels_per_metre(parts)
+    return np.minimum(np.abs(np.log2(ratios)), 2.0)
+
+
+def _pixels_per_metre(poses: Sequence[PartPose]) -> np.ndarray:
+    """[M], from the spread of the joints in 2D and in 3D across the optical axis."""
+    pixels, metres = _stack_2d(poses), np.stack([pose.keypoints_3d[:, :2] for pose in poses])
+    return _spreads(pixels, at_least=1.0) / _spreads(metres, at_least=1e-3)
+
+
+def _spreads(joints: np.ndarray, at_least: float) -> np.ndarray:
+    """Root mean square distance of the joints [M, J, 2] to their mean: [M]."""
+    return np.maximum(np.sqrt(joints.var(axis=1).sum(axis=1)), at_least)

@@ -1,0 +1,102 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Numbers that a model ships with, or that a user may turn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from dope_ros.skeleton import Part, Side
+
+BOX_OVERLAP = "bbox"
+
+BODY_JOINT_OVERLAPS = ("torso", "torsohead", "head", "shoulderhead")
+"""Overlaps measured over some joints of the body; see `postprocess.integrate`."""
+
+ALL_JOINT_OVERLAP = "mje"
+MIRRORED_SUFFIX = "LR"
+
+
+def _allowed_overlaps(part: Part) -> tuple[str, ...]:
+    over_joints = (ALL_JOINT_OVERLAP, *(BODY_JOINT_OVERLAPS if part is Part.BODY else ()))
+    mirrored = tuple(name + MIRRORED_SUFFIX for name in over_joints)
+    return (BOX_OVERLAP, *over_joints, *mirrored)
+
+
+@dataclass(frozen=True, slots=True)
+class PpiSettings:
+    """Thresholds of pose proposals integration; the names are those of published checkpoints.
+
+    score_th: a (box, class) pair below this score is no candidate.
+    iou_func: what "overlap" means: `bbox` (boxes), or the mean 2D distance over `torso`,
+        `torsohead`, `head`, `shoulderhead` (bodies) or all joints (`mje`); with `LR` behind it, the
+        smaller of that and the one with left and right swapped.
+    th_iou: overlap above which (`bbox`), or distance below which (others), candidates form a group.
+    th_pose3D: mean 3D joint distance below which candidates of a group are the same pose, metres.
+    th_persondetect: a mode must have more than this summed score to be a detection.
+    min_mode_score: candidates below it start no further mode of a group.
+    """
+
+    score_th: float
+    iou_func: str = BOX_OVERLAP
+    th_iou: float = 0.2
+    th_pose3D: float = 0.3  # noqa: N815 (the name in published checkpoints)
+    th_persondetect: float = 0.002
+    min_mode_score: float = 0.05
+
+    @classmethod
+    def from_metadata(cls, values: Mapping[str, Any], part: Part) -> PpiSettings:
+        """Settings as a model file stores them.
+
+        Raises:
+            ValueError: a name is unknown or missing, or a value is of the wrong kind.
+        """
+        unknown = set(values) - {field.name for field in fields(cls)}
+        if unknown:
+            raise ValueError(f"unknown PPI settings: {', '.join(sorted(unknown))}")
+        if "score_th" not in values:
+            raise ValueError("PPI setting 'score_th' is missing")
+        for name, value in values.items():
+            if name != "iou_func" and (isinstance(value, bool) or not isinstance(value, (int, float))):
+                raise ValueError(f"PPI setting '{name}' is {value!r}, not a number")
+        settings = cls(**values)
+        allowed = _allowed_overlaps(part)
+        if settings.iou_func not in allowed:
+            raise ValueError(f"iou_func {settings.iou_func!r} of the {part.value} is not one of {allowed}")
+        return settings
+
+
+@dataclass(frozen=True, slots=True)
+class NmsSettings:
+    """Thresholds of non-maximum suppression, the cheap alternative to PPI.
+
+    min_score: a box whose best class scores less is dropped.
+    max_iou: of two detections that overlap more than this, the better one stays.
+    margin: by how much of its size a box around a 2D pose is widened, each side.
+    """
+
+    min_score: float = 0.3
+    max_iou: float = 0.1
+    margin: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorClasses:
+    """What the anchor-pose classes of a part mean; classes count from 0, the background left out.
+
+    count: K, how many there are.
+    left_from: hands: the first class that is a left hand. None for other parts.
+    upper_body_from: bodies: the first class that is an upper body only. None where there is none.
+    """
+
+    count: int
+    left_from: int | None = None
+    upper_body_from: int | None = None
+
+    def side_of(self, anchor_class: int) -> Side | None:
+        """Which hand a class is; None for bodies and faces."""
+        if self.left_from is None:
+            return None
+        return Side.LEFT if anchor_class >= self.left_from else Side.RIGHT
