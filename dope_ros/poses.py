@@ -81,7 +81,7 @@ class Person:
 
     @property
     def score(self) -> float:
-        """The body's score, or that of the only part of a person without a body."""
+        """The body's score, or that of the only part of a person without a body; it can exceed 1."""
         return next(iter(self.parts().values())).score
 
 

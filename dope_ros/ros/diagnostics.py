@@ -1,0 +1,119 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the node tells of its own health: frames, latencies, and why nothing comes in."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from rclpy.node import Node
+
+OVERHEAD = "overhead"
+LATENCY = "latency"
+NETWORK = "network"
+
+
+@dataclass(frozen=True, slots=True)
+class FrameReport:
+    """What happened to the frames since the last report.
+
+    counts: frames `received`, `processed`, `replaced` by a newer one, `rejected` as unreadable, and `failed`
+        in the network.
+    milliseconds: of each stage of the processed frames; `latency` runs from a frame's arrival to its
+        poses' leaving, `overhead` is that less the network's own time.
+    last_fault: of the newest rejected or failed frame.
+    """
+
+    counts: Mapping[str, int]
+    milliseconds: Mapping[str, list[float]]
+    last_fault: str
+
+
+@dataclass(slots=True)
+class FrameStatistics:
+    """Counts frames and collects their times; safe to use from several threads."""
+
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _counts: Counter[str] = field(default_factory=Counter)
+    _milliseconds: dict[str, list[float]] = field(default_factory=dict)
+    _last_fault: str = ""
+
+    def count(self, event: str, fault: str = "") -> None:
+        """Count a frame that was `received`, `replaced`, `rejected` or `failed`."""
+        with self._lock:
+            self._counts[event] += 1
+            self._last_fault = fault or self._last_fault
+
+    def processed(self, latency: float, stages: Mapping[str, float]) -> None:
+        """Add a frame's seconds, from arrival to poses and stage by stage."""
+        seconds = {LATENCY: latency, OVERHEAD: latency - stages[NETWORK], **stages}
+        with self._lock:
+            self._counts["processed"] += 1
+            for name, value in seconds.items():
+                self._milliseconds.setdefault(name, []).append(value * 1e3)
+
+    def report(self) -> FrameReport:
+        """What was collected since the last report; begins anew."""
+        with self._lock:
+            report = FrameReport(dict(self._counts), self._milliseconds, self._last_fault)
+            self._counts, self._milliseconds, self._last_fault = Counter(), {}, ""
+        return report
+
+
+def frames_status(node: Node, hardware: str, report: FrameReport, silence: str) -> DiagnosticStatus:
+    """A report as a diagnostic status.
+
+    Args:
+        hardware: what runs the network.
+        silence: why no image comes in; empty while images do.
+    """
+    level, message = _verdict(report, silence)
+    counts = [("frames " + name, str(number)) for name, number in sorted(report.counts.items())]
+    times = [entry for name, values in report.milliseconds.items() for entry in _time_values(name, values)]
+    return DiagnosticStatus(
+        level=level,
+        name=f"{node.get_fully_qualified_name().lstrip('/')}: frames",
+        message=message,
+        hardware_id=hardware,
+        values=[KeyValue(key=key, value=value) for key, value in (*counts, *times)],
+    )
+
+
+def state_status(node: Node, state: str) -> DiagnosticStatus:
+    """The status of a node that is not active."""
+    name = f"{node.get_fully_qualified_name().lstrip('/')}: frames"
+    return DiagnosticStatus(level=DiagnosticStatus.OK, name=name, message=f"not active ({state})")
+
+
+def _verdict(report: FrameReport, silence: str) -> tuple[bytes, str]:
+    if report.counts.get("failed"):
+        return DiagnosticStatus.ERROR, report.last_fault
+    if silence:
+        return DiagnosticStatus.WARN, silence
+    if report.counts.get("rejected"):
+        return DiagnosticStatus.WARN, f"frames dropped: {report.last_fault}"
+    return DiagnosticStatus.OK, f"{report.counts.get('processed', 0)} frames processed"
+
+
+def _time_values(name: str, milliseconds: list[float]) -> Iterable[tuple[str, str]]:
+    yield f"{name} median ms", f"{np.median(milliseconds):.3f}"
+    yield f"{name} p95 ms", f"{np.percentile(milliseconds, 95):.3f}"
+
+
+def explain_silence(node: Node, topic: str, type_name: str) -> str:
+    """Why no image arrives on a topic, as far as the ROS graph tells."""
+    publishers = node.get_publishers_info_by_topic(topic)
+    if not publishers:
+        return f"no image on '{topic}': nobody publishes it"
+    types = {info.topic_type for info in publishers}
+    if type_name not in types:
+        return (
+            f"no image on '{topic}': it carries {', '.join(sorted(types))}, not {type_name}; "
+            "see parameter image_transport"
+        )
+    return f"no image on '{topic}' from its {len(publishers)} publisher(s): are they running, and their QoS compatible?"

@@ -1,0 +1,174 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Image messages to pictures: uint8 [height, width, 3], RGB.
+
+Converts with cv_bridge where that is installed, else with rosbags-image; `CONVERTER` says which. Both
+trust what a message says of itself, so it is checked first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+from sensor_msgs.msg import CompressedImage, Image
+
+from dope_ros.errors import ImageError
+
+BYTES_PER_PIXEL = {
+    "bgr8": 3,
+    "rgb8": 3,
+    "bgra8": 4,
+    "rgba8": 4,
+    "mono8": 1,
+    "mono16": 2,
+    "yuv422": 2,
+    "yuv422_yuy2": 2,
+    "nv12": 1,  # of the brightness plane; half as many rows of colour follow it
+    "bayer_rggb8": 1,
+    "bayer_bggr8": 1,
+    "bayer_gbrg8": 1,
+    "bayer_grbg8": 1,
+    "bayer_rggb16": 2,
+    "bayer_bggr16": 2,
+    "bayer_gbrg16": 2,
+    "bayer_grbg16": 2,
+}
+"""The encodings that can be read."""
+
+_EVEN_WIDTH = ("yuv422", "yuv422_yuy2", "nv12")
+
+_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_PNG_START, _PNG_END = b"\x89PNG", b"IEND\xaeB`\x82"
+
+
+def decode_image(message: Image) -> np.ndarray:
+    """The picture in a raw image message.
+
+    Returns:
+        uint8 [height, width, 3], RGB; shares the message's memory where nothing had to be converted.
+
+    Raises:
+        ImageError: the encoding is unknown, or the data does not fit the header.
+    """
+    _check_layout(message)
+    if message.encoding == "nv12":
+        return _decode_nv12(message)
+    return _to_rgb(message)
+
+
+def decode_compressed(message: CompressedImage) -> np.ndarray:
+    """The picture in a compressed image message, JPEG or PNG: uint8 [height, width, 3], RGB.
+
+    A rotation in EXIF is left alone: CameraInfo describes the sensor's own orientation.
+
+    Raises:
+        ImageError: the data is no picture, or a truncated one.
+    """
+    data = bytes(message.data)
+    _check_complete(data)
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error as error:
+        raise ImageError(f"OpenCV cannot decode the {message.format!r} data: {error.err}") from error
+    if bgr is None:
+        raise ImageError(f"the {len(data)} bytes of {message.format!r} data are no picture that OpenCV can read")
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+def encode_image(picture: np.ndarray) -> Image:
+    """A picture, uint8 [height, width, 3] RGB, as an image message without a header."""
+    message = Image(height=picture.shape[0], width=picture.shape[1], encoding="rgb8", step=picture.shape[1] * 3)
+    message.data.frombytes(np.ascontiguousarray(picture).data)
+    return message
+
+
+def _check_layout(message: Image) -> None:
+    encoding, width, height = message.encoding, message.width, message.height
+    if encoding not in BYTES_PER_PIXEL:
+        raise ImageError(f"encoding {encoding!r} is not one of {', '.join(BYTES_PER_PIXEL)}")
+    if width == 0 or height == 0:
+        raise ImageError(f"the image is {width} x {height} pixels")
+    if encoding in _EVEN_WIDTH and width % 2 or encoding == "nv12" and height % 2:
+        raise ImageError(f"the image is {width} x {height} pixels, and {encoding} needs even sizes")
+    if message.step < width * BYTES_PER_PIXEL[encoding]:
+        raise ImageError(
+            f"step is {message.step} bytes; {width} pixels of {encoding} take {width * BYTES_PER_PIXEL[encoding]}"
+        )
+    needed = message.step * _rows(message)
+    if len(message.data) < needed:
+        raise ImageError(
+            f"data has {len(message.data)} bytes; {width} x {height} pixels of {encoding} with a step of "
+            f"{message.step} take {needed}"
+        )
+
+
+def _rows(message: Image) -> int:
+    return message.height * 3 // 2 if message.encoding == "nv12" else message.height
+
+
+def _packed(message: Image) -> np.ndarray:
+    """The message's bytes without the padding at the end of each row: uint8 [rows, bytes]."""
+    rows = _rows(message)
+    data = np.frombuffer(message.data, np.uint8, count=rows * message.step).reshape(rows, message.step)
+    return np.ascontiguousarray(data[:, : message.width * BYTES_PER_PIXEL[message.encoding]])
+
+
+def _decode_nv12(message: Image) -> np.ndarray:
+    return cv2.cvtColor(_packed(message), cv2.COLOR_YUV2RGB_NV12)
+
+
+def _check_complete(data: bytes) -> None:
+    """OpenCV fills what a truncated file lacks with grey and says nothing, so the end is looked for."""
+    end = data[-64:].rstrip(b"\0\r\n")
+    if data.startswith(_JPEG_START) and not end.endswith(_JPEG_END):
+        raise ImageError(f"the JPEG of {len(data)} bytes is truncated: its end marker is missing")
+    if data.startswith(_PNG_START) and not end.endswith(_PNG_END):
+        raise ImageError(f"the PNG of {len(data)} bytes is truncated: its end marker is missing")
+
+
+def _cv_bridge_converter() -> Callable[[Image], np.ndarray]:
+    from cv_bridge import CvBridge, CvBridgeError
+
+    bridge = CvBridge()
+
+    def to_rgb(message: Image) -> np.ndarray:
+        try:
+            return bridge.imgmsg_to_cv2(message, "rgb8")
+        except CvBridgeError as error:
+            raise ImageError(f"cv_bridge cannot convert {message.encoding}: {error}") from error
+
+    return to_rgb
+
+
+def _rosbags_converter() -> Callable[[Image], np.ndarray]:
+    from rosbags.image import ImageError as RosbagsImageError
+    from rosbags.image import message_to_cvimage
+
+    def to_rgb(message: Image) -> np.ndarray:
+        packed = SimpleNamespace(
+            height=message.height,
+            width=message.width,
+            encoding=message.encoding,
+            is_bigendian=bool(message.is_bigendian),
+            data=_packed(message),
+        )
+        try:
+            return message_to_cvimage(packed, "rgb8")
+        except (RosbagsImageError, cv2.error) as error:
+            raise ImageError(f"rosbags-image cannot convert {message.encoding}: {error}") from error
+
+    return to_rgb
+
+
+def _available_converter() -> tuple[str, Callable[[Image], np.ndarray]]:
+    try:
+        return "cv_bridge", _cv_bridge_converter()
+    except ImportError:
+        return "rosbags-image", _rosbags_converter()
+
+
+CONVERTER, _to_rgb = _available_converter()

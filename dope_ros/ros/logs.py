@@ -1,0 +1,50 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Logging: the package's own messages in the node's log, and warnings that do not flood it."""
+
+from __future__ import annotations
+
+import logging
+import re
+from time import monotonic
+
+from rclpy.impl.rcutils_logger import RcutilsLogger
+
+THROTTLE_SECONDS = 5.0
+
+
+class NodeLogHandler(logging.Handler):
+    """Passes records of Python's logging on to a node's logger."""
+
+    def __init__(self, logger: RcutilsLogger) -> None:
+        super().__init__()
+        self._logger = logger
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log at the record's level; rclpy wants each level at a line of its own."""
+        message = record.getMessage()
+        if record.levelno >= logging.ERROR:
+            self._logger.error(message)
+        elif record.levelno >= logging.WARNING:
+            self._logger.warning(message)
+        elif record.levelno >= logging.INFO:
+            self._logger.info(message)
+        else:
+            self._logger.debug(message)
+
+
+class Throttle:
+    """Lets a message through once in a while, those that differ in numbers only counting as one."""
+
+    def __init__(self, seconds: float = THROTTLE_SECONDS) -> None:
+        self._seconds = seconds
+        self._last: dict[str, float] = {}
+
+    def passes(self, message: str) -> bool:
+        """Whether it is time to log this message; if so, its time begins anew."""
+        kind, now = re.sub(r"\d+", "#", message), monotonic()
+        if now - self._last.get(kind, -self._seconds) < self._seconds:
+            return False
+        self._last = {key: time for key, time in self._last.items() if now - time < self._seconds}
+        self._last[kind] = now
+        return True

@@ -1,0 +1,160 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The lifecycle node `dope`: a camera image in, whole-body poses and markers out.
+
+Run it with `ros2 launch dope_ros dope.launch.py` or `ros2 run dope_ros dope_node`.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.executors import ExternalShutdownException
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+
+from dope_ros.errors import DopeError
+from dope_ros.ros import images
+from dope_ros.ros.diagnostics import frames_status, state_status
+from dope_ros.ros.logs import NodeLogHandler, Throttle
+from dope_ros.ros.parameters import declare_parameters, read_settings
+from dope_ros.ros.perception import Perception
+
+DIAGNOSTICS_SECONDS = 1.0
+
+
+class DopeNode(LifecycleNode):
+    """Finds people in camera images.
+
+    Unconfigured it holds nothing; inactive it holds the loaded network and its publishers; active it
+    subscribes to images. With the parameter `autostart` it configures and activates itself.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("dope")
+        self._perception: Perception | None = None
+        self._silence = Throttle()
+        self._route_package_log()
+        declare_parameters(self, is_configured=lambda: self._perception is not None)
+        self.add_post_set_parameters_callback(self._apply_live_parameters)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self.create_timer(DIAGNOSTICS_SECONDS, self._publish_diagnostics)
+        if read_settings(self).autostart:
+            self._autostart = self.create_timer(0.0, self._start_once)
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the network and create the publishers.
+
+        Returns:
+            SUCCESS: to `inactive`.
+            FAILURE: the model or engine cannot be had, and the log says why; back to `unconfigured`, where
+                parameters can be mended and `configure` tried again.
+        """
+        try:
+            self._perception = Perception(self, read_settings(self))
+        except DopeError as error:
+            self.get_logger().error(f"cannot configure: {error}")
+            return TransitionCallbackReturn.FAILURE
+        self.get_logger().info(f"configured: {self._perception.description}; images by {images.CONVERTER}")
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Subscribe to images. Returns SUCCESS: to `active`."""
+        result = super().on_activate(state)
+        self._perception.start()
+        self.get_logger().info("active")
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Unsubscribe, once the image under way is done. Returns SUCCESS: to `inactive`."""
+        self._perception.stop()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free the network and the publishers. Returns SUCCESS: to `unconfigured`."""
+        self._release()
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free everything, from whatever state. Returns SUCCESS: to `finalized`."""
+        self._release()
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free everything after a transition raised. Returns SUCCESS: to `unconfigured`, to be tried again."""
+        self._release()
+        super().on_error(state)
+        return TransitionCallbackReturn.SUCCESS
+
+    def destroy_node(self) -> None:
+        """Free everything before the node goes."""
+        self._release()
+        logging.getLogger("dope_ros").removeHandler(self._log_handler)
+        super().destroy_node()
+
+    def _start_once(self) -> None:
+        self._autostart.cancel()
+        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
+
+    def _release(self) -> None:
+        if self._perception is None:
+            return
+        self._perception.close()
+        self._perception = None
+
+    def _apply_live_parameters(self, parameters: Sequence[Parameter]) -> None:
+        del parameters  # read_settings reads them all
+        if self._perception is not None:
+            self._perception.apply(read_settings(self))
+
+    def _publish_diagnostics(self) -> None:
+        if self._perception is None:
+            status = state_status(self, "unconfigured")
+        else:
+            silence = self._perception.silence()
+            if silence and self._silence.passes(silence):
+                self.get_logger().warning(silence)
+            report = self._perception.statistics.report()
+            status = frames_status(self, self._perception.description, report, silence)
+        message = DiagnosticArray(status=[status])
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(message)
+
+    def _route_package_log(self) -> None:
+        self._log_handler = NodeLogHandler(self.get_logger())
+        package_log = logging.getLogger("dope_ros")
+        package_log.addHandler(self._log_handler)
+        package_log.setLevel(logging.INFO)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the node until it is interrupted.
+
+    Returns:
+        0 after an interrupt, 1 where a parameter given at start is bad.
+    """
+    rclpy.init(args=arguments)
+    try:
+        node = DopeNode()
+    except (InvalidParameterValueException, InvalidParameterTypeException) as error:
+        rclpy.logging.get_logger("dope").fatal(f"cannot start: {error}")
+        rclpy.try_shutdown()
+        return 1
+    try:
+        rclpy.spin(node)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

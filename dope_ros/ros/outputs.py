@@ -1,0 +1,59 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The node's publishers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from rclpy.lifecycle import LifecycleNode
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+from visualization_msgs.msg import MarkerArray
+
+from dope_ros.draw import draw_people
+from dope_ros.msg import WholeBodyPose3DArray
+from dope_ros.poses import Person
+from dope_ros.ros.images import encode_image
+from dope_ros.ros.markers import MarkerPublisher
+from dope_ros.ros.messages import people_to_message
+
+
+class Outputs:
+    """Publishes what was seen in each image: poses always, markers and overlay while somebody listens."""
+
+    def __init__(self, node: LifecycleNode) -> None:
+        self._node = node
+        self._poses = self._publisher(WholeBodyPose3DArray, "~/poses")
+        self._markers = self._publisher(MarkerArray, "~/markers")
+        self._overlay = self._publisher(Image, "~/overlay")
+        self._marker_state = MarkerPublisher()
+
+    def publish_poses(self, header: Header, people: Sequence[Person], picture: np.ndarray) -> None:
+        """Publish the people seen in `picture` under the image's own header."""
+        height, width = picture.shape[:2]
+        self._poses.publish(people_to_message(header, people, width, height))
+
+    def publish_pictures(
+        self, header: Header, people: Sequence[Person], picture: np.ndarray, marker_lifetime: float
+    ) -> None:
+        """Publish markers and overlay, each only if it has subscribers."""
+        if self._markers.get_subscription_count():
+            self._markers.publish(self._marker_state.update(header, people, marker_lifetime))
+        if self._overlay.get_subscription_count():
+            overlay = encode_image(draw_people(picture, people))
+            overlay.header = header
+            self._overlay.publish(overlay)
+
+    def close(self) -> None:
+        """Destroy the publishers."""
+        for publisher in (self._poses, self._markers, self._overlay):
+            self._node.destroy_lifecycle_publisher(publisher)
+
+    def _publisher(self, message_type, topic):
+        qos = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
+        overridable = QoSOverridingOptions.with_default_policies()
+        return self._node.create_lifecycle_publisher(message_type, topic, qos, qos_overriding_options=overridable)
