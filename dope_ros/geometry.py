@@ -21,6 +21,9 @@ REWEIGHTINGS = 5
 NEAREST = 0.05
 """Metres. Nothing of a person that is seen lies nearer to the camera; a fit that says so has failed."""
 
+FARTHEST = 1000.0
+"""Metres. Joints that fall onto one pixel would be further off; they say nothing of the depth."""
+
 
 @dataclass(frozen=True, slots=True)
 class Intrinsics:
@@ -47,7 +50,7 @@ def place(people: Sequence[Person], intrinsics: Intrinsics, nominal_depth: float
 
     Each body, and each hand or face without a body, gets the translation of `fit_translations`. Hands and
     faces of a body keep their own scale and orientation: wrist meets wrist, and a face lies at the depth
-    of the head, on the line of sight on which it is seen.
+    of the head, as far beside the head joint as it is seen there.
 
     Args:
         people: 2D in pixels of the picture that `intrinsics` describe, 3D relative to the parts' own roots.
@@ -81,17 +84,26 @@ def fit_translations(poses_3d: np.ndarray, sightlines: np.ndarray) -> np.ndarray
         [P, 3] float64, metres; NaN or infinite where the joints say nothing of the depth.
     """
     poses_3d = np.asarray(poses_3d, np.float64)
-    weights = np.ones(sightlines.shape[:2])
-    translations = _weighted_translations(poses_3d, sightlines, weights)
+    translations = _weighted_translations(poses_3d, sightlines, _weights_near_the_middle(sightlines))
     for _ in range(REWEIGHTINGS):
         moved = poses_3d + translations[:, None]
         depths = np.maximum(np.abs(moved[..., 2]), NEAREST)
         errors = np.linalg.norm(moved[..., :2] / depths[..., None] - sightlines, axis=-1)
-        # Geman and McClure's weights, with a scale that half of the joints keep within.
-        scale = np.maximum(2 * np.median(errors, axis=1, keepdims=True), 1e-9)
-        weights = 1 / (depths * (1 + (errors / scale) ** 2)) ** 2
+        weights = _geman_mcclure(errors, 2) / depths**2
         translations = _weighted_translations(poses_3d, sightlines, weights)
     return translations
+
+
+def _weights_near_the_middle(sightlines: np.ndarray) -> np.ndarray:
+    """Weights to start with: a joint far from all others would else pull the first fit to itself for good."""
+    from_middle = np.linalg.norm(sightlines - np.median(sightlines, axis=1, keepdims=True), axis=-1)
+    return _geman_mcclure(from_middle, 3)
+
+
+def _geman_mcclure(errors: np.ndarray, medians: float) -> np.ndarray:
+    """Geman and McClure's weights [P, J], a quarter where an error is so many times the median."""
+    scale = np.maximum(medians * np.median(errors, axis=1, keepdims=True), 1e-9)
+    return 1 / (1 + (errors / scale) ** 2) ** 2
 
 
 def _weighted_translations(poses_3d: np.ndarray, sightlines: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -135,11 +147,11 @@ def _placed(
         sightlines = intrinsics.normalise(np.stack([leading[i].keypoints_2d for i in indices]))
         fitted = fit(poses_3d, sightlines)
         nearest = (poses_3d[..., 2] + fitted[:, 2:]).min(axis=1)
-        metric = np.isfinite(fitted).all(axis=1) & (nearest > NEAREST)
+        metric = np.isfinite(fitted).all(axis=1) & (nearest > NEAREST) & (fitted[:, 2] < FARTHEST)
         nominal = _translations_at_depth(poses_3d, sightlines, nominal_depth)
         translations = np.where(metric[:, None], fitted, nominal)
         for i, translation, is_metric in zip(indices, translations, metric, strict=True):
-            placed[i] = _moved(people[i], translation, intrinsics, bool(is_metric))
+            placed[i] = _moved(people[i], translation, bool(is_metric))
     return placed
 
 
@@ -149,7 +161,7 @@ def _alike(keys: Sequence[int]) -> Iterator[list[int]]:
         yield [index for index, other in enumerate(keys) if other == key]
 
 
-def _moved(person: Person, translation: np.ndarray, intrinsics: Intrinsics, metric: bool) -> Person:
+def _moved(person: Person, translation: np.ndarray, metric: bool) -> Person:
     """A person with its leading part moved by `translation`, and the others attached to it."""
     if person.body is None:
         part = _shifted(next(iter(person.parts().values())), translation)
@@ -161,7 +173,7 @@ def _moved(person: Person, translation: np.ndarray, intrinsics: Intrinsics, metr
         body=body,
         right_hand=_at_wrist(person.right_hand, body, Side.RIGHT),
         left_hand=_at_wrist(person.left_hand, body, Side.LEFT),
-        face=_at_head(person.face, body, intrinsics),
+        face=_at_head(person.face, body),
         root=body.keypoints_3d[[RIGHT_HIP, LEFT_HIP]].mean(axis=0),
         metric=metric,
     )
@@ -173,12 +185,19 @@ def _at_wrist(hand: PartPose | None, body: PartPose, side: Side) -> PartPose | N
     return _shifted(hand, body.keypoints_3d[WRIST[side]] - hand.keypoints_3d[HAND_WRIST])
 
 
-def _at_head(face: PartPose | None, body: PartPose, intrinsics: Intrinsics) -> PartPose | None:
+def _at_head(face: PartPose | None, body: PartPose) -> PartPose | None:
+    """A face at the head's depth, as far beside the head joint as it is seen, at the body's own scale."""
     if face is None:
         return None
-    sightlines = intrinsics.normalise(face.keypoints_2d[None])
-    depth = max(float(body.keypoints_3d[HEAD, 2]), NEAREST)
-    return _shifted(face, _translations_at_depth(face.keypoints_3d[None], sightlines, depth)[0])
+    pixels = (face.keypoints_2d - body.keypoints_2d[HEAD]).mean(axis=0)
+    beside = np.append(pixels * _metres_per_pixel(body), 0)
+    return _shifted(face, body.keypoints_3d[HEAD] + beside - face.keypoints_3d.mean(axis=0))
+
+
+def _metres_per_pixel(pose: PartPose) -> float:
+    """From the spread of the joints across the optical axis and in the picture."""
+    metres, pixels = pose.keypoints_3d[:, :2].std(axis=0), pose.keypoints_2d.std(axis=0)
+    return float(np.linalg.norm(metres) / max(np.linalg.norm(pixels), 1.0))
 
 
 def _shifted(pose: PartPose, translation: np.ndarray) -> PartPose:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from math import isfinite
 from typing import Any
 
 from dope_ros.skeleton import Part, Side
@@ -23,6 +24,10 @@ def _allowed_overlaps(part: Part) -> tuple[str, ...]:
     over_joints = (ALL_JOINT_OVERLAP, *(BODY_JOINT_OVERLAPS if part is Part.BODY else ()))
     mirrored = tuple(name + MIRRORED_SUFFIX for name in over_joints)
     return (BOX_OVERLAP, *over_joints, *mirrored)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ class PpiSettings:
         if "score_th" not in values:
             raise ValueError("PPI setting 'score_th' is missing")
         for name, value in values.items():
-            if name != "iou_func" and (isinstance(value, bool) or not isinstance(value, (int, float))):
+            if name != "iou_func" and not _is_number(value):
                 raise ValueError(f"PPI setting '{name}' is {value!r}, not a number")
         settings = cls(**values)
         allowed = _allowed_overlaps(part)

@@ -3,9 +3,9 @@
 """The contract between a model file and the engines that run it.
 
 Input `image`: uint8 [1, H, W, 3], RGB, the picture scaled to fit and padded at the right and bottom.
-Outputs: `boxes` [N, 4], `valid` [N] (0 where a row is padding), and for each part `{part}_scores`
-[N, K + 1] (softmaxed, 0 is the background), `{part}_pose2d` [N, K, J, 2], `{part}_pose3d`
-[N, K, J, 3]; boxes and 2D in network pixels, 3D in metres on optical axes. The metadata entry `dope` is
+Outputs, all float32: `boxes` [N, 4], `valid` [N] (0 where a row is padding), and for each part
+`{part}_scores` [N, K + 1] (softmaxed, 0 is the background), `{part}_pose2d` [N, K, J, 2],
+`{part}_pose3d` [N, K, J, 3]; boxes and 2D in network pixels, 3D in metres on optical axes. The metadata entry `dope` is
 JSON: `contract`, `parts` (classes and keypoints of each), `hand_left_from`, `body_upper_from`,
 `pad_value`, `ppi` (settings of each part).
 """
@@ -97,7 +97,9 @@ def _spec_from_entry(entry: Mapping[str, Any], height: int, width: int) -> Model
     anchors = {
         Part.BODY: AnchorClasses(
             counts[Part.BODY],
-            upper_body_from=_first_class("body_upper_from", entry.get("body_upper_from"), counts[Part.BODY]),
+            upper_body_from=None
+            if entry.get("body_upper_from") is None
+            else _first_class("body_upper_from", entry["body_upper_from"], counts[Part.BODY]),
         ),
         Part.HAND: AnchorClasses(
             counts[Part.HAND],
@@ -112,15 +114,13 @@ def _spec_from_entry(entry: Mapping[str, Any], height: int, width: int) -> Model
 def _class_count(entry: Mapping[str, Any], part: Part) -> int:
     keypoints, classes = entry["keypoints"], entry["classes"]
     if keypoints != len(SKELETONS[part]):
-        raise ValueError(f"a {part.value} has {keypoints} keypoints there, not {len(SKELETONS[part])}")
+        raise ValueError(f"a {part.value} has {keypoints!r} keypoints there, not {len(SKELETONS[part])}")
     if not isinstance(classes, int) or classes < 1:
         raise ValueError(f"a {part.value} has {classes!r} classes there")
     return classes
 
 
-def _first_class(name: str, value: object, count: int) -> int | None:
-    if value is None:
-        return None
+def _first_class(name: str, value: object, count: int) -> int:
     if not isinstance(value, int) or not 0 <= value <= count:
         raise ValueError(f"'{name}' is {value!r}, not a class in 0..{count}")
     return value
@@ -133,19 +133,22 @@ def _grey_level(value: object) -> int:
 
 
 def check_outputs(source: str, spec: ModelSpec, outputs: Mapping[str, np.ndarray]) -> None:
-    """Check the shapes of a run's outputs against the contract.
+    """Check the shapes and types of a run's outputs against the contract.
 
     Raises:
-        ModelError: an output is missing or has the wrong shape.
+        ModelError: an output is missing, or has the wrong shape or type.
     """
     for name in output_names():
         if name not in outputs:
             raise ModelError(f"{source}: output '{name}' is missing. {EXPORT_HINT}")
-    rows = len(outputs["boxes"])
+    rows = len(np.atleast_1d(outputs["boxes"]))
     for name, shape in _output_shapes(spec, rows).items():
         if outputs[name].shape != shape:
             found = list(outputs[name].shape)
             raise ModelError(f"{source}: output '{name}' is {found}, not {list(shape)}. {EXPORT_HINT}")
+        if outputs[name].dtype != np.float32:
+            found_type = outputs[name].dtype
+            raise ModelError(f"{source}: output '{name}' is {found_type}, not float32. {EXPORT_HINT}")
 
 
 def _output_shapes(spec: ModelSpec, rows: int) -> dict[str, tuple[int, ...]]:

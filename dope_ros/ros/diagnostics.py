@@ -116,4 +116,7 @@ def explain_silence(node: Node, topic: str, type_name: str) -> str:
             f"no image on '{topic}': it carries {', '.join(sorted(types))}, not {type_name}; "
             "see parameter image_transport"
         )
-    return f"no image on '{topic}' from its {len(publishers)} publisher(s): are they running, and their QoS compatible?"
+    return (
+        f"no image on '{topic}' from its {len(publishers)} publisher(s): do they publish, is their QoS compatible, "
+        "and does an image fit into the middleware's shared memory (docs/troubleshooting.md)?"
+    )

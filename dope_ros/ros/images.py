@@ -2,17 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Image messages to pictures: uint8 [height, width, 3], RGB.
 
-Converts with cv_bridge where that is installed, else with rosbags-image; `CONVERTER` says which. Both
-trust what a message says of itself, so it is checked first.
+Raw ones are converted by cv_bridge where that is installed, else by rosbags-image; `CONVERTER` says which.
+Both trust what a message says of itself, so it is checked first. JPEGs are decoded by simplejpeg, which,
+other than OpenCV, says when one is corrupt.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from types import SimpleNamespace
 
 import cv2
 import numpy as np
+import simplejpeg
 from sensor_msgs.msg import CompressedImage, Image
 
 from dope_ros.errors import ImageError
@@ -40,8 +43,11 @@ BYTES_PER_PIXEL = {
 
 _EVEN_WIDTH = ("yuv422", "yuv422_yuy2", "nv12")
 
-_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_JPEG_START = b"\xff\xd8"
 _PNG_START, _PNG_END = b"\x89PNG", b"IEND\xaeB`\x82"
+
+_FILL_BYTES = re.compile(r"Corrupt JPEG data: \d{1,2} extraneous bytes before marker 0xd9")
+"""What many USB cameras' pictures provoke, and what does them no harm."""
 
 
 def decode_image(message: Image) -> np.ndarray:
@@ -68,15 +74,9 @@ def decode_compressed(message: CompressedImage) -> np.ndarray:
         ImageError: the data is no picture, or a truncated one.
     """
     data = bytes(message.data)
-    _check_complete(data)
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    try:
-        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error as error:
-        raise ImageError(f"OpenCV cannot decode the {message.format!r} data: {error.err}") from error
-    if bgr is None:
-        raise ImageError(f"the {len(data)} bytes of {message.format!r} data are no picture that OpenCV can read")
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    if not data:
+        raise ImageError(f"the {message.format!r} data has 0 bytes")
+    return _decode_jpeg(data) if data.startswith(_JPEG_START) else _decode_with_opencv(data, message.format)
 
 
 def encode_image(picture: np.ndarray) -> Image:
@@ -121,13 +121,26 @@ def _decode_nv12(message: Image) -> np.ndarray:
     return cv2.cvtColor(_packed(message), cv2.COLOR_YUV2RGB_NV12)
 
 
-def _check_complete(data: bytes) -> None:
-    """OpenCV fills what a truncated file lacks with grey and says nothing, so the end is looked for."""
-    end = data[-64:].rstrip(b"\0\r\n")
-    if data.startswith(_JPEG_START) and not end.endswith(_JPEG_END):
-        raise ImageError(f"the JPEG of {len(data)} bytes is truncated: its end marker is missing")
-    if data.startswith(_PNG_START) and not end.endswith(_PNG_END):
+def _decode_jpeg(data: bytes) -> np.ndarray:
+    try:
+        return simplejpeg.decode_jpeg(data, colorspace="RGB")
+    except ValueError as error:
+        if _FILL_BYTES.search(str(error)):
+            return simplejpeg.decode_jpeg(data, colorspace="RGB", strict=False)
+        raise ImageError(f"the JPEG of {len(data)} bytes is corrupt: {error}") from error
+
+
+def _decode_with_opencv(data: bytes, image_format: str) -> np.ndarray:
+    # OpenCV fills what a truncated PNG lacks with black and says nothing, so its end is looked for.
+    if data.startswith(_PNG_START) and not data.endswith(_PNG_END):
         raise ImageError(f"the PNG of {len(data)} bytes is truncated: its end marker is missing")
+    try:
+        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error as error:
+        raise ImageError(f"OpenCV cannot decode the {image_format!r} data: {error.err}") from error
+    if bgr is None:
+        raise ImageError(f"the {len(data)} bytes of {image_format!r} data are no picture that OpenCV can read")
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 
 def _cv_bridge_converter() -> Callable[[Image], np.ndarray]:

@@ -36,15 +36,13 @@ class NodeLogHandler(logging.Handler):
 class Throttle:
     """Lets a message through once in a while, those that differ in numbers only counting as one."""
 
-    def __init__(self, seconds: float = THROTTLE_SECONDS) -> None:
-        self._seconds = seconds
+    def __init__(self) -> None:
         self._last: dict[str, float] = {}
 
-    def passes(self, message: str) -> bool:
-        """Whether it is time to log this message; if so, its time begins anew."""
+    def passes(self, message: str, every: float = THROTTLE_SECONDS) -> bool:
+        """Whether it is time to log this message; if so, it is `every` seconds until the next time."""
         kind, now = re.sub(r"\d+", "#", message), monotonic()
-        if now - self._last.get(kind, -self._seconds) < self._seconds:
+        if kind in self._last and now - self._last[kind] < every:
             return False
-        self._last = {key: time for key, time in self._last.items() if now - time < self._seconds}
         self._last[kind] = now
         return True

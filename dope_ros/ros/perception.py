@@ -27,7 +27,7 @@ from dope_ros.pipeline import Pipeline
 from dope_ros.ros.camera_info import CameraInfoError, intrinsics_for
 from dope_ros.ros.diagnostics import FrameStatistics, explain_silence
 from dope_ros.ros.images import decode_compressed, decode_image
-from dope_ros.ros.logs import Throttle
+from dope_ros.ros.logs import THROTTLE_SECONDS, Throttle
 from dope_ros.ros.outputs import Outputs
 from dope_ros.ros.parameters import NodeSettings
 from dope_ros.ros.worker import NewestWorker
@@ -152,6 +152,7 @@ class Perception:
 
     def _process(self, frame: Frame) -> None:
         stopwatch = self._pipeline.stopwatch
+        stopwatch.seconds["wait"] = perf_counter() - frame.arrived
         with stopwatch.stage("decode"):
             message = deserialize_message(frame.data, self._image_type)
             picture = self._decode(message)
@@ -168,15 +169,15 @@ class Perception:
         try:
             return intrinsics_for(info, picture.shape[1], picture.shape[0])
         except CameraInfoError as error:
-            self._warn(f"CameraInfo of '{self._topic}' is of no use, positions are not metric: {error}")
+            self._warn(f"no intrinsics for '{self._topic}', positions are not metric: {error}", every=60.0)
             return None
 
     def _drop(self, event: str, fault: str) -> None:
         self.statistics.count(event, fault)
         self._warn(fault)
 
-    def _warn(self, message: str) -> None:
-        if self._throttle.passes(message):
+    def _warn(self, message: str, every: float = THROTTLE_SECONDS) -> None:
+        if self._throttle.passes(message, every):
             self._node.get_logger().warning(message)
 
 

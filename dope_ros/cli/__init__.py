@@ -1,0 +1,44 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The `dope` command, a file a verb."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+
+from dope_ros import __version__
+from dope_ros.cli import bench, infer
+from dope_ros.errors import DopeError
+
+VERBS = (infer, bench)
+"""Modules with `add_parser(verbs)`, which adds a subparser whose default `run` takes the parsed arguments and
+returns the exit code."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Returns:
+        0 if all went well, 1 if something failed (said on standard error), 2 for wrong arguments.
+    """
+    logging.basicConfig(level=logging.INFO, format="dope: %(message)s", stream=sys.stderr)
+    parsed = _parser().parse_args(arguments)
+    try:
+        return parsed.run(parsed)
+    except DopeError as error:
+        print(f"dope: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dope", description="Whole-body human pose from one camera: bodies, hands and faces, 2D and metres."
+    )
+    parser.add_argument("--version", action="version", version=f"dope {__version__}")
+    verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
+    for verb in VERBS:
+        verb.add_parser(verbs)
+    return parser

@@ -1,0 +1,43 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Picture files to arrays, and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from dope_ros.errors import ImageError
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """A picture file as uint8 [height, width, 3], RGB, turned upright as its EXIF says.
+
+    Raises:
+        ImageError: there is no such file, or OpenCV cannot read it.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"{path}: {error.strerror}") from error
+    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    if bgr is None:
+        raise ImageError(f"{path}: not a picture that OpenCV can read")
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+def write_picture(path: Path, picture: np.ndarray) -> None:
+    """Write uint8 [height, width, 3], RGB, in the format of the path's suffix.
+
+    Raises:
+        ImageError: it cannot be written there.
+    """
+    encoded, data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    if not encoded:
+        raise ImageError(f"{path}: OpenCV cannot write {path.suffix} files")
+    try:
+        path.write_bytes(data.tobytes())
+    except OSError as error:
+        raise ImageError(f"{path}: {error.strerror}") from error

@@ -1,0 +1,115 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Starts the node, and RViz if asked to: `ros2 launch dope_ros dope.launch.py --show-args`."""
+
+from __future__ import annotations
+
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch_ros.actions import LifecycleNode, Node
+from launch_ros.parameter_descriptions import ParameterValue
+from launch_ros.substitutions import FindPackageShare
+
+NODE_NAME = "dope"
+
+AS_IN_PARAMS_FILE = ""
+"""What an argument is where the command line does not give it: the parameter file decides."""
+
+PARAMETER_TYPES = {"model": str, "engine": str, "image_transport": str, "autostart": bool}
+"""The arguments that stand for the parameter of the same name."""
+
+
+def in_share(*path: str) -> PathJoinSubstitution:
+    """A file that the package installs."""
+    return PathJoinSubstitution([FindPackageShare("dope_ros"), *path])
+
+
+def parameter_argument(
+    name: str, description: str, choices: list[str] | None = None
+) -> DeclareLaunchArgument:
+    """An argument that sets the parameter of its name, if given."""
+    return DeclareLaunchArgument(
+        name,
+        default_value=AS_IN_PARAMS_FILE,
+        description=f"{description} Not given: as in params_file.",
+        choices=choices and [AS_IN_PARAMS_FILE, *choices],
+    )
+
+
+ARGUMENTS = [
+    DeclareLaunchArgument("image", default_value="image", description="Topic of the camera's images."),
+    DeclareLaunchArgument(
+        "camera_info", default_value="camera_info", description="Topic of the camera's intrinsics."
+    ),
+    parameter_argument(
+        "image_transport",
+        "Kind of image: raw on <image>, compressed on <image>/compressed.",
+        choices=["raw", "compressed"],
+    ),
+    parameter_argument("model", "Path of the ONNX model."),
+    parameter_argument(
+        "engine", "What runs the network; auto takes the fastest there is.", choices=["auto", "onnx"]
+    ),
+    parameter_argument(
+        "autostart", "Whether the node configures and activates itself.", choices=["true", "false"]
+    ),
+    DeclareLaunchArgument(
+        "params_file",
+        default_value=in_share("config", "dope.yaml"),
+        description="Parameter file of the node. Arguments that are given beat it.",
+    ),
+    DeclareLaunchArgument("namespace", default_value="", description="Namespace of the node and its topics."),
+    DeclareLaunchArgument(
+        "log_level",
+        default_value="info",
+        description="Least severe messages that the node logs.",
+        choices=["debug", "info", "warn", "error", "fatal"],
+    ),
+    DeclareLaunchArgument(
+        "rviz", default_value="false", description="Whether to start RViz.", choices=["true", "false"]
+    ),
+]
+
+
+def given_parameters(context: LaunchContext) -> dict[str, ParameterValue]:
+    """The parameters that the command line sets."""
+    return {
+        name: ParameterValue(LaunchConfiguration(name), value_type=value_type)
+        for name, value_type in PARAMETER_TYPES.items()
+        if context.launch_configurations[name] != AS_IN_PARAMS_FILE
+    }
+
+
+def logger_name(namespace: str) -> str:
+    """The node's logger: the parts of its full name, joined by dots."""
+    return ".".join([*filter(None, namespace.split("/")), NODE_NAME])
+
+
+def dope_node(context: LaunchContext) -> list[LifecycleNode]:
+    """The node, with what the arguments say."""
+    argument = context.launch_configurations
+    log_level = f"{logger_name(argument['namespace'])}:={argument['log_level']}"
+    node = LifecycleNode(
+        package="dope_ros",
+        executable="dope_node",
+        name=NODE_NAME,
+        namespace=argument["namespace"],
+        parameters=[argument["params_file"], given_parameters(context)],
+        remappings=[("image", argument["image"]), ("camera_info", argument["camera_info"])],
+        ros_arguments=["--log-level", log_level],
+        output="screen",
+    )
+    return [node]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """The arguments, the node and RViz."""
+    rviz = Node(
+        package="rviz2",
+        executable="rviz2",
+        arguments=["-d", in_share("config", "dope.rviz")],
+        condition=IfCondition(LaunchConfiguration("rviz")),
+    )
+    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=dope_node), rviz])

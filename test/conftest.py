@@ -1,0 +1,39 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+import pytest
+
+HAS_ROS = find_spec("rclpy") is not None
+
+collect_ignore_glob = [] if HAS_ROS else ["test_node_*.py", "test_messages.py", "test_markers.py", "test_images.py"]
+
+
+def pytest_report_header() -> str:
+    return "ROS 2 found" if HAS_ROS else "no ROS 2 here: the tests of the node and its messages are left out"
+
+
+def pytest_configure() -> None:
+    """Before anything starts ROS."""
+    if not HAS_ROS:
+        return
+    from dope_ros.ros.transport import use_large_shared_memory
+    from robot import isolate_ros
+
+    isolate_ros()
+    use_large_shared_memory()
+
+
+@pytest.fixture
+def robot() -> Iterator[Robot]:  # noqa: F821 (there is no Robot without ROS)
+    """The rest of the ROS graph around a node under test."""
+    from robot import Robot
+
+    robot = Robot()
+    yield robot
+    robot.close()

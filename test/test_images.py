@@ -1,0 +1,155 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Image messages to pictures: one suite for whichever converter is installed."""
+
+from __future__ import annotations
+
+from array import array
+
+import cv2
+import numpy as np
+import pytest
+from dope_ros.errors import ImageError
+from dope_ros.ros.images import BYTES_PER_PIXEL, decode_compressed, decode_image, encode_image
+from sensor_msgs.msg import CompressedImage, Image
+
+HEIGHT, WIDTH = 32, 48
+
+
+def smooth_picture() -> np.ndarray:
+    """Colours that change slowly, so that what an encoding loses is little."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH] / HEIGHT
+    colours = np.stack([60 + 100 * x, 200 - 120 * y, 90 + 60 * np.sin(x)], axis=-1)
+    return colours.round().astype(np.uint8)
+
+
+RGB = smooth_picture()
+GREY = cv2.cvtColor(RGB, cv2.COLOR_RGB2GRAY)
+
+
+def video_range_422(rgb: np.ndarray, brightness_first: bool) -> np.ndarray:
+    """BT.601 with brightness from 16 to 235, as cameras send it and OpenCV reads it."""
+    red, green, blue = rgb.astype(float).transpose(2, 0, 1)
+    brightness = 16 + 0.257 * red + 0.504 * green + 0.098 * blue
+    u = 128 - 0.148 * red - 0.291 * green + 0.439 * blue
+    v = 128 + 0.439 * red - 0.368 * green - 0.071 * blue
+    colour = np.empty((HEIGHT, WIDTH))
+    colour[:, 0::2], colour[:, 1::2] = u[:, 0::2], v[:, 0::2]
+    planes = [brightness, colour] if brightness_first else [colour, brightness]
+    return np.stack(planes, axis=-1).round().astype(np.uint8)
+
+
+def nv12(rgb: np.ndarray) -> np.ndarray:
+    i420 = cv2.cvtColor(rgb, cv2.COLOR_RGB2YUV_I420)
+    u, v = (plane.reshape(HEIGHT // 2, WIDTH // 2) for plane in i420[HEIGHT:].reshape(2, -1))
+    colour = np.stack([u, v], axis=-1).reshape(HEIGHT // 2, WIDTH)
+    return np.concatenate([i420[:HEIGHT], colour])
+
+
+def bayer(rgb: np.ndarray, pattern: str) -> np.ndarray:
+    channel = {"r": 0, "g": 1, "b": 2}
+    mosaic = np.empty((HEIGHT, WIDTH), np.uint8)
+    for index, colour in enumerate(pattern):
+        row, column = divmod(index, 2)
+        mosaic[row::2, column::2] = rgb[row::2, column::2, channel[colour]]
+    return mosaic
+
+
+ENCODED: dict[str, np.ndarray] = {
+    "rgb8": RGB,
+    "bgr8": RGB[:, :, ::-1],
+    "rgba8": np.dstack([RGB, np.full((HEIGHT, WIDTH), 7, np.uint8)]),
+    "bgra8": np.dstack([RGB[:, :, ::-1], np.full((HEIGHT, WIDTH), 7, np.uint8)]),
+    "mono8": GREY,
+    "mono16": GREY.astype(np.uint16) * 257,
+    "yuv422": video_range_422(RGB, brightness_first=False),
+    "yuv422_yuy2": video_range_422(RGB, brightness_first=True),
+    "nv12": nv12(RGB),
+    **{f"bayer_{pattern}8": bayer(RGB, pattern) for pattern in ("rggb", "bggr", "gbrg", "grbg")},
+    **{
+        f"bayer_{pattern}16": bayer(RGB, pattern).astype(np.uint16) * 257
+        for pattern in ("rggb", "bggr", "gbrg", "grbg")
+    },
+}
+
+LOSSLESS = ("rgb8", "bgr8", "rgba8", "bgra8")
+
+
+def message_of(encoding: str, pixels: np.ndarray, padding: int = 0) -> Image:
+    rows = np.ascontiguousarray(pixels).view(np.uint8).reshape(len(pixels), -1)
+    padded = np.pad(rows, ((0, 0), (0, padding)), constant_values=255)
+    return Image(
+        height=HEIGHT,
+        width=WIDTH,
+        encoding=encoding,
+        step=padded.shape[1],
+        data=array("B", padded.tobytes()),
+    )
+
+
+def expected_of(encoding: str) -> np.ndarray:
+    return np.dstack([GREY] * 3) if encoding.startswith("mono") else RGB
+
+
+def test_every_readable_encoding_is_tested():
+    assert set(ENCODED) == set(BYTES_PER_PIXEL)
+
+
+@pytest.mark.parametrize("padding", [0, 20], ids=["packed", "padded rows"])
+@pytest.mark.parametrize("encoding", ENCODED)
+def test_every_encoding_gives_the_picture_back(encoding, padding):
+    picture = decode_image(message_of(encoding, ENCODED[encoding], padding))
+    assert picture.dtype == np.uint8 and picture.shape == (HEIGHT, WIDTH, 3)
+    inner = np.abs(picture.astype(int) - expected_of(encoding))[2:-2, 2:-2]
+    assert inner.max() <= (0 if encoding in LOSSLESS else 8)
+    assert inner.mean() <= 2
+
+
+def test_sixteen_bits_are_read_in_their_byte_order():
+    message = message_of("mono16", ENCODED["mono16"].byteswap())
+    message.is_bigendian = 1
+    grey = np.arange(HEIGHT * WIDTH, dtype=np.uint16).reshape(HEIGHT, WIDTH) * 40
+    message.data = array("B", grey.byteswap().tobytes())
+    picture = decode_image(message)
+    assert np.abs(picture[:, :, 0].astype(int) - grey / 257).max() <= 1
+
+
+def test_a_decoded_rgb8_image_shares_the_messages_memory():
+    message = message_of("rgb8", RGB)
+    picture = decode_image(message)
+    message.data[0] = 255 - message.data[0]
+    assert picture[0, 0, 0] == message.data[0]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_compressed_images_give_the_picture_back(suffix):
+    data = cv2.imencode(suffix, RGB[:, :, ::-1])[1].tobytes()
+    picture = decode_compressed(CompressedImage(format=suffix, data=array("B", data)))
+    assert np.abs(picture.astype(int) - RGB).mean() < 2
+
+
+def test_zeros_behind_a_jpeg_do_not_make_it_a_truncated_one():
+    data = cv2.imencode(".jpg", RGB[:, :, ::-1])[1].tobytes() + bytes(13)
+    assert decode_compressed(CompressedImage(format="jpeg", data=array("B", data))).shape == RGB.shape
+
+
+def test_fill_bytes_before_the_end_of_a_jpeg_as_usb_cameras_send_them_do_no_harm():
+    data = cv2.imencode(".jpg", RGB[:, :, ::-1])[1].tobytes()
+    filled = data[:-2] + b"\x55" * 4 + data[-2:]
+    plain, with_fill = (decode_compressed(CompressedImage(format="jpeg", data=array("B", d))) for d in (data, filled))
+    np.testing.assert_array_equal(plain, with_fill)
+
+
+def test_an_encoded_picture_decodes_to_itself():
+    np.testing.assert_array_equal(decode_image(encode_image(RGB)), RGB)
+
+
+def test_data_that_is_longer_than_needed_is_read():
+    message = message_of("rgb8", RGB)
+    message.data.frombytes(bytes(100))
+    np.testing.assert_array_equal(decode_image(message), RGB)
+
+
+def test_depth_images_are_refused_by_name():
+    with pytest.raises(ImageError, match="32FC1"):
+        decode_image(message_of("32FC1", GREY.astype(np.float32)))

@@ -1,0 +1,197 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The launch file as `ros2 launch` runs it, in a process of its own, against the real node."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from itertools import cycle
+from pathlib import Path
+from time import monotonic
+from typing import Any, TypeVar
+
+import pytest
+import rclpy
+import yaml
+from lifecycle_msgs.msg import State
+from lifecycle_msgs.srv import GetState
+from rcl_interfaces.srv import GetParameters
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import parameter_value_to_python
+
+pytest.importorskip("launch_ros", reason="launch_ros is not installed: it comes with ROS 2, and is no wheel")
+if shutil.which("ros2") is None:
+    pytest.skip("the ros2 command is not installed: it comes with ROS 2", allow_module_level=True)
+
+LAUNCH = ["ros2", "launch", "dope_ros", "dope.launch.py"]
+ANSWER_SECONDS = 60.0
+"""Within these a starting node answers; loading the network on a busy machine takes some of them."""
+
+DOMAINS = cycle(1 + (os.getpid() + i) % 100 for i in range(100))
+"""ROS domains, so that no test sees what another one left."""
+
+T = TypeVar("T")
+
+
+class Launched:
+    """The launch file, running as in a terminal, and a node that looks at what it starts."""
+
+    def __init__(self, arguments: list[str], domain: int, log: Path) -> None:
+        environment = os.environ | {
+            "ROS_DOMAIN_ID": str(domain),
+            "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+        }
+        self._log = log
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [*LAUNCH, *arguments],
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._context = Context()
+        rclpy.init(context=self._context, domain_id=domain)
+        self.observer = Node("observer", context=self._context)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self.observer)
+
+    @property
+    def output(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def wait_for(self, value: Callable[[], T | None]) -> T:
+        """The first value that is not None; fails with the output where none comes."""
+        deadline = monotonic() + ANSWER_SECONDS
+        while (found := value()) is None:
+            assert self.process.poll() is None, self.output
+            assert monotonic() < deadline, self.output
+            self._executor.spin_once(timeout_sec=0.1)
+        return found
+
+    def call(self, kind: Any, name: str, request: Any) -> Any:
+        """The answer of a service."""
+        client = self.observer.create_client(kind, name)
+        self.wait_for(lambda: client.service_is_ready() or None)
+        future = client.call_async(request)
+        return self.wait_for(future.result)
+
+    def state(self, node: str = "/dope") -> int:
+        """The lifecycle state of the node now."""
+        return self.call(GetState, f"{node}/get_state", GetState.Request()).current_state.id
+
+    def wait_until_active(self, node: str = "/dope") -> None:
+        """Wait until the node is active."""
+        self.wait_for(lambda: self.state(node) == State.PRIMARY_STATE_ACTIVE or None)
+
+    def parameters(self, *names: str) -> dict[str, Any]:
+        """Values of the node's parameters."""
+        response = self.call(GetParameters, "/dope/get_parameters", GetParameters.Request(names=names))
+        return dict(zip(names, map(parameter_value_to_python, response.values), strict=True))
+
+    def press_ctrl_c(self) -> int:
+        """What a terminal does on Ctrl-C: interrupts every process in it. Returns the exit code."""
+        os.killpg(self.process.pid, signal.SIGINT)
+        return self.process.wait(timeout=30)
+
+    def close(self) -> None:
+        """End all that is left."""
+        if self.process.poll() is None:
+            self.press_ctrl_c()
+        self._executor.shutdown()
+        self.observer.destroy_node()
+        self._context.try_shutdown()
+
+
+@pytest.fixture
+def launched(tmp_path: Path) -> Iterator[Callable[..., Launched]]:
+    """Starts the launch file with arguments; ends it after the test."""
+    running = []
+
+    def launch(*arguments: str) -> Launched:
+        running.append(Launched(list(arguments), next(DOMAINS), tmp_path / "launch.log"))
+        return running[-1]
+
+    yield launch
+    for each in running:
+        each.close()
+
+
+@pytest.fixture
+def params_file(tmp_path: Path) -> Path:
+    """A parameter file that differs from the defaults."""
+    parameters = {"integration": "nms", "image_transport": "compressed", "autostart": False}
+    file = tmp_path / "params.yaml"
+    file.write_text(yaml.safe_dump({"/**": {"ros__parameters": parameters}}))
+    return file
+
+
+def test_the_node_becomes_active_and_ctrl_c_ends_everything_cleanly(launched):
+    launch = launched()
+    launch.wait_until_active()
+    assert launch.press_ctrl_c() == 0
+    assert "process has finished cleanly" in launch.output
+    assert "process has died" not in launch.output
+
+
+def test_the_node_waits_for_a_lifecycle_manager_where_autostart_is_false(launched):
+    launch = launched("autostart:=false")
+    assert launch.state() == State.PRIMARY_STATE_UNCONFIGURED
+
+
+def test_arguments_beat_the_parameter_file(launched, params_file):
+    launch = launched(f"params_file:={params_file}", "image_transport:=raw", "autostart:=true")
+    assert launch.parameters("image_transport", "autostart") == {"image_transport": "raw", "autostart": True}
+
+
+def test_the_parameter_file_decides_where_no_argument_is_given(launched, params_file):
+    launch = launched(f"params_file:={params_file}")
+    expected = {"integration": "nms", "image_transport": "compressed", "autostart": False}
+    assert launch.parameters(*expected) == expected
+
+
+def test_the_node_subscribes_to_the_topics_that_are_named(launched):
+    launch = launched("image:=/head/image_color", "camera_info:=/head/info", "image_transport:=compressed")
+
+    def topics() -> set[str] | None:
+        if ("dope", "/") not in launch.observer.get_node_names_and_namespaces():
+            return None
+        found = {name for name, _ in launch.observer.get_subscriber_names_and_types_by_node("dope", "/")}
+        return found if "/head/info" in found else None
+
+    assert launch.wait_for(topics) >= {"/head/image_color/compressed", "/head/info"}
+
+
+def test_a_namespace_holds_the_node_and_its_topics(launched):
+    launch = launched("namespace:=robot")
+    launch.wait_until_active("/robot/dope")
+    published = {name for name, _ in launch.observer.get_publisher_names_and_types_by_node("dope", "/robot")}
+    assert "/robot/dope/poses" in published
+
+
+def test_the_log_level_is_the_nodes_in_a_namespace_too(launched):
+    launch = launched("namespace:=robot", "log_level:=error")
+    launch.wait_until_active("/robot/dope")
+    assert launch.press_ctrl_c() == 0
+    assert "[robot.dope]" not in launch.output
+
+
+def test_a_wrong_choice_is_refused():
+    result = subprocess.run([*LAUNCH, "engine:=abacus"], capture_output=True, text=True, timeout=60)
+    assert result.returncode != 0
+    assert '"abacus" is not valid' in result.stdout + result.stderr
+
+
+def test_every_argument_is_described():
+    shown = subprocess.run([*LAUNCH, "--show-args"], check=True, capture_output=True, text=True).stdout
+    for name in ("image", "camera_info", "image_transport", "model", "engine", "autostart", "params_file"):
+        assert f"'{name}':" in shown
+    for name in ("namespace", "log_level", "rviz"):
+        assert f"'{name}':" in shown
+    assert "no description given" not in shown

@@ -1,0 +1,74 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""People as markers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from dope_ros.ros.markers import MarkerPublisher
+from dope_ros.skeleton import SKELETONS, Part
+from scenes import standing
+from std_msgs.msg import Header
+from visualization_msgs.msg import Marker
+
+HEADER = Header(frame_id="camera_optical_frame")
+
+
+@pytest.fixture
+def person():
+    return replace(standing(at=(0.2, 0.1, 3.0)), id=4)
+
+
+def by_key(array):
+    return {(marker.ns, marker.id): marker for marker in array.markers}
+
+
+def points(marker):
+    return np.array([[point.x, point.y, point.z] for point in marker.points])
+
+
+def test_bones_end_at_the_joints_they_join(person):
+    markers = by_key(MarkerPublisher().update(HEADER, [person], 0.5))
+    for name, part in (("body", Part.BODY), ("left_hand", Part.HAND), ("face", Part.FACE)):
+        joints = person.parts()[name].keypoints_3d
+        bones, spheres = markers[(f"{name}/bones", 4)], markers[(f"{name}/joints", 4)]
+        assert (bones.type, spheres.type) == (Marker.LINE_LIST, Marker.SPHERE_LIST)
+        np.testing.assert_allclose(points(bones), joints[np.ravel(SKELETONS[part].bones)])
+        np.testing.assert_allclose(points(spheres), joints)
+
+
+def test_left_right_and_face_differ_in_colour(person):
+    markers = by_key(MarkerPublisher().update(HEADER, [person], 0.5))
+    colours = {
+        (m.color.r, m.color.g, m.color.b)
+        for m in (markers[(f"{name}/bones", 4)] for name in ("left_hand", "right_hand", "face"))
+    }
+    assert len(colours) == 3
+    bones = markers[("body/bones", 4)]
+    assert len(bones.colors) == len(bones.points)
+
+
+def test_markers_carry_header_lifetime_and_a_valid_pose(person):
+    for marker in MarkerPublisher().update(HEADER, [person], 0.25).markers:
+        assert marker.header == HEADER
+        assert (marker.lifetime.sec, marker.lifetime.nanosec) == (0, 250_000_000)
+        assert marker.pose.orientation.w == 1.0
+
+
+def test_only_what_vanished_is_deleted(person):
+    publisher = MarkerPublisher()
+    other = replace(standing(at=(1.0, 0.0, 4.0)), id=5)
+    publisher.update(HEADER, [person, other], 0.5)
+    markers = by_key(publisher.update(HEADER, [replace(person, face=None)], 0.5))
+    deleted = {key for key, marker in markers.items() if marker.action == Marker.DELETE}
+    expected = {(f"{name}/{kind}", 5) for name in other.parts() for kind in ("bones", "joints")}
+    assert deleted == expected | {("face/bones", 4), ("face/joints", 4)}
+    again = by_key(publisher.update(HEADER, [replace(person, face=None)], 0.5))
+    assert not any(marker.action == Marker.DELETE for marker in again.values())
+
+
+def test_a_picture_without_people_has_no_markers():
+    assert MarkerPublisher().update(HEADER, [], 0.5).markers == []

@@ -1,0 +1,98 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Bad input costs a warning that names it, and nothing else."""
+
+from __future__ import annotations
+
+from array import array
+
+import cv2
+import numpy as np
+import pytest
+from rclpy.qos import qos_profile_sensor_data
+from robot import running_node
+from sensor_msgs.msg import CompressedImage, Image
+from tiny_model import write_tiny_model
+
+PICTURE = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
+
+
+def raw(**changes) -> Image:
+    fields = {"height": 48, "width": 64, "encoding": "rgb8", "step": 192, "data": array("B", PICTURE.tobytes())}
+    return Image(**{**fields, **changes})
+
+
+def jpeg(data: bytes) -> CompressedImage:
+    return CompressedImage(format="jpeg", data=array("B", data))
+
+
+JPEG = cv2.imencode(".jpg", PICTURE)[1].tobytes()
+PNG = cv2.imencode(".png", PICTURE)[1].tobytes()
+
+BAD_RAW = {
+    "truncated data": (raw(data=array("B", PICTURE.tobytes()[:-1])), "data has 9215 bytes"),
+    "step too small": (raw(step=100), "step is 100 bytes"),
+    "zero width": (raw(width=0), "0 x 48 pixels"),
+    "zero height": (raw(height=0), "64 x 0 pixels"),
+    "unknown encoding": (raw(encoding="holograms"), "'holograms'"),
+    "no encoding": (raw(encoding=""), "encoding ''"),
+    "100 megapixels without data": (raw(height=10_000, width=10_000, step=30_000, data=array("B")), "has 0 bytes"),
+    "largest header there is": (
+        raw(height=2**32 - 1, width=2**32 - 1, step=2**32 - 1, data=array("B")),
+        "step is 4294967295 bytes",
+    ),
+    "odd width of yuv422": (raw(encoding="yuv422", width=63), "even"),
+}
+
+BAD_COMPRESSED = {
+    "jpeg without a picture": (jpeg(JPEG[:20] + bytes(200) + b"\xff\xd9"), "corrupt", "subsampling"),
+    "jpeg with damaged data": (jpeg(JPEG[:-400] + bytes(300) + JPEG[-100:]), "JPEG", "corrupt"),
+    "truncated jpeg": (jpeg(JPEG[: len(JPEG) // 2]), "corrupt", "Premature end"),
+    "truncated png": (jpeg(PNG[: len(PNG) // 2]), "PNG", "truncated"),
+    "text": (jpeg(b"this is no picture"), "no picture"),
+    "nothing": (jpeg(b""), "0 bytes"),
+}
+
+
+@pytest.fixture
+def model(tmp_path):
+    return write_tiny_model(tmp_path / "nobody.onnx", [], 48, 64)
+
+
+def warned_of(robot, node, publisher, message, words):
+    def line():
+        publisher.publish(message)
+        return next((line for line in node.log.splitlines() if all(word in line for word in words)), None)
+
+    return robot.wait_until(line, f"a warning with {words}")
+
+
+def test_each_bad_raw_image_is_named_and_the_node_goes_on(robot, model):
+    with running_node({"model": model}) as node:
+        for bad, *words in BAD_RAW.values():
+            line = warned_of(robot, node, robot.images, bad, ["WARN", "/camera/image", *words])
+            assert "dropped" in line
+            assert robot.show(robot.image(PICTURE)).people == []
+        assert node.is_alive()
+
+
+def test_each_bad_compressed_image_is_named_and_the_node_goes_on(robot, model):
+    publisher = robot.node.create_publisher(CompressedImage, "camera/image/compressed", qos_profile_sensor_data)
+    with running_node({"model": model, "image_transport": "compressed"}) as node:
+        for bad, *words in BAD_COMPRESSED.values():
+            warned_of(robot, node, publisher, bad, ["WARN", "/camera/image/compressed", *words])
+            good = jpeg(JPEG)
+            good.header = robot.image(PICTURE).header
+            assert robot.show(good, publisher).people == []
+        assert node.is_alive()
+
+
+def test_a_stream_of_bad_images_does_not_flood_the_log(robot, model):
+    bad, word = BAD_RAW["truncated data"]
+    with running_node({"model": model}) as node:
+        robot.wait_for_active()
+        warned_of(robot, node, robot.images, bad, [word])
+        for _ in range(100):
+            robot.images.publish(bad)
+        robot.show(robot.image(PICTURE))
+        assert node.log.count(word) <= 2

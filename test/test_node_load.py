@@ -1,0 +1,67 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A camera that is faster than the network: latency and memory stay where they are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray
+from robot import running_node
+from tiny_model import write_tiny_model
+
+PICTURE = np.full((480, 640, 3), 90, np.uint8)
+CAMERA_PERIOD = 0.01
+
+
+def numbers_of_reports(diagnostics):
+    """The numbers of each report on processed frames."""
+    reports = [{e.key: e.value for e in status.values} for m in diagnostics for status in m.status]
+    return [{key: float(value) for key, value in report.items()} for report in reports if "frames processed" in report]
+
+
+@pytest.fixture
+def camera(robot):
+    """Takes an image every 10 ms while the robot handles messages."""
+    image = robot.image(PICTURE)
+    taken = []
+
+    def take():
+        taken.append(image)
+        image.header.stamp = robot.node.get_clock().now().to_msg()
+        robot.images.publish(image)
+
+    timer = robot.node.create_timer(CAMERA_PERIOD, take)
+    yield taken
+    robot.node.destroy_timer(timer)
+
+
+def test_the_newest_frame_wins_over_a_camera_at_100_hertz(robot, tmp_path, camera):
+    slow = write_tiny_model(tmp_path / "slow.onnx", [], 96, 128, slow=True)
+    diagnostics = robot.listen(DiagnosticArray, "/diagnostics")
+    with running_node({"model": slow, "threads": 1}):
+        robot.wait_until(lambda: len(numbers_of_reports(diagnostics)) >= 6, "six reports")
+    reports = numbers_of_reports(diagnostics)[1:]  # the first has the start in it
+    assert sum(report.get("frames replaced", 0) for report in reports) > 0
+    assert len(camera) > 300
+    # A frame that was taken waited for the one before it at most: no queue grows, in the node or before it.
+    for report in reports:
+        frame_time = report["latency median ms"] - report["wait median ms"]
+        assert report["latency median ms"] < 2 * frame_time
+    first, last = reports[0], reports[-1]
+    assert last["latency median ms"] < 2 * first["latency p95 ms"]
+
+
+def test_memory_is_flat_over_2000_frames(robot, tmp_path, camera):
+    fast = write_tiny_model(tmp_path / "fast.onnx", [], 96, 128)
+    diagnostics = robot.listen(DiagnosticArray, "/diagnostics")
+
+    def processed():
+        return sum(report["frames processed"] for report in numbers_of_reports(diagnostics))
+
+    with running_node({"model": fast, "threads": 1}) as node:
+        robot.wait_until(lambda: processed() > 200, "200 frames to warm up")
+        warm = node.resident_mb()
+        robot.wait_until(lambda: processed() > 2200, "2,000 frames more", patience=120)
+        assert node.resident_mb() < warm + 5
+    assert len(camera) > 2000

@@ -1,0 +1,89 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+import numpy as np
+import pytest
+import scenes
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dope_ros.errors import ImageError
+from dope_ros.poses import Proposals
+from dope_ros.preprocess import fit
+
+sides = st.integers(1, 90)
+
+
+def spotted_picture(height, width, x, y):
+    """Black, with a white square of 3 pixels a side around (x, y)."""
+    picture = np.zeros((height, width, 3), np.uint8)
+    picture[y - 1 : y + 2, x - 1 : x + 2] = 255
+    return picture
+
+
+@scenes.light
+@given(height=sides, width=sides, picture_height=sides, picture_width=sides)
+def test_a_picture_touches_two_edges_of_the_input_and_the_rest_is_padding(
+    height, width, picture_height, picture_width
+):
+    fitted = fit(np.full((picture_height, picture_width, 3), 200, np.uint8), height, width, 114)
+    assert fitted.pixels.shape == (height, width, 3)
+    assert fitted.pixels.dtype == np.uint8
+    rows = round(max(picture_height * fitted.scale, 1))
+    columns = round(max(picture_width * fitted.scale, 1))
+    assert rows == height or columns == width
+    assert (fitted.pixels[:rows, :columns] == 200).all()
+    assert (fitted.pixels[rows:] == 114).all()
+    assert (fitted.pixels[:, columns:] == 114).all()
+
+
+def test_a_picture_of_the_right_size_goes_in_unchanged():
+    picture = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    fitted = fit(picture, 48, 64, 114)
+    np.testing.assert_array_equal(fitted.pixels, picture)
+    assert fitted.scale == 1
+
+
+def test_the_picture_is_not_changed_and_not_shared():
+    picture = np.zeros((48, 64, 3), np.uint8)
+    fit(picture, 48, 64, 114).pixels[:] = 9
+    assert not picture.any()
+
+
+@pytest.mark.parametrize(("height", "width"), [(60, 40), (90, 300), (300, 90), (480, 640)])
+def test_a_spot_comes_back_to_where_it_is_in_the_picture(height, width):
+    fitted = fit(spotted_picture(height, width, 31, 22), 120, 160, 0)
+    weights = fitted.pixels[..., 0].astype(float)
+    rows, columns = np.indices(weights.shape)
+    spot = np.array([(weights * columns).sum(), (weights * rows).sum()]) / weights.sum()
+    found = Proposals(
+        boxes=np.float32([[*spot, *spot]]),
+        scores=np.ones((1, 2), np.float32),
+        poses_2d=np.float32(spot).reshape(1, 1, 1, 2),
+        poses_3d=np.ones((1, 1, 1, 3), np.float32),
+    )
+    back = fitted.to_picture(found)
+    half_a_pixel = 0.5 + 0.5 / fitted.scale  # where the middle of a pixel lies, before and after
+    np.testing.assert_allclose(back.poses_2d.ravel(), (31, 22), atol=half_a_pixel)
+    np.testing.assert_allclose(back.boxes.ravel(), (31, 22, 31, 22), atol=half_a_pixel)
+    np.testing.assert_array_equal(back.poses_3d, found.poses_3d)
+    assert back.poses_2d.dtype == back.boxes.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        np.zeros((4, 4), np.uint8),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((4, 4, 1), np.uint8),
+        np.zeros((0, 4, 3), np.uint8),
+        np.zeros((4, 0, 3), np.uint8),
+        np.zeros((4, 4, 3), np.float32),
+        np.zeros((1, 4, 4, 3), np.uint8),
+    ],
+    ids=lambda picture: f"{picture.dtype}{list(picture.shape)}",
+)
+def test_what_is_not_an_rgb_picture_is_refused_by_its_type_and_shape(picture):
+    with pytest.raises(ImageError) as refusal:
+        fit(picture, 32, 32, 0)
+    assert str(picture.dtype) in str(refusal.value)
+    assert str(list(picture.shape)) in str(refusal.value)

@@ -1,0 +1,53 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""One thread, one slot."""
+
+from __future__ import annotations
+
+import threading
+
+from dope_ros.ros.worker import NewestWorker
+
+PATIENCE = 10.0
+
+
+class SlowWork:
+    """Work that ends when it is let go."""
+
+    def __init__(self) -> None:
+        self.done: list[int] = []
+        self.started = threading.Semaphore(0)
+        self.let_go = threading.Semaphore(0)
+
+    def __call__(self, item: int) -> None:
+        self.started.release()
+        assert self.let_go.acquire(timeout=PATIENCE)
+        self.done.append(item)
+
+
+def test_the_newest_item_replaces_those_that_nobody_took():
+    work = SlowWork()
+    worker = NewestWorker(work, "test")
+    assert not worker.put(1)
+    assert work.started.acquire(timeout=PATIENCE)
+    assert not worker.put(2)
+    assert worker.put(3)
+    assert worker.put(4)
+    work.let_go.release(2)
+    assert work.started.acquire(timeout=PATIENCE)
+    worker.stop()
+    assert work.done == [1, 4]
+
+
+def test_stopping_lets_the_work_under_way_end_and_drops_what_waits():
+    work = SlowWork()
+    worker = NewestWorker(work, "test")
+    worker.put(1)
+    assert work.started.acquire(timeout=PATIENCE)
+    worker.put(2)
+    stopping = threading.Thread(target=worker.stop)
+    stopping.start()
+    work.let_go.release(2)
+    stopping.join(PATIENCE)
+    assert not stopping.is_alive()
+    assert work.done in ([1], [1, 2])
