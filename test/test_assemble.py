@@ -215,10 +215,10 @@ def test_of_two_hands_alike_the_one_that_points_along_the_forearm_is_attached():
 
 
 @pytest.mark.parametrize(("sizes_away", "attached"), [(0.0, True), (0.7, True), (2.0, False), (6.0, False)])
-@pytest.mark.parametrize("direction", [(1, 0), (0, 1), (-0.6, 0.8)])
+@pytest.mark.parametrize(("direction", "depth"), [((1, 0), 1), ((0, 1), 3), ((-0.6, 0.8), 9)])
 @pytest.mark.parametrize("name", ["right_hand", "left_hand", "face"])
-def test_a_part_far_from_everyone_stays_alone(name, direction, sizes_away, attached):
-    bodies, hands, faces = detections([standing(parts=["body", name])])
+def test_a_part_far_from_everyone_in_its_own_size_stays_alone(name, direction, depth, sizes_away, attached):
+    bodies, hands, faces = detections([standing((0, 0, depth), parts=["body", name])])
     (part,) = hands + faces
     size = np.ptp(part.keypoints_2d, axis=0).max()
     away = moved(part, sizes_away * size * np.array(direction))
@@ -244,11 +244,16 @@ def test_two_faces_at_one_head_are_not_both_attached():
 
 @pytest.mark.parametrize("name", ["face", "right_hand"])
 def test_where_a_near_and_a_far_body_meet_in_the_picture_the_size_decides(name):
-    near, far = scenes.seen(standing((0, 0, 2))), scenes.seen(standing((0, 0, 5)))
-    joint = scenes.HEAD if name == "face" else RIGHT_WRIST
-    shift = near.body.keypoints_2d[joint] - far.body.keypoints_2d[joint]
-    bodies = [near.body, moved(far.body, shift)]
-    for owner, part in enumerate((getattr(near, name), moved(getattr(far, name), shift))):
+    near = scenes.seen(standing((0, 0, 2)))
+    meeting_point = near.body.keypoints_2d[scenes.HEAD if name == "face" else RIGHT_WRIST]
+
+    def further_off(pose):
+        shrunk = pose.scaled_2d(0.4)
+        return moved(shrunk, 0.6 * meeting_point)
+
+    bodies = [near.body, further_off(near.body)]
+    part_of_near = near.parts()[name]
+    for owner, part in enumerate((part_of_near, further_off(part_of_near))):
         hands, faces = ([], [part]) if name == "face" else ([part], [])
         people = assemble(bodies, hands, faces)
         owners = [person for person in people if len(person.parts()) == 2]

@@ -360,6 +360,14 @@ def test_proposals_that_are_nan_throughout_give_no_detections(part, overlap):
     assert integrate(nan, part, ANCHORS[part], settings_of(overlap)) == []
 
 
+@pytest.mark.parametrize("nonsense", [np.nan, np.inf, -np.inf])
+def test_a_class_without_a_score_leaves_its_box_to_the_other_classes(nonsense):
+    proposal = a_proposal(Part.HAND, (0.0, 0.6))
+    broken = replace(proposal, scores=np.float32([[0.4, nonsense, 0.6]]))
+    (found,) = integrate(broken, Part.HAND, AnchorClasses(2, left_from=1), SETTINGS)
+    assert (found.side, found.score) == (Side.LEFT, pytest.approx(0.6))
+
+
 @every_overlap
 @pytest.mark.parametrize("field", ["boxes", "scores", "poses_2d", "poses_3d"])
 @pytest.mark.parametrize("nonsense", [np.nan, np.inf, -np.inf])

@@ -120,6 +120,15 @@ def test_a_hand_has_the_side_of_its_best_class():
 # Nothing, and nonsense
 
 
+@pytest.mark.parametrize("nonsense", [np.nan, -np.inf])
+def test_a_class_without_a_score_leaves_its_box_to_the_other_classes(nonsense):
+    hand = random_proposals(np.random.default_rng(0), Part.HAND, AnchorClasses(2, left_from=1), 1)
+    (found,) = suppress(
+        replace(hand, scores=np.float32([[0.0, nonsense, 0.6]])), AnchorClasses(2, left_from=1), SETTINGS
+    )
+    assert (found.side, found.score) == (Side.LEFT, pytest.approx(0.6))
+
+
 @every_part
 def test_no_proposals_give_no_detections(part):
     none = random_proposals(np.random.default_rng(0), part, ANCHORS[part], 0)

@@ -27,6 +27,7 @@ ROSDEP_KEYS = {
     "onnxruntime": "python3-onnxruntime-pip",
     "opencv-python-headless": "python3-opencv",
     "scipy": "python3-scipy",
+    "simplejpeg": "python3-simplejpeg-pip",
 }
 
 
@@ -64,7 +65,7 @@ def launch_choices(argument: str) -> list[str]:
 
 def source_files() -> list[Path]:
     folders = ("config", "demo", "dope_ros", "launch", "msg", "scripts", "test", "tools", ".ci")
-    suffixes = {".py", ".sh", ".msg", ".yaml", ".rviz"}
+    suffixes = {".py", ".sh", ".msg", ".yaml", ".rviz", ".xml"}
     files = [file for folder in folders for file in (ROOT / folder).rglob("*") if file.is_file()]
     named = [file for file in files if file.suffix in suffixes or file.parent.name in ("scripts", ".ci")]
     return [*named, *(ROOT / name for name in ("CMakeLists.txt", "Makefile", "package.xml", "setup.py"))]
@@ -84,8 +85,9 @@ def test_the_manifest_keeps_the_rules_of_its_format(manifest):
 def test_each_requirement_of_the_python_package_is_a_dependency_in_the_manifest(manifest):
     lines = (ROOT / "requirements" / "runtime.txt").read_text().splitlines()
     requirements = [line.split(">=")[0] for line in lines if not line.startswith("#")]
+    assert requirements
     dependencies = {dependency.name for dependency in manifest.exec_depends}
-    assert {ROSDEP_KEYS[requirement] for requirement in requirements} <= dependencies
+    assert {ROSDEP_KEYS.get(name, f"no rosdep key known for {name}") for name in requirements} <= dependencies
 
 
 def test_each_ros_package_that_is_imported_is_a_dependency_in_the_manifest(manifest):

@@ -5,9 +5,9 @@
 Input `image`: uint8 [1, H, W, 3], RGB, the picture scaled to fit and padded at the right and bottom.
 Outputs, all float32: `boxes` [N, 4], `valid` [N] (0 where a row is padding), and for each part
 `{part}_scores` [N, K + 1] (softmaxed, 0 is the background), `{part}_pose2d` [N, K, J, 2],
-`{part}_pose3d` [N, K, J, 3]; boxes and 2D in network pixels, 3D in metres on optical axes. The metadata entry `dope` is
-JSON: `contract`, `parts` (classes and keypoints of each), `hand_left_from`, `body_upper_from`,
-`pad_value`, `ppi` (settings of each part).
+`{part}_pose3d` [N, K, J, 3]; boxes and 2D in network pixels, 3D in metres on optical axes. The metadata
+entry `dope` is JSON: `contract`, `parts` (classes and keypoints of each), `hand_left_from`,
+`body_upper_from`, `pad_value`, `ppi` (settings of each part).
 """
 
 from __future__ import annotations
