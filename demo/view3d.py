@@ -124,7 +124,7 @@ def _bounds(shapes: Iterable[Shape]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _axes(figure: Figure, lower: np.ndarray, upper: np.ndarray) -> Axes3D:
-    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0), projection="3d", facecolor=BACKGROUND)
+    axes: Axes3D = figure.add_axes((0.0, 0.0, 1.0, 1.0), projection="3d", facecolor=BACKGROUND)
     axes.set_axis_off()
     axes.set(xlim=(lower[0], upper[0]), ylim=(lower[1], upper[1]), zlim=(lower[2], upper[2]))
     axes.set_box_aspect(upper - lower)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -127,7 +128,7 @@ def _no_translations(poses_3d: np.ndarray, sightlines: np.ndarray) -> np.ndarray
 
 
 def _translations_at_depth(poses_3d: np.ndarray, sightlines: np.ndarray, depth: float) -> np.ndarray:
-    """The translations that put the mean joint at `depth` and the joints onto their lines of sight: [P, 3]."""
+    """What puts the mean joint at `depth` and the joints onto their lines of sight: [P, 3]."""
     forward = depth - poses_3d[..., 2].mean(axis=1)
     depths = poses_3d[..., 2] + forward[:, None]
     across = (sightlines * depths[..., None] - poses_3d[..., :2]).mean(axis=1)
@@ -164,9 +165,10 @@ def _alike(keys: Sequence[int]) -> Iterator[list[int]]:
 def _moved(person: Person, translation: np.ndarray, metric: bool) -> Person:
     """A person with its leading part moved by `translation`, and the others attached to it."""
     if person.body is None:
-        part = _shifted(next(iter(person.parts().values())), translation)
-        name = next(iter(person.parts()))
-        return replace(person, root=part.keypoints_3d.mean(axis=0), metric=metric, **{name: part})
+        name, part = next(iter(person.parts().items()))
+        moved = _shifted(part, translation)
+        alone: dict[str, Any] = {name: moved}
+        return replace(person, root=moved.keypoints_3d.mean(axis=0), metric=metric, **alone)
     body = _shifted(person.body, translation)
     return replace(
         person,
@@ -197,7 +199,7 @@ def _at_head(face: PartPose | None, body: PartPose) -> PartPose | None:
 def _metres_per_pixel(pose: PartPose) -> float:
     """From the spread of the joints across the optical axis and in the picture."""
     metres, pixels = pose.keypoints_3d[:, :2].std(axis=0), pose.keypoints_2d.std(axis=0)
-    return float(np.linalg.norm(metres) / max(np.linalg.norm(pixels), 1.0))
+    return float(np.linalg.norm(metres) / np.maximum(np.linalg.norm(pixels), 1.0))
 
 
 def _shifted(pose: PartPose, translation: np.ndarray) -> PartPose:

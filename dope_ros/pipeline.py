@@ -73,9 +73,7 @@ class Pipeline:
         with self.stopwatch.stage("network"):
             proposals = self.engine.run(fitted.pixels)
         with self.stopwatch.stage("integrate"):
-            poses = {
-                part: self._detect(part, fitted.to_picture(proposals[part]), settings) for part in Part
-            }
+            poses = {part: self._detect(part, fitted.to_picture(proposals[part]), settings) for part in Part}
         with self.stopwatch.stage("assemble"):
             people = assemble(poses[Part.BODY], poses[Part.HAND], poses[Part.FACE])
         with self.stopwatch.stage("place"):

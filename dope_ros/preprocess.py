@@ -40,7 +40,9 @@ def fit(picture: np.ndarray, height: int, width: int, pad_value: int) -> FittedP
         ImageError: the picture is empty or not uint8 RGB.
     """
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or picture.size == 0:
-        raise ImageError(f"a picture is uint8 [height, width, 3]; this is {picture.dtype} {list(picture.shape)}")
+        raise ImageError(
+            f"a picture is uint8 [height, width, 3]; this is {picture.dtype} {list(picture.shape)}"
+        )
     scale = min(height / picture.shape[0], width / picture.shape[1])
     size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR

@@ -150,7 +150,7 @@ HAND = Skeleton(
 # Face: 84 landmarks, Menpo 3D order.
 
 FACE_FEATURES: dict[str, range] = {
-    "contour": range(0, 33),
+    "contour": range(33),
     "right_brow": range(33, 38),
     "left_brow": range(38, 43),
     "nose_bridge": range(43, 47),

@@ -11,7 +11,9 @@ import pytest
 
 HAS_ROS = find_spec("rclpy") is not None
 
-collect_ignore_glob = [] if HAS_ROS else ["test_node_*.py", "test_messages.py", "test_markers.py", "test_images.py"]
+collect_ignore_glob = (
+    [] if HAS_ROS else ["test_node_*.py", "test_messages.py", "test_markers.py", "test_images.py"]
+)
 
 
 def pytest_report_header() -> str:
@@ -22,8 +24,9 @@ def pytest_configure() -> None:
     """Before anything starts ROS."""
     if not HAS_ROS:
         return
-    from dope_ros.ros.transport import use_large_shared_memory
     from robot import isolate_ros
+
+    from dope_ros.ros.transport import use_large_shared_memory
 
     isolate_ros()
     use_large_shared_memory()

@@ -17,9 +17,6 @@ from typing import Any
 
 import numpy as np
 import rclpy
-from dope_ros.geometry import Intrinsics
-from dope_ros.msg import WholeBodyPose3DArray
-from dope_ros.ros.images import encode_image
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import DescribeParameters, SetParameters
@@ -28,6 +25,10 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
+
+from dope_ros.geometry import Intrinsics
+from dope_ros.msg import WholeBodyPose3DArray
+from dope_ros.ros.images import encode_image
 
 PATIENCE = 30.0
 """Seconds after which something awaited counts as never coming."""
@@ -65,9 +66,9 @@ class NodeProcess:
     def wait_for_log(self, *words: str) -> str:
         """Wait for a line that holds all the words, and return it."""
         with self._changed:
-            found = self._changed.wait_for(lambda: self._line_with(words) or not self._reader.is_alive(), PATIENCE)
+            self._changed.wait_for(lambda: self._line_with(words) or not self._reader.is_alive(), PATIENCE)
             line = self._line_with(words)
-        assert found and line, f"the node never logged {words}; its log:\n{self.log}"
+        assert line, f"the node never logged {words}; its log:\n{self.log}"
         return line
 
     def interrupt(self, with_signal: int = signal.SIGINT) -> int:
@@ -117,7 +118,9 @@ class Robot:
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
         self.images = self.node.create_publisher(Image, "camera/image", qos_profile_sensor_data)
-        self.camera_infos = self.node.create_publisher(CameraInfo, "camera/camera_info", qos_profile_sensor_data)
+        self.camera_infos = self.node.create_publisher(
+            CameraInfo, "camera/camera_info", qos_profile_sensor_data
+        )
         self.poses = self.listen(WholeBodyPose3DArray, "dope/poses")
         self._frames = 0
 
@@ -149,7 +152,7 @@ class Robot:
         return message
 
     def show(self, message: Any, publisher: Any = None) -> WholeBodyPose3DArray:
-        """Publish an image until its poses come, as a camera that looks at a still scene; return the poses."""
+        """Publish an image until its poses come, as a camera on a still scene; return the poses."""
         publisher = publisher or self.images
         deadline = monotonic() + PATIENCE
         while monotonic() < deadline:
@@ -198,7 +201,9 @@ class Robot:
 
 
 @contextmanager
-def running_node(parameters: Mapping[str, Any], remaps: Mapping[str, str] | None = None) -> Iterator[NodeProcess]:
+def running_node(
+    parameters: Mapping[str, Any], remaps: Mapping[str, str] | None = None
+) -> Iterator[NodeProcess]:
     """A node between the robot's camera and its listeners; ended at the end, whatever happened."""
     topics = {"image": "camera/image", "camera_info": "camera/camera_info", **(remaps or {})}
     process = NodeProcess(parameters, topics)

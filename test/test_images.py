@@ -9,9 +9,10 @@ from array import array
 import cv2
 import numpy as np
 import pytest
+from sensor_msgs.msg import CompressedImage, Image
+
 from dope_ros.errors import ImageError
 from dope_ros.ros.images import BYTES_PER_PIXEL, decode_compressed, decode_image, encode_image
-from sensor_msgs.msg import CompressedImage, Image
 
 HEIGHT, WIDTH = 32, 48
 
@@ -99,7 +100,8 @@ def test_every_readable_encoding_is_tested():
 @pytest.mark.parametrize("encoding", ENCODED)
 def test_every_encoding_gives_the_picture_back(encoding, padding):
     picture = decode_image(message_of(encoding, ENCODED[encoding], padding))
-    assert picture.dtype == np.uint8 and picture.shape == (HEIGHT, WIDTH, 3)
+    assert picture.dtype == np.uint8
+    assert picture.shape == (HEIGHT, WIDTH, 3)
     inner = np.abs(picture.astype(int) - expected_of(encoding))[2:-2, 2:-2]
     assert inner.max() <= (0 if encoding in LOSSLESS else 8)
     assert inner.mean() <= 2
@@ -136,7 +138,9 @@ def test_zeros_behind_a_jpeg_do_not_make_it_a_truncated_one():
 def test_fill_bytes_before_the_end_of_a_jpeg_as_usb_cameras_send_them_do_no_harm():
     data = cv2.imencode(".jpg", RGB[:, :, ::-1])[1].tobytes()
     filled = data[:-2] + b"\x55" * 4 + data[-2:]
-    plain, with_fill = (decode_compressed(CompressedImage(format="jpeg", data=array("B", d))) for d in (data, filled))
+    plain, with_fill = (
+        decode_compressed(CompressedImage(format="jpeg", data=array("B", d))) for d in (data, filled)
+    )
     np.testing.assert_array_equal(plain, with_fill)
 
 

@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from dope_ros.ros.markers import MarkerPublisher
-from dope_ros.skeleton import SKELETONS, Part
 from scenes import standing
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
+
+from dope_ros.ros.markers import MarkerPublisher
+from dope_ros.skeleton import SKELETONS, Part
 
 HEADER = Header(frame_id="camera_optical_frame")
 

@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from dope_ros.msg import PartPose3D, WholeBodyPose3DArray
-from dope_ros.ros.messages import keypoints_2d, keypoints_3d, people_from_message, people_to_message
 from rclpy.serialization import deserialize_message, serialize_message
 from scenes import standing
 from std_msgs.msg import Header
+
+from dope_ros.msg import PartPose3D, WholeBodyPose3DArray
+from dope_ros.ros.messages import keypoints_2d, keypoints_3d, people_from_message, people_to_message
 
 
 @pytest.fixture
@@ -42,7 +43,11 @@ def test_people_survive_the_way_over_the_wire(people):
 
 def test_a_part_that_was_not_seen_is_empty(people):
     lone_hand = over_the_wire(people).people[1]
-    assert (lone_hand.body.score, len(lone_hand.body.keypoints_2d), len(lone_hand.face.keypoints_3d)) == (0, 0, 0)
+    assert (lone_hand.body.score, len(lone_hand.body.keypoints_2d), len(lone_hand.face.keypoints_3d)) == (
+        0,
+        0,
+        0,
+    )
     assert len(lone_hand.left_hand.keypoints_2d) == 2 * 21
 
 

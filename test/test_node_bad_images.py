@@ -18,7 +18,13 @@ PICTURE = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
 
 
 def raw(**changes) -> Image:
-    fields = {"height": 48, "width": 64, "encoding": "rgb8", "step": 192, "data": array("B", PICTURE.tobytes())}
+    fields = {
+        "height": 48,
+        "width": 64,
+        "encoding": "rgb8",
+        "step": 192,
+        "data": array("B", PICTURE.tobytes()),
+    }
     return Image(**{**fields, **changes})
 
 
@@ -36,7 +42,10 @@ BAD_RAW = {
     "zero height": (raw(height=0), "64 x 0 pixels"),
     "unknown encoding": (raw(encoding="holograms"), "'holograms'"),
     "no encoding": (raw(encoding=""), "encoding ''"),
-    "100 megapixels without data": (raw(height=10_000, width=10_000, step=30_000, data=array("B")), "has 0 bytes"),
+    "100 megapixels without data": (
+        raw(height=10_000, width=10_000, step=30_000, data=array("B")),
+        "has 0 bytes",
+    ),
     "largest header there is": (
         raw(height=2**32 - 1, width=2**32 - 1, step=2**32 - 1, data=array("B")),
         "step is 4294967295 bytes",
@@ -77,7 +86,9 @@ def test_each_bad_raw_image_is_named_and_the_node_goes_on(robot, model):
 
 
 def test_each_bad_compressed_image_is_named_and_the_node_goes_on(robot, model):
-    publisher = robot.node.create_publisher(CompressedImage, "camera/image/compressed", qos_profile_sensor_data)
+    publisher = robot.node.create_publisher(
+        CompressedImage, "camera/image/compressed", qos_profile_sensor_data
+    )
     with running_node({"model": model, "image_transport": "compressed"}) as node:
         for bad, *words in BAD_COMPRESSED.values():
             warned_of(robot, node, publisher, bad, ["WARN", "/camera/image/compressed", *words])

@@ -51,7 +51,10 @@ def test_an_inactive_node_subscribes_to_nothing(robot, model):
 @pytest.mark.parametrize(
     ("transition", "from_states"),
     [
-        (Transition.TRANSITION_ACTIVE_SHUTDOWN, [Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE]),
+        (
+            Transition.TRANSITION_ACTIVE_SHUTDOWN,
+            [Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE],
+        ),
         (Transition.TRANSITION_INACTIVE_SHUTDOWN, [Transition.TRANSITION_CONFIGURE]),
     ],
     ids=["from active", "from inactive"],

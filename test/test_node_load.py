@@ -17,7 +17,11 @@ CAMERA_PERIOD = 0.01
 def numbers_of_reports(diagnostics):
     """The numbers of each report on processed frames."""
     reports = [{e.key: e.value for e in status.values} for m in diagnostics for status in m.status]
-    return [{key: float(value) for key, value in report.items()} for report in reports if "frames processed" in report]
+    return [
+        {key: float(value) for key, value in report.items()}
+        for report in reports
+        if "frames processed" in report
+    ]
 
 
 @pytest.fixture

@@ -4,15 +4,18 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
-from dope_ros.ros.messages import people_from_message
-from dope_ros.ros.parameters import PARAMETERS
 from lifecycle_msgs.msg import Transition
 from robot import running_node
 from scenes import seen, standing
 from tiny_model import write_tiny_model
 from visualization_msgs.msg import MarkerArray
+
+from dope_ros.ros.messages import people_from_message
+from dope_ros.ros.parameters import PARAMETERS
 
 GREY = np.full((480, 640, 3), 90, np.uint8)
 
@@ -113,7 +116,7 @@ def test_every_parameter_is_described(robot):
         descriptor = descriptors[spec.name]
         assert descriptor.description == spec.description
         assert descriptor.read_only == spec.read_only
-        if spec.low is not None:
+        if math.isfinite(spec.low):
             (interval,) = [*descriptor.floating_point_range, *descriptor.integer_range]
             assert (interval.from_value, interval.to_value) == (spec.low, spec.high)
         assert all(choice in descriptor.additional_constraints for choice in spec.choices)

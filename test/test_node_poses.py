@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 import skimage.data
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from dope_ros.ros.messages import people_from_message
-from dope_ros.skeleton import HEAD
 from rclpy.qos import qos_profile_sensor_data
 from robot import camera_info, running_node
 from scenes import CAMERA, seen, standing
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tiny_model import write_tiny_model
 from visualization_msgs.msg import Marker, MarkerArray
+
+from dope_ros.ros.messages import people_from_message
+from dope_ros.skeleton import HEAD
 
 HEIGHT, WIDTH = 480, 640
 GREY = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
@@ -98,14 +99,17 @@ def test_the_default_model_sees_an_astronaut_and_her_face(robot):
     astronaut = people_from_message(message)[0]
     left, top, right, bottom = 160, 60, 280, 200
     landmarks = astronaut.face.keypoints_2d
-    assert (landmarks > (left, top)).all() and (landmarks < (right, bottom)).all()
+    assert (landmarks > (left, top)).all()
+    assert (landmarks < (right, bottom)).all()
     assert np.linalg.norm(astronaut.body.keypoints_2d[HEAD] - landmarks.mean(axis=0)) < 60
 
 
 def test_compressed_images_are_taken_where_asked_for(robot, model, two_people):
     import cv2
 
-    publisher = robot.node.create_publisher(CompressedImage, "camera/image/compressed", qos_profile_sensor_data)
+    publisher = robot.node.create_publisher(
+        CompressedImage, "camera/image/compressed", qos_profile_sensor_data
+    )
     image = CompressedImage(header=robot.image(GREY).header, format="jpeg")
     image.data.frombytes(cv2.imencode(".jpg", GREY)[1].tobytes())
     with running_node({"model": model, "image_transport": "compressed"}):
@@ -141,7 +145,9 @@ def test_markers_of_people_who_left_are_deleted_and_of_others_kept(robot, tmp_pa
         robot.wait_until(lambda: robot.show(robot.image(GREY)) and markers, "markers without the body")
         actions = {(marker.ns, marker.id): marker.action for marker in markers[0].markers}
     assert actions[("body/bones", 0)] == actions[("body/joints", 0)] == Marker.DELETE
-    assert all(action == Marker.ADD for (ns, _id), action in actions.items() if ns == "face/bones" and _id == 2)
+    assert all(
+        action == Marker.ADD for (ns, _id), action in actions.items() if ns == "face/bones" and _id == 2
+    )
 
 
 def test_quality_of_service_can_be_overridden(robot, model):
@@ -172,7 +178,7 @@ def test_diagnostics_tell_frames_and_times(robot, model):
     assert float(values["latency median ms"]) > float(values["network median ms"]) > 0
 
 
-def test_a_topic_that_nobody_publishes_is_named(robot, model):
+def test_a_topic_that_nobody_publishes_is_named(model):
     with running_node({"model": model}, remaps={"image": "nothing/here"}) as node:
         node.wait_for_log("WARN", "/nothing/here", "nobody publishes it")
 

@@ -35,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="dope", description="Whole-body human pose from one camera: bodies, hands and faces, 2D and metres."
+        prog="dope",
+        description="Whole-body human pose from one camera: bodies, hands and faces, 2D and metres.",
     )
     parser.add_argument("--version", action="version", version=f"dope {__version__}")
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")

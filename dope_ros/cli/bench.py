@@ -33,7 +33,11 @@ def add_parser(verbs: Any) -> None:
         epilog="With --node a real node runs as its own process and gets its images over DDS, one at a time.",
     )
     parser.add_argument(
-        "picture", nargs="?", type=Path, default=SAMPLE_PICTURE, help="(default: one with three people, 640x480)"
+        "picture",
+        nargs="?",
+        type=Path,
+        default=SAMPLE_PICTURE,
+        help="(default: one with three people, 640x480)",
     )
     parser.add_argument("--runs", type=int, default=100, help="pictures to time (default: %(default)s)")
     parser.add_argument("--node", action="store_true", help="time a node over DDS instead of this process")
@@ -57,7 +61,9 @@ def _bench_here(picture: np.ndarray, arguments: argparse.Namespace) -> int:
     milliseconds["all"] = [sum(sample.values()) * 1e3 for sample in samples]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{pipeline.engine.description}; {arguments.picture.name}, {len(pipeline(picture))} people")
-    print(table({name: (np.median(values), np.percentile(values, 95)) for name, values in milliseconds.items()}))
+    print(
+        table({name: (np.median(values), np.percentile(values, 95)) for name, values in milliseconds.items()})
+    )
     print(f"{1e3 / np.median(milliseconds['all']):.1f} frames a second, peak memory {peak:.0f} MB")
     return 0
 
@@ -67,7 +73,9 @@ def _message_stages() -> Any:
     try:
         from dope_ros.ros.bench import run_between_messages
     except ImportError as error:
-        print(f"dope: no ROS here ({error.name} is missing): decode and messages are not timed", file=sys.stderr)
+        print(
+            f"dope: no ROS here ({error.name} is missing): decode and messages are not timed", file=sys.stderr
+        )
         return _run_alone
     return run_between_messages
 
@@ -93,7 +101,7 @@ def _bench_node(picture: np.ndarray, arguments: argparse.Namespace) -> int:
 
 def table(milliseconds: Mapping[str, Sequence[float]]) -> str:
     """Rows of stage, median and 95th percentile."""
-    width = max(len('milliseconds'), *map(len, milliseconds))
+    width = max(len("milliseconds"), *map(len, milliseconds))
     rows = [f"{'milliseconds':{width}}  {'median':>8}  {'p95':>8}"]
     rows += [f"{name:{width}}  {median:8.2f}  {p95:8.2f}" for name, (median, p95) in milliseconds.items()]
     return "\n".join(rows)

@@ -66,8 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
 def people_to_json(source: str, width: int, height: int, people: Iterable[Person]) -> dict[str, Any]:
     """A picture's people as what a JSON line holds.
 
-    Each part is null or `{"score", "keypoints_2d", "keypoints_3d"}`, 2D in the picture's pixels, 3D in metres in
-    the camera's optical frame.
+    Each part is null or `{"score", "keypoints_2d", "keypoints_3d"}`, 2D in the picture's pixels, 3D in metres
+    in the camera's optical frame.
     """
     return {
         "source": source,

@@ -53,7 +53,9 @@ def output_names() -> list[str]:
     return ["boxes", "valid", *per_part]
 
 
-def parse_spec(source: str, input_shape: list[Any], input_type: str, metadata: Mapping[str, str]) -> ModelSpec:
+def parse_spec(
+    source: str, input_shape: list[Any], input_type: str, metadata: Mapping[str, str]
+) -> ModelSpec:
     """Read and check what a model file says of itself.
 
     Args:

@@ -10,7 +10,8 @@ all bodies, hands and faces at once decides, and each hand and face goes to one 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -50,7 +51,7 @@ def assemble(
     """
     bodies, hands, faces = (sorted(poses, key=_total_order) for poses in (bodies, hands, faces))
     parts = [*hands, *faces]
-    attached: list[dict[str, PartPose]] = [{} for _ in bodies]
+    attached: list[dict[str, Any]] = [{} for _ in bodies]
     alone = []
     for part, slot in zip(parts, _cheapest_slots(_attachment_costs(bodies, hands, faces)), strict=True):
         if slot is None:
@@ -89,6 +90,25 @@ def _cheapest_slots(costs: np.ndarray) -> list[int | None]:
     return [chosen[part] if chosen[part] < slots else None for part in range(parts)]
 
 
+@dataclass(frozen=True, slots=True)
+class _Stack:
+    """Poses of a part, stacked.
+
+    joints: [M, J, 2] float64, pixels.
+    pixels_per_metre: [M] float64, from the spread of the joints in 2D and in 3D across the optical axis.
+    """
+
+    joints: np.ndarray
+    pixels_per_metre: np.ndarray
+
+    @classmethod
+    def of(cls, poses: Sequence[PartPose]) -> _Stack:
+        joints = np.array([pose.keypoints_2d for pose in poses], np.float64)
+        metres = np.array([pose.keypoints_3d[:, :2] for pose in poses], np.float64)
+        scales = _spreads(joints, at_least=1.0) / _spreads(metres, at_least=1e-3)
+        return cls(joints, scales)
+
+
 def _attachment_costs(
     bodies: Sequence[PartPose], hands: Sequence[PartPose], faces: Sequence[PartPose]
 ) -> np.ndarray:
@@ -97,44 +117,38 @@ def _attachment_costs(
     Slots are a body's right hand, left hand and face, body by body; parts are hands, then faces.
     """
     costs = np.full((len(bodies), len(_SLOTS), len(hands) + len(faces)), _IMPOSSIBLE)
-    if bodies and hands:
-        costs[:, :2, : len(hands)] = _hand_costs(bodies, hands)
-    if bodies and faces:
-        costs[:, 2, len(hands) :] = _face_costs(bodies, faces)
+    if bodies:
+        stack = _Stack.of(bodies)
+        if hands:
+            costs[:, :2, : len(hands)] = _hand_costs(stack, _Stack.of(hands), [hand.side for hand in hands])
+        if faces:
+            costs[:, 2, len(hands) :] = _face_costs(stack, _Stack.of(faces))
     return costs.reshape(len(bodies) * len(_SLOTS), len(hands) + len(faces))
 
 
-def _hand_costs(bodies: Sequence[PartPose], hands: Sequence[PartPose]) -> np.ndarray:
+def _hand_costs(bodies: _Stack, hands: _Stack, sides: Sequence[Side | None]) -> np.ndarray:
     """What attaching each hand to each body's right and left wrist costs: [B, 2, H]."""
-    joints, hand_joints = _stack_2d(bodies), _stack_2d(hands)
-    wrists = joints[:, [WRIST[side] for side in _HAND_SIDES]]
-    forearms = _directions(wrists - joints[:, [ELBOW[side] for side in _HAND_SIDES]])
-    hand_wrists = hand_joints[:, HAND_WRIST]
-    palms = _directions(hand_joints[:, FINGER_BASES].mean(axis=1) - hand_wrists)
-    distances = np.linalg.norm(wrists[:, :, None] - hand_wrists, axis=-1) / _sizes(hand_joints)
-    wrong_side = np.array([[hand.side not in (None, side) for hand in hands] for side in _HAND_SIDES])
+    wrists = bodies.joints[:, [WRIST[side] for side in _HAND_SIDES]]
+    forearms = _directions(wrists - bodies.joints[:, [ELBOW[side] for side in _HAND_SIDES]])
+    hand_wrists = hands.joints[:, HAND_WRIST]
+    palms = _directions(hands.joints[:, FINGER_BASES].mean(axis=1) - hand_wrists)
+    distances = np.linalg.norm(wrists[:, :, None] - hand_wrists, axis=-1) / _sizes(hands)
+    wrong_side = np.array([[side not in (None, slot) for side in sides] for slot in _HAND_SIDES])
     turned = (1 - np.einsum("bsd,hd->bsh", forearms, palms)) / 2
     scales = _scale_differences(bodies, hands)[:, None]
-    return (
-        distances + WRONG_SIDE_PENALTY * wrong_side + DIRECTION_PENALTY * turned + SCALE_PENALTY * scales
-    )
+    return distances + WRONG_SIDE_PENALTY * wrong_side + DIRECTION_PENALTY * turned + SCALE_PENALTY * scales
 
 
-def _face_costs(bodies: Sequence[PartPose], faces: Sequence[PartPose]) -> np.ndarray:
+def _face_costs(bodies: _Stack, faces: _Stack) -> np.ndarray:
     """What attaching each face to each body's head costs: [B, F]."""
-    heads, landmarks = _stack_2d(bodies)[:, HEAD], _stack_2d(faces)
-    middles = (landmarks.min(axis=1) + landmarks.max(axis=1)) / 2
-    distances = np.linalg.norm(heads[:, None] - middles, axis=-1) / _sizes(landmarks)
+    middles = (faces.joints.min(axis=1) + faces.joints.max(axis=1)) / 2
+    distances = np.linalg.norm(bodies.joints[:, None, HEAD] - middles, axis=-1) / _sizes(faces)
     return distances + SCALE_PENALTY * _scale_differences(bodies, faces)
 
 
-def _stack_2d(poses: Sequence[PartPose]) -> np.ndarray:
-    return np.stack([pose.keypoints_2d for pose in poses]).astype(np.float64)
-
-
-def _sizes(joints: np.ndarray) -> np.ndarray:
-    """The longer side of the box around each pose [M, J, 2], at least a pixel: [M]."""
-    return np.maximum(np.ptp(joints, axis=1).max(axis=1), 1.0)
+def _sizes(stack: _Stack) -> np.ndarray:
+    """The longer side of the box around each pose, at least a pixel: [M]."""
+    return np.maximum(np.ptp(stack.joints, axis=1).max(axis=1), 1.0)
 
 
 def _directions(vectors: np.ndarray) -> np.ndarray:
@@ -142,19 +156,13 @@ def _directions(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-6)
 
 
-def _scale_differences(bodies: Sequence[PartPose], parts: Sequence[PartPose]) -> np.ndarray:
+def _scale_differences(bodies: _Stack, parts: _Stack) -> np.ndarray:
     """By how many powers of two the pixels a metre differ, two at most: [B, M].
 
     A hand that belongs to a body is about as far from the camera as the body is.
     """
-    ratios = _pixels_per_metre(bodies)[:, None] / _pixels_per_metre(parts)
+    ratios = bodies.pixels_per_metre[:, None] / parts.pixels_per_metre
     return np.minimum(np.abs(np.log2(ratios)), 2.0)
-
-
-def _pixels_per_metre(poses: Sequence[PartPose]) -> np.ndarray:
-    """[M], from the spread of the joints in 2D and in 3D across the optical axis."""
-    pixels, metres = _stack_2d(poses), np.stack([pose.keypoints_3d[:, :2] for pose in poses])
-    return _spreads(pixels, at_least=1.0) / _spreads(metres, at_least=1e-3)
 
 
 def _spreads(joints: np.ndarray, at_least: float) -> np.ndarray:

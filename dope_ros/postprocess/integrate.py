@@ -62,7 +62,9 @@ def integrate(
     """
     candidates = candidates_above(proposals, settings.score_th)
     groups = overlap_groups(candidates, part, settings)
-    modes = (best_mode(candidates, group, settings) for group in groups)
+    # A mode scores at most what its group does: most groups need no closer look.
+    promising = (g for g in groups if candidates.scores[g].sum() > settings.th_persondetect)
+    modes = (best_mode(candidates, group, settings) for group in promising)
     detections = [
         mode_pose(candidates, mode, part, anchors) for mode in modes if mode.score > settings.th_persondetect
     ]
@@ -146,9 +148,10 @@ def mode_pose(candidates: Candidates, mode: Mode, part: Part, anchors: AnchorCla
     """The score-weighted mean of a mode's poses."""
     # In the order of the proposals and in float32, so that even the rounding is the published one.
     members = mode.members[np.lexsort((candidates.classes[mode.members], candidates.box_index[mode.members]))]
-    weights = np.repeat(candidates.scores[members][:, None], len(SKELETONS[part]), axis=1)
+    weights = candidates.scores[members][:, None]
     if part is Part.BODY and anchors.upper_body_from is not None:
         upper = candidates.classes[members] >= anchors.upper_body_from
+        weights = np.repeat(weights, len(SKELETONS[part]), axis=1)
         weights[np.ix_(upper, sk.LOWER_BODY)] *= LOWER_BODY_WEIGHT_OF_UPPER_CLASSES
     return PartPose(
         score=mode.score,
@@ -159,7 +162,7 @@ def mode_pose(candidates: Candidates, mode: Mode, part: Part, anchors: AnchorCla
 
 
 def _weighted_mean(poses: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mean of poses [M, J, D] weighted by joint, weights [M, J]: [J, D]."""
+    """Mean of poses [M, J, D] with weights [M, 1], or [M, J] for each joint: [J, D]."""
     totals = np.ascontiguousarray(weights.T).sum(axis=1)
     return (poses * weights[:, :, None]).sum(axis=0) / totals[:, None]
 
@@ -167,4 +170,4 @@ def _weighted_mean(poses: np.ndarray, weights: np.ndarray) -> np.ndarray:
 def _mean_distances(poses: np.ndarray, pose: np.ndarray) -> np.ndarray:
     """Mean joint distance of each of `poses` [M, J, D] to `pose` [J, D]: [M]."""
     difference = poses - pose
-    return np.sqrt(np.einsum("mjd,mjd->mj", difference, difference)).mean(axis=1)
+    return np.sqrt(np.einsum("mjd,mjd->mj", difference, difference)).sum(axis=1) / poses.shape[1]

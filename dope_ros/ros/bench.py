@@ -38,9 +38,9 @@ ROUND_TRIP = "round trip"
 class NodeTimes:
     """What was measured of a node.
 
-    milliseconds: median and 95th percentile of each stage. The stages, `latency` and `overhead` are the node's
-        own figures (median of its reports' medians, and the largest of their 95th percentiles); `round trip` is
-        measured here, from publishing an image to receiving its poses.
+    milliseconds: median and 95th percentile of each stage. The stages, `latency` and `overhead` are the
+        node's own figures (median of its reports' medians, and the largest of their 95th percentiles);
+        `round trip` is measured here, from publishing an image to receiving its poses.
     """
 
     description: str
@@ -169,8 +169,17 @@ def _ros_context() -> Iterator[None]:
 @contextmanager
 def _node_process(parameters: Mapping[str, str | int]) -> Iterator[subprocess.Popen[bytes]]:
     """A node of its own process between the topics bench/image and bench/poses."""
-    settings = [word for name, value in parameters.items() if value != "" for word in ("-p", f"{name}:={value}")]
-    remaps = ["-r", "image:=bench/image", "-r", "~/poses:=bench/poses", "-r", "camera_info:=bench/camera_info"]
+    settings = [
+        word for name, value in parameters.items() if value != "" for word in ("-p", f"{name}:={value}")
+    ]
+    remaps = [
+        "-r",
+        "image:=bench/image",
+        "-r",
+        "~/poses:=bench/poses",
+        "-r",
+        "camera_info:=bench/camera_info",
+    ]
     command = [sys.executable, "-m", "dope_ros.ros.node", "--ros-args", *remaps, *settings]
     process = subprocess.Popen(command)
     try:

@@ -23,7 +23,9 @@ def intrinsics_for(info: CameraInfo, width: int, height: int) -> Intrinsics:
     """
     fx, fy, cx, cy = info.k[0], info.k[4], info.k[2], info.k[5]
     if fx <= 0 or fy <= 0:
-        raise CameraInfoError(f"the camera is uncalibrated (fx {fx:g}, fy {fy:g}); calibrate it for metric positions")
+        raise CameraInfoError(
+            f"the camera is uncalibrated (fx {fx:g}, fy {fy:g}); calibrate it for metric positions"
+        )
     if (info.width, info.height) != (width, height):
         raise CameraInfoError(
             f"it is about images of {info.width} x {info.height} pixels, and the image has {width} x {height}"

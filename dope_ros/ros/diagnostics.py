@@ -117,6 +117,6 @@ def explain_silence(node: Node, topic: str, type_name: str) -> str:
             "see parameter image_transport"
         )
     return (
-        f"no image on '{topic}' from its {len(publishers)} publisher(s): do they publish, is their QoS compatible, "
-        "and does an image fit into the middleware's shared memory (docs/troubleshooting.md)?"
+        f"no image on '{topic}' from its {len(publishers)} publisher(s): do they publish, is their QoS "
+        "compatible, does an image fit into the middleware's shared memory (docs/troubleshooting.md)?"
     )

@@ -81,7 +81,9 @@ def decode_compressed(message: CompressedImage) -> np.ndarray:
 
 def encode_image(picture: np.ndarray) -> Image:
     """A picture, uint8 [height, width, 3] RGB, as an image message without a header."""
-    message = Image(height=picture.shape[0], width=picture.shape[1], encoding="rgb8", step=picture.shape[1] * 3)
+    message = Image(
+        height=picture.shape[0], width=picture.shape[1], encoding="rgb8", step=picture.shape[1] * 3
+    )
     message.data.frombytes(np.ascontiguousarray(picture).data)
     return message
 
@@ -92,12 +94,11 @@ def _check_layout(message: Image) -> None:
         raise ImageError(f"encoding {encoding!r} is not one of {', '.join(BYTES_PER_PIXEL)}")
     if width == 0 or height == 0:
         raise ImageError(f"the image is {width} x {height} pixels")
-    if encoding in _EVEN_WIDTH and width % 2 or encoding == "nv12" and height % 2:
+    if (encoding in _EVEN_WIDTH and width % 2) or (encoding == "nv12" and height % 2):
         raise ImageError(f"the image is {width} x {height} pixels, and {encoding} needs even sizes")
-    if message.step < width * BYTES_PER_PIXEL[encoding]:
-        raise ImageError(
-            f"step is {message.step} bytes; {width} pixels of {encoding} take {width * BYTES_PER_PIXEL[encoding]}"
-        )
+    row = width * BYTES_PER_PIXEL[encoding]
+    if message.step < row:
+        raise ImageError(f"step is {message.step} bytes; {width} pixels of {encoding} take {row}")
     needed = message.step * _rows(message)
     if len(message.data) < needed:
         raise ImageError(
@@ -139,7 +140,9 @@ def _decode_with_opencv(data: bytes, image_format: str) -> np.ndarray:
     except cv2.error as error:
         raise ImageError(f"OpenCV cannot decode the {image_format!r} data: {error.err}") from error
     if bgr is None:
-        raise ImageError(f"the {len(data)} bytes of {image_format!r} data are no picture that OpenCV can read")
+        raise ImageError(
+            f"the {len(data)} bytes of {image_format!r} data are no picture that OpenCV can read"
+        )
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 

@@ -61,7 +61,9 @@ def _person_markers(header: Header, person: Person, lifetime: float) -> Iterable
         yield _joints(header, person.id, name, part, points, lifetime)
 
 
-def _bones(header: Header, person_id: int, name: str, part: Part, points: list[Point], lifetime: float) -> Marker:
+def _bones(
+    header: Header, person_id: int, name: str, part: Part, points: list[Point], lifetime: float
+) -> Marker:
     marker = _marker(header, f"{name}/bones", person_id, Marker.LINE_LIST, lifetime)
     marker.scale.x = LINE_WIDTH[part]
     marker.color = _colour(PART_COLOURS[name])
@@ -72,7 +74,9 @@ def _bones(header: Header, person_id: int, name: str, part: Part, points: list[P
     return marker
 
 
-def _joints(header: Header, person_id: int, name: str, part: Part, points: list[Point], lifetime: float) -> Marker:
+def _joints(
+    header: Header, person_id: int, name: str, part: Part, points: list[Point], lifetime: float
+) -> Marker:
     marker = _marker(header, f"{name}/joints", person_id, Marker.SPHERE_LIST, lifetime)
     marker.scale.x = marker.scale.y = marker.scale.z = JOINT_DIAMETER[part]
     marker.color = _colour(PART_COLOURS[name])

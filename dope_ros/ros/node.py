@@ -66,13 +66,13 @@ class DopeNode(LifecycleNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe to images. Returns SUCCESS: to `active`."""
         result = super().on_activate(state)
-        self._perception.start()
+        self._configured.start()
         self.get_logger().info("active")
         return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe, once the image under way is done. Returns SUCCESS: to `inactive`."""
-        self._perception.stop()
+        self._configured.stop()
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -86,7 +86,7 @@ class DopeNode(LifecycleNode):
         return super().on_shutdown(state)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Free everything after a transition raised. Returns SUCCESS: to `unconfigured`, to be tried again."""
+        """Free everything after a transition raised. Returns SUCCESS: to `unconfigured`, to try again."""
         self._release()
         super().on_error(state)
         return TransitionCallbackReturn.SUCCESS
@@ -96,6 +96,13 @@ class DopeNode(LifecycleNode):
         self._release()
         logging.getLogger("dope_ros").removeHandler(self._log_handler)
         super().destroy_node()
+
+    @property
+    def _configured(self) -> Perception:
+        """What `on_configure` built; rclpy runs the transitions that need it only after that succeeded."""
+        if self._perception is None:
+            raise RuntimeError("the node is not configured")
+        return self._perception
 
     def _start_once(self) -> None:
         self._autostart.cancel()

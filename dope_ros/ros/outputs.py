@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from rclpy.lifecycle import LifecycleNode
+from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import Image
@@ -53,7 +53,9 @@ class Outputs:
         for publisher in (self._poses, self._markers, self._overlay):
             self._node.destroy_lifecycle_publisher(publisher)
 
-    def _publisher(self, message_type, topic):
+    def _publisher(self, message_type: type, topic: str) -> LifecyclePublisher:
         qos = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
         overridable = QoSOverridingOptions.with_default_policies()
-        return self._node.create_lifecycle_publisher(message_type, topic, qos, qos_overriding_options=overridable)
+        return self._node.create_lifecycle_publisher(
+            message_type, topic, qos, qos_overriding_options=overridable
+        )

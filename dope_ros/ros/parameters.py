@@ -27,7 +27,7 @@ class ParameterSpec:
 
     live: whether it may change while the node is configured; the others are read in `configure`.
     choices: the values of a string; empty for any.
-    low, high: the range of a number, both ends included.
+    low, high: the range of a number, both ends included; as wide as it goes for other kinds.
     read_only: whether it is read at start only.
     """
 
@@ -36,20 +36,24 @@ class ParameterSpec:
     description: str
     live: bool = False
     choices: tuple[str, ...] = ()
-    low: float | None = None
-    high: float | None = None
+    low: float = -math.inf
+    high: float = math.inf
     read_only: bool = False
 
     def descriptor(self) -> ParameterDescriptor:
         """What `ros2 param describe` shows."""
-        descriptor = ParameterDescriptor(name=self.name, description=self.description, read_only=self.read_only)
+        descriptor = ParameterDescriptor(
+            name=self.name, description=self.description, read_only=self.read_only
+        )
         if not self.live and not self.read_only:
             descriptor.additional_constraints = "Read when the node is configured."
         if self.choices:
             descriptor.additional_constraints += f" One of: {', '.join(self.choices)}."
-        if self.low is not None and isinstance(self.default, int):
+        if not math.isfinite(self.low):
+            return descriptor
+        if isinstance(self.default, int):
             descriptor.integer_range = [IntegerRange(from_value=int(self.low), to_value=int(self.high))]
-        elif self.low is not None:
+        else:
             descriptor.floating_point_range = [
                 FloatingPointRange(from_value=float(self.low), to_value=float(self.high))
             ]
@@ -70,7 +74,9 @@ _OWN_THRESHOLD = "Summed proposal scores, they can exceed 1; 0 takes the thresho
 
 PARAMETERS = (
     ParameterSpec("model", "", "Path of the ONNX model; empty for the one in the package."),
-    ParameterSpec("engine", "auto", "What runs the network; auto takes the fastest there is.", choices=ENGINES),
+    ParameterSpec(
+        "engine", "auto", "What runs the network; auto takes the fastest there is.", choices=ENGINES
+    ),
     ParameterSpec("threads", 0, "CPU threads of the network; 0 leaves it to the runtime.", low=0, high=256),
     ParameterSpec(
         "image_transport",

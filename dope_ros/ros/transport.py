@@ -15,7 +15,7 @@ PROFILES_VARIABLE = "FASTRTPS_DEFAULT_PROFILES_FILE"
 
 
 def use_large_shared_memory() -> None:
-    """Make Fast DDS use `config/fastdds.xml` in this process and its children, unless a profile is set already.
+    """Make Fast DDS use `config/fastdds.xml` here and in child processes, unless a profile is set already.
 
     By default most best-effort images of 640x480 and more are lost between two processes; the file says why.
     To be called before `rclpy.init`. Other middlewares do not read it.

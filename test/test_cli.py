@@ -1,0 +1,148 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The `dope` command, run as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from scenes import seen, standing
+from tiny_model import write_tiny_model
+
+from dope_ros.poses import PART_NAMES
+from dope_ros.skeleton import SKELETONS
+
+GREY = np.full((480, 640, 3), 90, np.uint8)
+
+
+def dope(*arguments, cwd=None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "import sys; from dope_ros.cli import main; sys.exit(main())"]
+    return subprocess.run(
+        [*command, *map(str, arguments)], capture_output=True, text=True, cwd=cwd, timeout=120
+    )
+
+
+@pytest.fixture
+def person():
+    return standing(at=(0.1, 0.1, 3.0), score=0.9)
+
+
+@pytest.fixture
+def model(tmp_path, person):
+    return write_tiny_model(tmp_path / "one.onnx", [seen(person)], 480, 640)
+
+
+@pytest.fixture
+def picture(tmp_path):
+    path = tmp_path / "grey.png"
+    cv2.imwrite(str(path), GREY)
+    return path
+
+
+def test_infer_writes_an_overlay_and_a_line_of_json_for_each_picture(tmp_path, model, picture, person):
+    other = tmp_path / "wide.jpg"
+    cv2.imwrite(str(other), np.full((480, 1280, 3), 90, np.uint8))
+    lines = tmp_path / "people.jsonl"
+    done = dope("infer", picture, other, "--model", model, "--out", tmp_path / "out", "--json", lines)
+    assert done.returncode == 0, done.stderr
+    assert cv2.imread(str(tmp_path / "out" / "grey.png")).shape == (480, 640, 3)
+    assert cv2.imread(str(tmp_path / "out" / "wide.png")).shape == (480, 1280, 3)
+    first, second = map(json.loads, lines.read_text().splitlines())
+    assert (first["source"], first["width"], first["height"]) == (str(picture), 640, 480)
+    assert (second["source"], second["width"], second["height"]) == (str(other), 1280, 480)
+    (found,) = first["people"]
+    assert (found["id"], found["score"], found["metric"]) == (0, pytest.approx(0.9, abs=1e-3), False)
+    for name, part in PART_NAMES.items():
+        expected = person.parts()[name].keypoints_2d
+        np.testing.assert_allclose(found[name]["keypoints_2d"], expected, atol=0.01)
+        assert np.shape(found[name]["keypoints_3d"]) == (len(SKELETONS[part]), 3)
+
+
+def test_parts_that_were_not_seen_are_null_in_json(tmp_path, picture, person):
+    from dataclasses import replace
+
+    lone_hand = replace(seen(person), body=None, face=None, right_hand=None)
+    model = write_tiny_model(tmp_path / "hand.onnx", [lone_hand], 480, 640)
+    done = dope("infer", picture, "--model", model, "--out", tmp_path, "--json", "-")
+    (found,) = json.loads(done.stdout)["people"]
+    assert found["body"] is found["right_hand"] is found["face"] is None
+    assert len(found["left_hand"]["keypoints_2d"]) == 21
+
+
+def test_infer_with_intrinsics_gives_metric_positions(tmp_path, model, picture, person):
+    from scenes import CAMERA
+
+    done = dope(
+        "infer",
+        picture,
+        "--model",
+        model,
+        "--out",
+        tmp_path,
+        "--json",
+        "-",
+        "--intrinsics",
+        CAMERA.fx,
+        CAMERA.fy,
+        CAMERA.cx,
+        CAMERA.cy,
+    )
+    (found,) = json.loads(done.stdout)["people"]
+    assert found["metric"]
+    assert found["root"] == pytest.approx(list(person.root), abs=0.01)
+
+
+def test_a_picture_that_cannot_be_read_is_named_and_the_others_are_done(tmp_path, model, picture):
+    text = tmp_path / "text.jpg"
+    text.write_text("no picture")
+    done = dope(
+        "infer", tmp_path / "missing.jpg", text, picture, "--model", model, "--out", tmp_path, "--json", "-"
+    )
+    assert done.returncode == 1
+    assert "missing.jpg: No such file" in done.stderr
+    assert "text.jpg: not a picture" in done.stderr
+    assert json.loads(done.stdout)["source"] == str(picture)
+
+
+def test_pictures_of_one_name_get_overlays_of_their_own(tmp_path, model, picture):
+    (tmp_path / "other").mkdir()
+    namesake = tmp_path / "other" / "grey.png"
+    namesake.write_bytes(picture.read_bytes())
+    done = dope("infer", picture, namesake, "--model", model, "--out", tmp_path / "out")
+    assert done.returncode == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"grey.png", "grey-2.png", "people.jsonl"}
+
+
+def test_a_missing_model_is_one_line_and_no_traceback(tmp_path, picture):
+    done = dope("infer", picture, "--model", tmp_path / "no.onnx", "--out", tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.strip() == f"dope: {tmp_path / 'no.onnx'}: no such model file"
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("infer", "--help"), ("bench", "--help"), ("--version",)])
+def test_help_explains(arguments):
+    done = dope(*arguments)
+    assert done.returncode == 0
+    assert "dope" in done.stdout
+
+
+def test_bench_times_every_stage(model):
+    done = dope("bench", "--model", model, "--runs", "3")
+    assert done.returncode == 0, done.stderr
+    for stage in ("preprocess", "network", "integrate", "assemble", "place", "all"):
+        assert f"\n{stage} " in done.stdout
+    assert "peak memory" in done.stdout
+
+
+def test_bench_of_a_node_times_it_over_dds(model):
+    pytest.importorskip("rclpy", reason="no ROS 2 here")
+    done = dope("bench", "--node", "--model", model, "--runs", "5")
+    assert done.returncode == 0, done.stderr
+    for stage in ("decode", "overhead", "messages", "round trip"):
+        assert f"\n{stage} " in done.stdout
+    assert "resident memory" in done.stdout
