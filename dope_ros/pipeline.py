@@ -32,12 +32,19 @@ class PipelineSettings:
         or that of `NmsSettings`.
     nominal_depth: metres, where people are put without intrinsics.
     assumed_fov_deg: horizontal field of view of a camera without intrinsics.
+
+    Raises:
+        ValueError: there is no such integration.
     """
 
     integration: str = "ppi"
     min_scores: Mapping[Part, float] = field(default_factory=dict)
     nominal_depth: float = 3.0
     assumed_fov_deg: float = 60.0
+
+    def __post_init__(self) -> None:
+        if self.integration not in INTEGRATIONS:
+            raise ValueError(f"integration {self.integration!r} is not one of {', '.join(INTEGRATIONS)}")
 
 
 class Pipeline:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What flows through the pipeline: proposals, then poses of parts, then people.
 
-All are frozen; a stage returns new ones.
+All are frozen; a stage returns new ones. Each is equal to itself only: arrays have no single truth value.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from dope_ros.skeleton import Part, Side
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Proposals:
     """What the network says of one part: a pose for each box and anchor pose.
 
@@ -30,7 +30,7 @@ class Proposals:
     poses_3d: np.ndarray
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PartPose:
     """One detected body, hand or face.
 
@@ -51,7 +51,7 @@ class PartPose:
         return replace(self, keypoints_2d=self.keypoints_2d * np.float32(scale))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Person:
     """A person: a body with what was attached to it, or a lone hand or face.
 

@@ -13,6 +13,8 @@ from dope_ros.geometry import Intrinsics, place, place_nominally
 from dope_ros.poses import PART_NAMES
 from dope_ros.skeleton import BODY, HEAD, LEFT_HIP, RIGHT_HIP, WRIST, Part
 
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")  # nothing for a robot's log
+
 NOMINAL = 3.0
 places = st.builds(
     lambda x, y, z: (x * z, y * z, z), st.floats(-0.5, 0.5), st.floats(-0.2, 0.2), st.floats(1.5, 8)

@@ -16,6 +16,8 @@ from dope_ros.postprocess.integrate import integrate
 from dope_ros.settings import AnchorClasses, PpiSettings
 from dope_ros.skeleton import BODY, SKELETONS, Part, Side
 
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")  # nothing for a robot's log
+
 REFERENCE = np.load(Path(__file__).parent / "data" / "ppi.npz")
 CASES = json.loads(REFERENCE["cases"].tobytes())
 

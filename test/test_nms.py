@@ -14,6 +14,8 @@ from dope_ros.postprocess.nms import suppress
 from dope_ros.settings import AnchorClasses, NmsSettings
 from dope_ros.skeleton import Part, Side
 
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")  # nothing for a robot's log
+
 ANCHORS = {
     Part.BODY: AnchorClasses(20, upper_body_from=10),
     Part.HAND: AnchorClasses(10, left_from=5),

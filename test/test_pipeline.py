@@ -330,3 +330,8 @@ def test_a_hand_that_waves_belongs_to_the_one_who_waves(shipped, three_people):
 def test_a_grey_picture_holds_nobody(shipped):
     shipped.settings = PipelineSettings()
     assert shipped(np.full((480, 640, 3), 114, np.uint8)) == []
+
+
+def test_an_unknown_integration_is_refused():
+    with pytest.raises(ValueError, match="guesswork"):
+        PipelineSettings(integration="guesswork")
