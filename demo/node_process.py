@@ -7,16 +7,16 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import rclpy
-from ament_index_python.packages import get_package_prefix
 from lifecycle_msgs.msg import State
 from lifecycle_msgs.srv import GetState
 from rclpy.node import Node
+
+from dope_ros.ros.installed import node_command
 
 SHUTDOWN_SECONDS = 30.0
 REPLY_SECONDS = 2.0
@@ -41,8 +41,7 @@ class NodeProcess:
 
     def __enter__(self) -> NodeProcess:
         rules = [word for old, new in self._remappings.items() for word in ("-r", f"{old}:={new}")]
-        program = Path(get_package_prefix("dope_ros"), "lib", "dope_ros", "dope_node")
-        command = [sys.executable, str(program), "--ros-args", *rules]
+        command = [*node_command(), "--ros-args", *rules]
         environment = os.environ | {"PYTHONUNBUFFERED": "1"}
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(

@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from dope_ros.geometry import Intrinsics
 from dope_ros.msg import WholeBodyPose3DArray
 from dope_ros.ros.images import encode_image
+from dope_ros.ros.installed import node_command
 
 PATIENCE = 30.0
 """Seconds after which something awaited counts as never coming."""
@@ -41,7 +41,7 @@ class NodeProcess:
         settings = [word for name, value in parameters.items() for word in ("-p", f"{name}:={_yaml(value)}")]
         renames = [word for name, other in remaps.items() for word in ("-r", f"{name}:={other}")]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "dope_ros.ros.node", "--ros-args", *settings, *renames],
+            [*node_command(), "--ros-args", *settings, *renames],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 
 import cv2
 import numpy as np
@@ -20,11 +19,8 @@ from dope_ros.skeleton import SKELETONS
 GREY = np.full((480, 640, 3), 90, np.uint8)
 
 
-def dope(*arguments, cwd=None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "import sys; from dope_ros.cli import main; sys.exit(main())"]
-    return subprocess.run(
-        [*command, *map(str, arguments)], capture_output=True, text=True, cwd=cwd, timeout=120
-    )
+def dope(*arguments) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["dope", *map(str, arguments)], capture_output=True, text=True, timeout=120)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from dope_ros.errors import DopeError
 from dope_ros.msg import WholeBodyPose3DArray
 from dope_ros.pipeline import Pipeline
 from dope_ros.ros.images import decode_image, encode_image
+from dope_ros.ros.installed import node_command
 from dope_ros.ros.messages import people_to_message
 from dope_ros.ros.transport import use_large_shared_memory
 
@@ -180,8 +180,7 @@ def _node_process(parameters: Mapping[str, str | int]) -> Iterator[subprocess.Po
         "-r",
         "camera_info:=bench/camera_info",
     ]
-    command = [sys.executable, "-m", "dope_ros.ros.node", "--ros-args", *remaps, *settings]
-    process = subprocess.Popen(command)
+    process = subprocess.Popen([*node_command(), "--ros-args", *remaps, *settings])
     try:
         yield process
     finally:

@@ -5,11 +5,8 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
-from ament_index_python.packages import get_package_share_directory
-
-from dope_ros.errors import DopeError
+from dope_ros.ros.installed import shared_file
 
 PROFILES_VARIABLE = "FASTRTPS_DEFAULT_PROFILES_FILE"
 
@@ -23,7 +20,4 @@ def use_large_shared_memory() -> None:
     Raises:
         DopeError: the file is not installed.
     """
-    profiles = Path(get_package_share_directory("dope_ros")) / "config" / "fastdds.xml"
-    if not profiles.is_file():
-        raise DopeError(f"{profiles} is missing: build and install the package again")
-    os.environ.setdefault(PROFILES_VARIABLE, str(profiles))
+    os.environ.setdefault(PROFILES_VARIABLE, str(shared_file("config/fastdds.xml")))
