@@ -15,6 +15,8 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
 
+from dope_ros.geometry import Intrinsics
+
 IMAGE_TOPIC = "/camera/image_raw"
 CAMERA_INFO_TOPIC = "/camera/camera_info"
 FRAME_ID = "camera_optical_frame"
@@ -24,16 +26,6 @@ CAMERAS_FILE = "cameras.json"
 
 Stamp = tuple[int, int]
 """Seconds and nanoseconds of a header: what tells which image a message answers."""
-
-
-@dataclass(frozen=True, slots=True)
-class Intrinsics:
-    """A pinhole camera without distortion, in pixels."""
-
-    fx: float
-    fy: float
-    cx: float
-    cy: float
 
 
 @dataclass(frozen=True, slots=True)
