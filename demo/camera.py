@@ -16,6 +16,7 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
 
 from dope_ros.geometry import Intrinsics
+from dope_ros.ros.images import encode_image
 
 IMAGE_TOPIC = "/camera/image_raw"
 CAMERA_INFO_TOPIC = "/camera/camera_info"
@@ -75,14 +76,6 @@ def _photographs() -> Iterable[Picture]:
     yield Picture("grace_hopper", hopper.pixels)
 
 
-def image_message(pixels: np.ndarray) -> Image:
-    """A sensor_msgs/Image (rgb8) of uint8 [H, W, 3] RGB, its header left empty."""
-    height, width, channels = pixels.shape
-    message = Image(height=height, width=width, encoding="rgb8", step=width * channels)
-    message.data.frombytes(np.ascontiguousarray(pixels).tobytes())
-    return message
-
-
 def camera_info_message(picture: Picture) -> CameraInfo:
     """The picture's sensor_msgs/CameraInfo, its header left empty.
 
@@ -92,7 +85,8 @@ def camera_info_message(picture: Picture) -> CameraInfo:
     message = CameraInfo(height=height, width=width)
     if picture.intrinsics is None:
         return message
-    fx, fy, cx, cy = (float(getattr(picture.intrinsics, name)) for name in Intrinsics.__slots__)
+    camera = picture.intrinsics
+    fx, fy, cx, cy = (float(value) for value in (camera.fx, camera.fy, camera.cx, camera.cy))
     message.distortion_model = "plumb_bob"
     message.d = [0.0] * 5
     message.k = [fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0]
@@ -120,7 +114,7 @@ class PictureCamera:
 
     def show(self, picture: Picture) -> None:
         """Publish this picture from now on."""
-        self._shown = image_message(picture.pixels), camera_info_message(picture)
+        self._shown = encode_image(picture.pixels), camera_info_message(picture)
         self._stamps.clear()
 
     def _publish(self) -> None:

@@ -19,7 +19,7 @@ for module in ("rclpy", "dope_ros.msg"):
 DEMO = Path(__file__).parent.parent / "demo"
 sys.path.insert(0, str(DEMO))
 
-from camera import RENDERED_PICTURES, camera_info_message, demo_pictures, image_message, read_picture
+from camera import RENDERED_PICTURES, camera_info_message, demo_pictures, read_picture
 from geometry_msgs.msg import Point
 from rclpy.serialization import serialize_message
 from recorder import Bag
@@ -93,13 +93,6 @@ def test_a_file_that_is_no_picture_is_named(tmp_path):
     (tmp_path / "text.jpg").write_text("not a picture")
     with pytest.raises(ValueError, match=r"text\.jpg"):
         read_picture(tmp_path / "text.jpg")
-
-
-def test_an_image_message_holds_the_pixels_row_by_row():
-    pixels = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
-    message = image_message(pixels)
-    assert (message.height, message.width, message.step, message.encoding) == (2, 3, 9, "rgb8")
-    assert bytes(message.data) == pixels.tobytes()
 
 
 # The view in space

@@ -20,10 +20,12 @@ import yaml
 from lifecycle_msgs.msg import State
 from lifecycle_msgs.srv import GetState
 from rcl_interfaces.srv import GetParameters
+from rclpy.client import Client
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import parameter_value_to_python
+from rclpy.task import Future
 
 pytest.importorskip("launch_ros", reason="launch_ros is not installed: it comes with ROS 2, and is no wheel")
 if shutil.which("ros2") is None:
@@ -32,6 +34,9 @@ if shutil.which("ros2") is None:
 LAUNCH = ["ros2", "launch", "dope_ros", "dope.launch.py"]
 ANSWER_SECONDS = 60.0
 """Within these a starting node answers; loading the network on a busy machine takes some of them."""
+
+REPLY_SECONDS = 2.0
+"""After these a request counts as lost, and is sent again."""
 
 DOMAINS = cycle(1 + (os.getpid() + i) % 100 for i in range(100))
 """ROS domains, so that no test sees what another one left."""
@@ -61,6 +66,7 @@ class Launched:
         self.observer = Node("observer", context=self._context)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.observer)
+        self._clients: dict[str, Client] = {}
 
     @property
     def output(self) -> str:
@@ -77,10 +83,15 @@ class Launched:
 
     def call(self, kind: Any, name: str, request: Any) -> Any:
         """The answer of a service."""
-        client = self.observer.create_client(kind, name)
+        client = self._clients.get(name) or self.observer.create_client(kind, name)
+        self._clients[name] = client
         self.wait_for(lambda: client.service_is_ready() or None)
-        future = client.call_async(request)
-        return self.wait_for(future.result)
+        return self.wait_for(lambda: self._answer(client.call_async(request)))
+
+    def _answer(self, future: Future) -> Any | None:
+        """What a request brings; None for one that is lost, as it is while the service does not know us yet."""
+        self._executor.spin_until_future_complete(future, timeout_sec=REPLY_SECONDS)
+        return future.result() if future.done() else None
 
     def state(self, node: str = "/dope") -> int:
         """The lifecycle state of the node now."""
