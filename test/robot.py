@@ -71,9 +71,12 @@ class NodeProcess:
         assert line, f"the node never logged {words}; its log:\n{self.log}"
         return line
 
+    def send(self, with_signal: int) -> None:
+        self._process.send_signal(with_signal)
+
     def interrupt(self, with_signal: int = signal.SIGINT) -> int:
         """End the node as Ctrl-C does, and return its exit code."""
-        self._process.send_signal(with_signal)
+        self.send(with_signal)
         return self.wait()
 
     def wait(self) -> int:

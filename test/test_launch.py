@@ -89,7 +89,7 @@ class Launched:
         return self.wait_for(lambda: self._answer(client.call_async(request)))
 
     def _answer(self, future: Future) -> Any | None:
-        """What a request brings; None for one that is lost, as it is while the service does not know us yet."""
+        """What a request brings; None where it is lost, as while the service does not know us yet."""
         self._executor.spin_until_future_complete(future, timeout_sec=REPLY_SECONDS)
         return future.result() if future.done() else None
 

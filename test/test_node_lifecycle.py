@@ -115,6 +115,14 @@ def test_a_node_interrupted_while_the_network_runs_ends_with_exit_code_0(robot, 
     assert "Traceback" not in node.log
 
 
+def test_interrupts_in_quick_succession_as_on_ctrl_c_under_launch_end_it_with_exit_code_0(robot, model):
+    with running_node({"model": model}) as node:
+        robot.wait_for_active()
+        while node.is_alive():
+            node.send(signal.SIGINT)
+        assert node.wait() == 0
+
+
 def test_an_interrupted_node_that_was_never_configured_ends_with_exit_code_0(robot, model):
     with running_node({"model": model, "autostart": False}) as node:
         assert robot.state() == State.PRIMARY_STATE_UNCONFIGURED

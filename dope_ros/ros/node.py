@@ -8,13 +8,13 @@ Run it with `ros2 launch dope_ros dope.launch.py` or `ros2 run dope_ros dope_nod
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from collections.abc import Sequence
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
-from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 
@@ -26,6 +26,8 @@ from dope_ros.ros.parameters import declare_parameters, read_settings
 from dope_ros.ros.perception import Perception
 
 DIAGNOSTICS_SECONDS = 1.0
+
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class DopeNode(LifecycleNode):
@@ -146,6 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 after an interrupt, 1 where a parameter given at start is bad.
     """
+    _leave_signals_to_rclpy()
     rclpy.init(args=arguments)
     try:
         node = DopeNode()
@@ -155,12 +158,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     try:
         rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+    except Exception:
+        if rclpy.ok():
+            raise
+        # A signal shut the context down: spin ends so, and whatever the node was about just then fails.
     finally:
         node.destroy_node()
         rclpy.try_shutdown()
+        _ignore_signals()
     return 0
+
+
+def _leave_signals_to_rclpy() -> None:
+    """Let SIGINT and SIGTERM shut the context down and nothing else; before `rclpy.init`.
+
+    On Ctrl-C the terminal and launch each send one. rclpy's handler shuts the context down and calls the
+    handler that it found; Python's own would raise KeyboardInterrupt, the second time amid the clean-up.
+    """
+    for number in ENDING_SIGNALS:
+        signal.signal(number, lambda *_: None)
+
+
+def _ignore_signals() -> None:
+    """For the rest of the process's life: rclpy's handlers are gone, and Python puts back the system's."""
+    for number in ENDING_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 if __name__ == "__main__":
