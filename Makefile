@@ -29,8 +29,12 @@ demo: build ## Start the node on an example and show what it publishes
 	@$(ISOLATED) python demo/run.py $(ARGS)
 
 .PHONY: test
-test: build lint ## Check the code and run all tests (ARGS go to pytest)
+test: build test-packages lint ## Check the code and run all tests (ARGS go to pytest)
 	@$(ISOLATED) pytest $(ARGS)
+
+.PHONY: test-packages
+test-packages: setup
+	@tools/test_packages.sh
 
 .PHONY: lint
 lint: setup ## Check style, format and types

@@ -64,8 +64,8 @@ def test_memory_is_flat_over_2000_frames(robot, tmp_path, camera):
         return sum(report["frames processed"] for report in numbers_of_reports(diagnostics))
 
     with running_node({"model": fast, "threads": 1}) as node:
-        robot.wait_until(lambda: processed() > 200, "200 frames to warm up")
+        robot.wait_until(lambda: processed() > 500, "500 frames to warm up", patience=120)
         warm = node.resident_mb()
-        robot.wait_until(lambda: processed() > 2200, "2,000 frames more", patience=120)
-        assert node.resident_mb() < warm + 5
+        robot.wait_until(lambda: processed() > 2500, "2,000 frames more", patience=240)
+        assert node.resident_mb() < warm + 10  # one image of 2,000 that is not freed would take 1,800
     assert len(camera) > 2000

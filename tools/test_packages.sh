@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Adds to .venv what only the tests of the network and its engines need, PyTorch above all: several gigabytes that neither
+# the node nor the demo wants. Does nothing where that was done from the same requirements.
+set -euo pipefail
+# shellcheck source=tools/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+files=(requirements/network.txt requirements/tensorrt.txt)
+stamp=$venv/.dope_ros_test_packages
+
+main() {
+    [ -f "$venv_stamp" ] || die "there is no finished .venv." "Run: make setup"
+    one_at_a_time
+    cd "$root"
+    described=$(sha256sum "${files[@]}")
+    [ "$described" = "$(cat "$stamp" 2>/dev/null)" ] && return
+    start_log test_packages.log
+    rm -f "$stamp"
+    step "installing PyTorch and TensorRT's builder for the tests (gigabytes, some minutes)" install
+    echo "$described" >"$stamp"
+}
+
+install() {
+    local constraints=()
+    wants_ros_wheels || constraints=(--constraint="$venv/constraints.txt")
+    "$venv/bin/python" -m pip install --disable-pip-version-check --no-input "${constraints[@]}" \
+        "${files[@]/#/--requirement=}"
+}
+
+main
