@@ -1,0 +1,139 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Reads and writes checkpoints: this package's own, the published ones, and the first compact ones.
+
+Files are only ever read with `weights_only=True`: a pickle that would run code is refused.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dope_ros.errors import ModelError
+from dope_ros.files import replaced_whole
+from dope_ros.network import first_compact, published
+from dope_ros.network.config import AnchorBoxes, NetworkConfig, ProposalSettings
+from dope_ros.network.dope import DopeNetwork
+from dope_ros.network.layout import Layout, check_tensors
+from dope_ros.settings import AnchorClasses, PpiSettings
+from dope_ros.skeleton import Part
+
+FORMAT = "dope_ros"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A network with its weights, in evaluation mode, and the settings its proposals are integrated with."""
+
+    network: DopeNetwork
+    ppi: Mapping[Part, PpiSettings]
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint of any layout this package knows; weights in half precision are widened.
+
+    Raises:
+        ModelError: the file is missing, would run code, is of no known layout, or its tensors do not
+            fit: those that are missing, extra or of the wrong shape are named.
+    """
+    content = _load(path)
+    try:
+        layout = _layout_of(path.name, content)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(f"{path.name}: its settings cannot be read: {error!r}") from error
+    network = DopeNetwork(layout.config)
+    state = network.state_dict()
+    check_tensors(path.name, layout, state)
+    network.load_state_dict(layout.tensors(state))
+    return Checkpoint(network.eval(), layout.ppi)
+
+
+def write_checkpoint(
+    path: Path, network: DopeNetwork, ppi: Mapping[Part, PpiSettings], half: bool = False
+) -> None:
+    """Write a checkpoint that `read_checkpoint` reads, all at once or not at all.
+
+    Args:
+        path: where to.
+        network: its weights and configuration.
+        ppi: settings of pose proposals integration.
+        half: store the weights in half precision.
+    """
+    state = network.state_dict()
+    content = {
+        "format": FORMAT,
+        "version": FORMAT_VERSION,
+        "config": _plain(network.config),
+        "ppi": {part.value: asdict(settings) for part, settings in ppi.items()},
+        "state_dict": {name: tensor.half() if half else tensor for name, tensor in state.items()},
+    }
+    with replaced_whole(path) as partial:
+        torch.save(content, partial)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise ModelError(f"{path}: no such checkpoint")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"{path.name}: refused, for it holds more than weights: {reason}") from error
+    except (RuntimeError, EOFError, ValueError, OSError) as error:
+        raise ModelError(f"{path.name}: not a PyTorch checkpoint, or a broken one: {error}") from error
+    if not isinstance(content, dict) or not isinstance(content.get("state_dict"), dict):
+        raise ModelError(f"{path.name}: a checkpoint is a dict with a 'state_dict'; this is none")
+    strangers = [name for name, value in content["state_dict"].items() if not isinstance(value, Tensor)]
+    if strangers:
+        raise ModelError(f"{path.name}: entries of its state dict are no tensors: {', '.join(strangers[:5])}")
+    return content
+
+
+def _layout_of(source: str, content: dict[str, Any]) -> Layout:
+    if content.get("format") == FORMAT:
+        return _own_layout(source, content)
+    if published.is_published(content):
+        return published.layout(source, content)
+    if first_compact.is_first_compact(content):
+        return first_compact.layout(content)
+    raise ModelError(
+        f"{source}: neither a checkpoint of this package nor one of the published layout; "
+        f"its entries are: {', '.join(map(str, content))}"
+    )
+
+
+def _own_layout(source: str, content: dict[str, Any]) -> Layout:
+    if content["version"] != FORMAT_VERSION:
+        raise ModelError(
+            f"{source}: checkpoint version {content['version']}; this release reads version {FORMAT_VERSION}"
+        )
+    config = _config(content["config"])
+    ppi = {part: PpiSettings.from_metadata(content["ppi"][part.value], part) for part in Part}
+    return Layout(config, ppi, content["state_dict"])
+
+
+def _plain(config: NetworkConfig) -> dict[str, Any]:
+    """The configuration as dicts, lists, strings and numbers."""
+    plain = asdict(config)
+    plain["anchors"] = {part.value: asdict(anchors) for part, anchors in config.anchors.items()}
+    return plain
+
+
+def _config(plain: Mapping[str, Any]) -> NetworkConfig:
+    values = dict(plain)
+    boxes = dict(values.pop("boxes"))
+    sizes, ratios = tuple(boxes.pop("sizes")), tuple(boxes.pop("ratios"))
+    return NetworkConfig(
+        anchors={part: AnchorClasses(**values["anchors"][part.value]) for part in Part},
+        boxes=AnchorBoxes(sizes=sizes, ratios=ratios, **boxes),
+        proposals=ProposalSettings(**values.pop("proposals")),
+        **{name: value for name, value in values.items() if name != "anchors"},
+    )

@@ -1,0 +1,131 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The DOPE network: one pass from an image to poses of bodies, hands and faces.
+
+Weinzaepfel, Bregier, Combaluzier, Leroy, Rogez, "DOPE: Distillation Of Part Experts for whole-body 3D pose
+estimation in the wild", ECCV 2020.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torchvision.ops import roi_align
+
+from dope_ros.network.backbones import make_backbone
+from dope_ros.network.config import NetworkConfig
+from dope_ros.network.picture import published_transform
+from dope_ros.network.predictor import PartPrediction, PosePredictor, to_pixels
+from dope_ros.network.roi_align import RoiGrid, grid_roi_align
+from dope_ros.network.rpn import RegionProposalNetwork
+from dope_ros.network.spatial import SPATIAL_GRID, SpatialHead, grown, merge
+from dope_ros.skeleton import Part
+
+ROI_SIZE = 7
+ROI_SAMPLES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the network says of one image.
+
+    boxes: [N, 4] float32, pixels, best first.
+    parts: for each part its scores and poses, a row a box.
+    """
+
+    boxes: Tensor
+    parts: dict[Part, PartPrediction]
+
+
+class DopeNetwork(nn.Module):
+    """Image to pose proposals (DOPE, figure 2): backbone, RPN, RoIAlign, box head, six branches."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone, self.box_head = make_backbone(config.backbone)
+        channels, stride = self.backbone.channels, self.backbone.stride
+        self.rpn = RegionProposalNetwork(channels, stride, config.boxes, config.proposals)
+        classes = {part: config.anchors[part].count for part in Part}
+        self.predictor = PosePredictor(self.box_head.channels, classes)
+        self.spatial = SpatialHead(channels) if config.spatial else None
+
+    @property
+    def roi_grid(self) -> RoiGrid:
+        """How RoIAlign samples the boxes for the box head."""
+        return RoiGrid(ROI_SIZE, ROI_SAMPLES, self.config.aligned)
+
+    def forward(self, images: Tensor, sizes: list[tuple[int, int]] | None = None) -> list[Prediction]:
+        """Pose proposals of each image.
+
+        Args:
+            images: [B, 3, H, W] float32, normalised, H and W multiples of 32.
+            sizes: height and width of each image without its padding; None where there is none.
+
+        Returns:
+            For each image its prediction, in pixels of `images`.
+        """
+        height, width = images.shape[-2:]
+        features = self.backbone(images)
+        boxes = self.rpn(features, sizes or [(height, width)] * len(images))
+        return [self._predict(features[i : i + 1], of_image) for i, of_image in enumerate(boxes)]
+
+    def detect(self, picture: Tensor) -> Prediction:
+        """Pose proposals of one picture, scaled and padded as the published network does it.
+
+        Args:
+            picture: [3, H, W] float32, RGB in [0, 1], of any size.
+
+        Returns:
+            The prediction, in pixels of `picture`.
+        """
+        images, _ = published_transform(self.config.min_size, self.config.max_size)([picture])
+        (prediction,) = self(images.tensors, images.image_sizes)
+        height, width = images.image_sizes[0]
+        ratios = torch.tensor([picture.shape[2] / width, picture.shape[1] / height])
+        return rescaled(prediction, ratios.to(picture.device))
+
+    def _predict(self, features: Tensor, boxes: Tensor) -> Prediction:
+        """The prediction for boxes [N, 4] of the image that `features` [1, C, rows, columns] belong to."""
+        stride = self.backbone.stride
+        regions = roi_align(features, [boxes], ROI_SIZE, 1 / stride, ROI_SAMPLES, self.config.aligned)
+        if self.spatial is None:
+            return self.predict_regions(boxes, regions)
+        return self.predict_regions(
+            boxes, regions, grid_roi_align(features, grown(boxes), stride, SPATIAL_GRID)
+        )
+
+    def predict_regions(
+        self, boxes: Tensor, regions: Tensor, grown_regions: Tensor | None = None
+    ) -> Prediction:
+        """What the heads say of boxes.
+
+        Args:
+            boxes: [N, 4], pixels.
+            regions: [N, C, 7, 7], the features of the boxes.
+            grown_regions: [N, C, 14, 14], the features of the grown boxes, for the spatial head.
+        """
+        vectors = self.box_head(regions)
+        located = self.spatial(grown_regions) if self.spatial is not None else {}
+        parts = {part: self._predict_part(part, boxes, vectors, located.get(part)) for part in Part}
+        return Prediction(boxes, parts)
+
+    def _predict_part(
+        self, part: Part, boxes: Tensor, vectors: Tensor, located: Tensor | None
+    ) -> PartPrediction:
+        scores = self.predictor.logits(vectors, part).softmax(dim=1)
+        poses_2d, poses_3d = self.predictor.poses(vectors, part)
+        if located is not None:
+            poses_2d = merge(poses_2d, located)
+        return PartPrediction(scores, to_pixels(poses_2d, boxes), poses_3d)
+
+
+def rescaled(prediction: Prediction, ratios: Tensor) -> Prediction:
+    """The prediction with its pixels multiplied by `ratios` [2], for x and y."""
+    parts = {
+        part: replace(of_part, poses_2d=of_part.poses_2d * ratios)
+        for part, of_part in prediction.parts.items()
+    }
+    return Prediction(prediction.boxes * ratios.repeat(2), parts)

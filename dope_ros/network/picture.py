@@ -1,0 +1,28 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""From a picture to the network's input, the way the published network was trained."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torchvision.models.detection.transform import GeneralizedRCNNTransform
+
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+"""ImageNet's, of RGB in [0, 1]."""
+
+
+def normalised(images: Tensor) -> Tensor:
+    """Images [B, 3, H, W] in [0, 1] with ImageNet's mean and standard deviation taken out."""
+    mean, std = (torch.tensor(values, device=images.device).view(1, 3, 1, 1) for values in (MEAN, STD))
+    return (images - mean) / std
+
+
+def published_transform(min_size: int, max_size: int) -> GeneralizedRCNNTransform:
+    """Normalises pictures, scales them, and pads them with zeros to multiples of 32.
+
+    As torchvision does it for its detectors, and so the published network: the shorter side becomes
+    `min_size` unless the longer one would pass `max_size`.
+    """
+    return GeneralizedRCNNTransform(min_size, max_size, list(MEAN), list(STD))

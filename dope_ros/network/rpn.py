@@ -1,0 +1,89 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The region proposal network (Faster R-CNN, Ren et al., 2015)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torchvision.ops import nms
+
+from dope_ros.network.anchors import clip_boxes, decode_boxes, grid_anchors
+from dope_ros.network.config import AnchorBoxes, ProposalSettings
+
+
+class RpnHead(nn.Module):
+    """Features to the objectness of each anchor, and how to move and scale it."""
+
+    def __init__(self, channels: int, anchors: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+        self.cls_logits = nn.Conv2d(channels, anchors, 1)
+        self.bbox_pred = nn.Conv2d(channels, 4 * anchors, 1)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Objectness and deltas of all anchors, in the order of `grid_anchors`.
+
+        Args:
+            features: [B, C, rows, columns].
+
+        Returns:
+            Logits [B, M] and box deltas [B, M, 4], where M is rows * columns * A.
+        """
+        hidden = functional.relu(self.conv(features))
+        logits = self.cls_logits(hidden).permute(0, 2, 3, 1).flatten(1)
+        deltas = self.bbox_pred(hidden).permute(0, 2, 3, 1).flatten(1).unflatten(1, (-1, 4))
+        return logits, deltas
+
+
+class RegionProposalNetwork(nn.Module):
+    """Features to boxes that may hold a part of a person."""
+
+    def __init__(self, channels: int, stride: int, boxes: AnchorBoxes, settings: ProposalSettings) -> None:
+        super().__init__()
+        self.head = RpnHead(channels, boxes.count)
+        self.boxes, self.settings, self.stride = boxes, settings, stride
+
+    def anchors(self, features: Tensor) -> Tensor:
+        """The anchors of a feature map [B, C, rows, columns]: [M, 4], pixels."""
+        rows, columns = features.shape[-2:]
+        return grid_anchors(self.boxes, rows, columns, self.stride).to(features.device)
+
+    def forward(self, features: Tensor, sizes: list[tuple[int, int]]) -> list[Tensor]:
+        """The best boxes of each image, best first.
+
+        Args:
+            features: [B, C, rows, columns].
+            sizes: height and width of each image without its padding; boxes are limited to them.
+
+        Returns:
+            For each image [N, 4] float32, pixels, N at most `settings.count`.
+        """
+        logits, deltas = self.head(features)
+        anchors = self.anchors(features)
+        return [
+            select_proposals(anchors, logits[i], deltas[i], size, self.settings)
+            for i, size in enumerate(sizes)
+        ]
+
+
+@torch.no_grad()
+def select_proposals(
+    anchors: Tensor, logits: Tensor, deltas: Tensor, size: tuple[int, int], settings: ProposalSettings
+) -> Tensor:
+    """The best boxes after non-maximum suppression, best first: [N, 4] float32, pixels.
+
+    Args:
+        anchors: [M, 4].
+        logits: [M], objectness.
+        deltas: [M, 4].
+        size: height and width of the picture.
+        settings: how many boxes, and which.
+    """
+    scores, best = logits.float().topk(min(settings.candidates, len(logits)))
+    boxes = decode_boxes(anchors[best], deltas[best].float(), settings.max_log_scale)
+    boxes = clip_boxes(boxes, *size)
+    wide = (boxes[:, 2:] - boxes[:, :2] >= settings.min_side).all(dim=1)
+    boxes, scores = boxes[wide], scores[wide]
+    return boxes[nms(boxes, scores, settings.max_iou)[: settings.count]]
