@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,22 @@ class ModelSpec:
     pad_value: int
     anchors: Mapping[Part, AnchorClasses]
     ppi: Mapping[Part, PpiSettings]
+
+
+def metadata_of(spec: ModelSpec) -> str:
+    """What a model file says of itself, as its metadata entry `dope`; `parse_spec` reads it."""
+    entry = {
+        "contract": CONTRACT_VERSION,
+        "parts": {
+            part.value: {"classes": spec.anchors[part].count, "keypoints": len(SKELETONS[part])}
+            for part in Part
+        },
+        "hand_left_from": spec.anchors[Part.HAND].left_from,
+        "body_upper_from": spec.anchors[Part.BODY].upper_body_from,
+        "pad_value": spec.pad_value,
+        "ppi": {part.value: asdict(spec.ppi[part]) for part in Part},
+    }
+    return json.dumps(entry)
 
 
 def output_names() -> list[str]:

@@ -49,5 +49,4 @@ def decode_boxes(anchors: Tensor, deltas: Tensor, max_log_scale: float) -> Tenso
 
 def clip_boxes(boxes: Tensor, height: int, width: int) -> Tensor:
     """Limit the corners of boxes [M, 4] to a picture of that size."""
-    x, y = boxes[:, 0::2].clamp(0, width), boxes[:, 1::2].clamp(0, height)
-    return torch.stack([x[:, 0], y[:, 0], x[:, 1], y[:, 1]], dim=1)
+    return boxes.clamp(min=0).minimum(boxes.new_tensor([width, height, width, height]))

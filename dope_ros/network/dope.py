@@ -12,15 +12,14 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
-from torchvision.ops import roi_align
 
 from dope_ros.network.backbones import make_backbone
 from dope_ros.network.config import NetworkConfig
 from dope_ros.network.picture import published_transform
 from dope_ros.network.predictor import PartPrediction, PosePredictor, to_pixels
-from dope_ros.network.roi_align import RoiGrid, grid_roi_align
+from dope_ros.network.regions import region_features
 from dope_ros.network.rpn import RegionProposalNetwork
-from dope_ros.network.spatial import SPATIAL_GRID, SpatialHead, grown, merge
+from dope_ros.network.spatial import SpatialHead, grown_region_features, merge
 from dope_ros.skeleton import Part
 
 ROI_SIZE = 7
@@ -52,11 +51,6 @@ class DopeNetwork(nn.Module):
         self.predictor = PosePredictor(self.box_head.channels, classes)
         self.spatial = SpatialHead(channels) if config.spatial else None
 
-    @property
-    def roi_grid(self) -> RoiGrid:
-        """How RoIAlign samples the boxes for the box head."""
-        return RoiGrid(ROI_SIZE, ROI_SAMPLES, self.config.aligned)
-
     def forward(self, images: Tensor, sizes: list[tuple[int, int]] | None = None) -> list[Prediction]:
         """Pose proposals of each image.
 
@@ -70,7 +64,7 @@ class DopeNetwork(nn.Module):
         height, width = images.shape[-2:]
         features = self.backbone(images)
         boxes = self.rpn(features, sizes or [(height, width)] * len(images))
-        return [self._predict(features[i : i + 1], of_image) for i, of_image in enumerate(boxes)]
+        return [self.predict(features[i : i + 1], of_image) for i, of_image in enumerate(boxes)]
 
     def detect(self, picture: Tensor) -> Prediction:
         """Pose proposals of one picture, scaled and padded as the published network does it.
@@ -87,28 +81,19 @@ class DopeNetwork(nn.Module):
         ratios = torch.tensor([picture.shape[2] / width, picture.shape[1] / height])
         return rescaled(prediction, ratios.to(picture.device))
 
-    def _predict(self, features: Tensor, boxes: Tensor) -> Prediction:
-        """The prediction for boxes [N, 4] of the image that `features` [1, C, rows, columns] belong to."""
-        stride = self.backbone.stride
-        regions = roi_align(features, [boxes], ROI_SIZE, 1 / stride, ROI_SAMPLES, self.config.aligned)
-        if self.spatial is None:
-            return self.predict_regions(boxes, regions)
-        return self.predict_regions(
-            boxes, regions, grid_roi_align(features, grown(boxes), stride, SPATIAL_GRID)
-        )
-
-    def predict_regions(
-        self, boxes: Tensor, regions: Tensor, grown_regions: Tensor | None = None
-    ) -> Prediction:
-        """What the heads say of boxes.
+    def predict(self, features: Tensor, boxes: Tensor) -> Prediction:
+        """What the heads say of the boxes of one image.
 
         Args:
-            boxes: [N, 4], pixels.
-            regions: [N, C, 7, 7], the features of the boxes.
-            grown_regions: [N, C, 14, 14], the features of the grown boxes, for the spatial head.
+            features: [1, C, rows, columns], of the image.
+            boxes: [N, 4] float32, pixels, within the image.
         """
+        stride = self.backbone.stride
+        regions = region_features(features, boxes, stride, ROI_SIZE, ROI_SAMPLES, self.config.aligned)
         vectors = self.box_head(regions)
-        located = self.spatial(grown_regions) if self.spatial is not None else {}
+        located: dict[Part, Tensor] = {}
+        if self.spatial is not None:
+            located = self.spatial(grown_region_features(features, boxes, stride))
         parts = {part: self._predict_part(part, boxes, vectors, located.get(part)) for part in Part}
         return Prediction(boxes, parts)
 

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checkpoints of the layout in which DOPE's weights were published.
 
-A dict of `state_dict`, `dope_kwargs`, `half` and `{body,hand,face}_ppi_kwargs`.  The backbone's tensors
-are in it twice.  Body poses in 3D have x to the left and y up there; they are turned into optical axes (x right, y
-down) here and nowhere else, by negating the weights that give x and y.
+A dict of `state_dict`, `dope_kwargs`, `half` and `{body,hand,face}_ppi_kwargs`. The backbone's tensors
+are in it twice. Body poses in 3D have x to the left and y up there; they are turned into optical axes (x
+right, y down) here and nowhere else, by negating the weights that give x and y.
 """
 
 from __future__ import annotations

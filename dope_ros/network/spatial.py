@@ -12,12 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dope_ros.network.roi_align import RoiGrid
+from dope_ros.network.regions import region_features_beyond_border
 from dope_ros.skeleton import SKELETONS, Part
 
 GROWTH = 1.3
 CELLS = 14
-SPATIAL_GRID = RoiGrid(size=CELLS, samples=1, aligned=True, outside="border")
 
 REACH = 0.62
 """How far from the middle of a box, in sizes of it, the spatial head is trusted."""
@@ -65,6 +64,19 @@ class SpatialHead(nn.Module):
         y = (weights.sum(dim=3) * self.positions).sum(dim=2)
         joints = torch.stack([x, y], dim=2).split(_JOINTS, dim=1)
         return dict(zip(_PARTS, joints, strict=True))
+
+
+def grown_region_features(features: Tensor, boxes: Tensor, stride: int) -> Tensor:
+    """What the spatial head looks at: the features of boxes [N, 4] after `grown`, [N, C, 14, 14].
+
+    Args:
+        features: [1, C, rows, columns].
+        boxes: within the image, pixels.
+        stride: pixels a cell.
+    """
+    rows, columns = features.shape[-2:]
+    margin = int((GROWTH - 1) / 2 * max(rows, columns)) + 1
+    return region_features_beyond_border(features, grown(boxes), stride, CELLS, margin)
 
 
 def grown(boxes: Tensor) -> Tensor:

@@ -1,0 +1,168 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Writes a checkpoint as a model file that follows the model contract, and checks what was written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from dope_ros.engine.contract import (
+    INPUT_NAME,
+    METADATA_KEY,
+    metadata_of,
+    output_names,
+)
+from dope_ros.engine.lowering import without_roi_align
+from dope_ros.engine.onnx import OnnxEngine
+from dope_ros.engine.torch import input_size, predict, proposals_of, spec_of
+from dope_ros.errors import ModelError
+from dope_ros.files import replaced_whole
+from dope_ros.network.checkpoint import Checkpoint
+from dope_ros.network.static_graph import StaticGraph
+from dope_ros.network.to_onnx import to_onnx
+from dope_ros.poses import Proposals
+from dope_ros.skeleton import Part
+
+SAME_BOX = 1.0
+"""Boxes whose corners are all within this many pixels are the same proposal of two engines."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """How a checkpoint becomes a model file.
+
+    height, width: of the input, pixels; 0 takes the checkpoint's own.
+    proposals: N of the model contract; 0 takes the checkpoint's own.
+    half: compute in half precision, for TensorRT; boxes, scores and poses stay in float.
+    half_storage: keep the weights in half precision in the file and compute in float: half the size.
+    """
+
+    height: int = 0
+    width: int = 0
+    proposals: int = 0
+    half: bool = False
+    half_storage: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """The largest differences between two engines' proposals, of those whose boxes both have.
+
+    unmatched: proposals that only one of them has.
+    boxes, poses_2d: pixels.
+    scores: probability.
+    poses_3d: metres.
+    """
+
+    matched: int
+    unmatched: int
+    boxes: float
+    scores: float
+    poses_2d: float
+    poses_3d: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.matched} proposals in both, {self.unmatched} in one alone; largest differences: "
+            f"boxes {self.boxes:.2g} px, scores {self.scores:.2g}, "
+            f"2D {self.poses_2d:.2g} px, 3D {1e3 * self.poses_3d:.2g} mm"
+        )
+
+
+def export_model(checkpoint: Checkpoint, path: Path, options: ExportOptions) -> None:
+    """Write a checkpoint as an ONNX model of fixed shapes, opset 17.
+
+    A model in half precision is for GPUs, and has RoIAlign written as GridSample; see `lowering`.
+
+    Raises:
+        ModelError: what would be written is not valid ONNX, or breaks the model contract.
+        OSError: the file cannot be written.
+    """
+    height, width = input_size(checkpoint, options.height, options.width)
+    count = options.proposals or checkpoint.network.config.proposals.count
+    model = to_onnx(
+        StaticGraph(checkpoint.network, height, width, count, options.half), INPUT_NAME, output_names()
+    )
+    if options.half:
+        model = without_roi_align(model)
+    if options.half_storage:
+        store_in_half(model)
+    helper.set_model_props(model, {METADATA_KEY: metadata_of(spec_of(checkpoint, height, width))})
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ModelError(f"{path.name}: the export made a graph that is not valid: {error}") from error
+    with replaced_whole(path) as partial:
+        onnx.save(model, partial)
+
+
+def store_in_half(model: onnx.ModelProto, smallest: int = 2048) -> None:
+    """Keep large float weights in half precision, each with a cast to float that runtimes do when they load."""
+    graph = model.graph
+    casts = []
+    for tensor in graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < smallest:
+            continue
+        name = tensor.name
+        halved = numpy_helper.to_array(tensor).astype(np.float16)
+        tensor.CopyFrom(numpy_helper.from_array(halved, f"{name}_half"))
+        casts.append(helper.make_node("Cast", [tensor.name], [name], f"widen_{name}", to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def compare_with_network(path: Path, checkpoint: Checkpoint, pixels: np.ndarray) -> Differences:
+    """How far a model file on ONNX Runtime is from its checkpoint on PyTorch, on one picture.
+
+    Args:
+        path: of the model.
+        checkpoint: that it was made of.
+        pixels: uint8 [H, W, 3], RGB, of the size of the model's input.
+
+    Raises:
+        ModelError, EngineError: the model cannot be loaded or run.
+    """
+    engine = OnnxEngine(path)
+    found = engine.run(pixels)
+    engine.close()
+    reference = proposals_of(predict(checkpoint.network, pixels))
+    rows = len(found[Part.BODY].boxes)
+    return differences(found, {part: _first(of_part, rows) for part, of_part in reference.items()})
+
+
+def differences(left: Mapping[Part, Proposals], right: Mapping[Part, Proposals]) -> Differences:
+    """The largest differences between the proposals of two engines; boxes are matched first."""
+    boxes, others = left[Part.BODY].boxes, right[Part.BODY].boxes
+    if not len(boxes) or not len(others):
+        return Differences(0, len(boxes) + len(others), 0.0, 0.0, 0.0, 0.0)
+    distances = np.abs(boxes[:, None] - others).max(axis=2)
+    nearest = distances.argmin(axis=1)
+    mutual = distances.argmin(axis=0)[nearest] == np.arange(len(boxes))
+    rows = np.flatnonzero(mutual & (distances.min(axis=1) < SAME_BOX))
+    columns = nearest[rows]
+
+    def largest(kind: str) -> float:
+        pairs = [(getattr(left[part], kind)[rows], getattr(right[part], kind)[columns]) for part in Part]
+        return max((float(np.abs(one - other).max(initial=0)) for one, other in pairs), default=0.0)
+
+    return Differences(
+        matched=len(rows),
+        unmatched=len(boxes) + len(others) - 2 * len(rows),
+        boxes=largest("boxes"),
+        scores=largest("scores"),
+        poses_2d=largest("poses_2d"),
+        poses_3d=largest("poses_3d"),
+    )
+
+
+def _first(proposals: Proposals, rows: int) -> Proposals:
+    return Proposals(
+        proposals.boxes[:rows], proposals.scores[:rows], proposals.poses_2d[:rows], proposals.poses_3d[:rows]
+    )

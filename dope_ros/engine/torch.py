@@ -1,0 +1,90 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Runs a checkpoint with PyTorch: the reference that other engines are compared with, and for debugging."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dope_ros.engine.contract import ModelSpec
+from dope_ros.errors import EngineError
+from dope_ros.network.checkpoint import Checkpoint, read_checkpoint
+from dope_ros.network.dope import Prediction
+from dope_ros.network.picture import normalised, padded
+from dope_ros.poses import Proposals
+from dope_ros.skeleton import Part
+
+PAD_VALUE = 114
+"""ImageNet's mean as one grey level, so that padding is as good as nothing to the network."""
+
+ASPECT = 4 / 3
+
+
+class TorchEngine:
+    """An `Engine` on PyTorch, on CUDA where there is a GPU.
+
+    The input's size is the checkpoint's shorter side at an aspect of 4 to 3, unless it is given.
+
+    Raises:
+        ModelError: the checkpoint is missing, refused or does not fit.
+    """
+
+    def __init__(self, checkpoint: Path, height: int = 0, width: int = 0, threads: int = 0) -> None:
+        loaded = read_checkpoint(checkpoint)
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._network = loaded.network.to(self._device)
+        if threads:
+            torch.set_num_threads(threads)
+        self.spec = spec_of(loaded, *input_size(loaded, height, width))
+        self.description = f"PyTorch {torch.__version__} on {self._device.type.upper()}"
+
+    def run(self, pixels: np.ndarray) -> dict[Part, Proposals]:
+        """Run the network on `pixels`, uint8 [H, W, 3], RGB, of the size that `spec` names.
+
+        Raises:
+            EngineError: PyTorch failed.
+        """
+        try:
+            return proposals_of(predict(self._network, pixels, self._device))
+        except RuntimeError as error:
+            raise EngineError(f"PyTorch failed: {error}") from error
+
+    def close(self) -> None:
+        """Free the network; the engine cannot run after that."""
+        del self._network
+
+
+@torch.inference_mode()
+def predict(network: torch.nn.Module, pixels: np.ndarray, device: torch.device | str = "cpu") -> Prediction:
+    """What a `DopeNetwork` says of `pixels`, uint8 [H, W, 3], RGB, in its pixels."""
+    image = torch.tensor(pixels, device=device).permute(2, 0, 1)[None]
+    (prediction,) = network(padded(normalised(image / 255)), [pixels.shape[:2]])
+    return prediction
+
+
+def proposals_of(prediction: Prediction) -> dict[Part, Proposals]:
+    """The proposals of each part as arrays."""
+    boxes = _array(prediction.boxes)
+    return {
+        part: Proposals(boxes, _array(of_part.scores), _array(of_part.poses_2d), _array(of_part.poses_3d))
+        for part, of_part in prediction.parts.items()
+    }
+
+
+def input_size(checkpoint: Checkpoint, height: int = 0, width: int = 0) -> tuple[int, int]:
+    """Height and width of the input; 0 stands for the checkpoint's own."""
+    height = height or checkpoint.network.config.min_size
+    return height, width or round(height * ASPECT)
+
+
+def spec_of(checkpoint: Checkpoint, height: int, width: int) -> ModelSpec:
+    """What a model made of a checkpoint says of itself."""
+    return ModelSpec(height, width, PAD_VALUE, checkpoint.network.config.anchors, checkpoint.ppi)
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.cpu().numpy()

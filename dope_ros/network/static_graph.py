@@ -1,0 +1,121 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The network as one graph of fixed shapes and standard operators, for ONNX.
+
+The stages and weights are those of `DopeNetwork`. What has data-dependent shapes there is replaced: non-
+maximum suppression by a fixed point, and the list of proposals by N rows with a `valid` flag.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import replace
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+from torchvision.ops import FrozenBatchNorm2d
+
+from dope_ros.network.anchors import clip_boxes, decode_boxes, grid_anchors
+from dope_ros.network.dope import DopeNetwork, Prediction
+from dope_ros.network.picture import GRID, MEAN, STD, padded
+from dope_ros.network.static_nms import NMS_ROUNDS, fixed_point_nms
+from dope_ros.skeleton import Part
+
+
+class StaticGraph(nn.Module):
+    """`DopeNetwork` for one picture of a fixed size, in and out as the model contract says.
+
+    Args:
+        network: its weights and configuration; it is copied.
+        height, width: of the input, pixels.
+        count: proposals that come out, N of the contract.
+        half: convolutions and linear layers in half precision; boxes, scores and poses stay in float.
+        rounds: of non-maximum suppression.
+    """
+
+    def __init__(
+        self,
+        network: DopeNetwork,
+        height: int,
+        width: int,
+        count: int,
+        half: bool = False,
+        rounds: int = NMS_ROUNDS,
+    ) -> None:
+        super().__init__()
+        self._network = without_batch_norm(network)
+        self._dtype = torch.float16 if half else torch.float32
+        if half:
+            halve_layers(self._network)
+        self.size, self._rounds = (height, width), rounds
+        rows, columns = (-(-side // GRID) * GRID // self._network.backbone.stride for side in (height, width))
+        boxes = network.config.boxes
+        self._anchors: Tensor
+        self._mean: Tensor
+        self._scale: Tensor
+        self.register_buffer("_anchors", grid_anchors(boxes, rows, columns, self._network.backbone.stride))
+        self.register_buffer("_mean", 255 * torch.tensor(MEAN).view(1, 3, 1, 1))
+        self.register_buffer("_scale", 1 / (255 * torch.tensor(STD).view(1, 3, 1, 1)))
+        candidates = min(network.config.proposals.candidates, len(self._anchors))
+        self._proposals = replace(
+            network.config.proposals, candidates=candidates, count=min(count, candidates)
+        )
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """The outputs of the model contract, in its order, for `image`, uint8 [1, H, W, 3], RGB."""
+        features = self._network.backbone(self._normalised(image))
+        boxes, valid = self._propose(features)
+        return _outputs(self._network.predict(features, boxes), valid)
+
+    def _normalised(self, image: Tensor) -> Tensor:
+        """[1, 3, H, W], H and W multiples of 32; the cast comes first, for TensorRT transposes no bytes."""
+        pixels = image.float().permute(0, 3, 1, 2)
+        return padded(((pixels - self._mean) * self._scale).to(self._dtype))
+
+    def _propose(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """The proposals' boxes [N, 4], best first, and [N] float32, 1 for proposals and 0 for padding."""
+        settings = self._proposals
+        logits, deltas = self._network.rpn.head(features)
+        _, best = logits[0].float().topk(settings.candidates)
+        boxes = decode_boxes(self._anchors[best], deltas[0][best].float(), settings.max_log_scale)
+        boxes = clip_boxes(boxes, *self.size)
+        wide = ((boxes[:, 2:] - boxes[:, :2]).amin(dim=1)) >= settings.min_side
+        kept = fixed_point_nms(boxes, wide, settings.max_iou, self._rounds, self._dtype)
+        ranks = kept.float() * torch.arange(settings.candidates, 0, -1, dtype=torch.float32)
+        ranks, chosen = ranks.topk(settings.count)
+        return boxes[chosen], (ranks > 0).float()
+
+
+def _outputs(prediction: Prediction, valid: Tensor) -> tuple[Tensor, ...]:
+    values = [prediction.boxes, valid]
+    for part in Part:
+        of_part = prediction.parts[part]
+        values += [of_part.scores, of_part.poses_2d, of_part.poses_3d]
+    return tuple(values)
+
+
+def halve_layers(network: nn.Module) -> None:
+    """Turn the weights of convolutions and linear layers to half precision, in place."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            module.half()
+
+
+def without_batch_norm(network: DopeNetwork) -> DopeNetwork:
+    """A copy for inference whose batch norms are folded into the convolutions before them, in float."""
+    folded = deepcopy(network).eval().requires_grad_(False)
+    for module in list(folded.modules()):
+        children = list(module.named_children())
+        for (_, conv), (name, norm) in pairwise(children):
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d | FrozenBatchNorm2d):
+                _fold(conv, norm)
+                setattr(module, name, nn.Identity())
+    return folded
+
+
+def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d | FrozenBatchNorm2d) -> None:
+    conv.weight, conv.bias = fuse_conv_bn_weights(
+        conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+    )

@@ -1,0 +1,49 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Greedy non-maximum suppression as a fixed point: standard operators of fixed shape.
+
+A box stays exactly if no better box that stays overlaps it. Repeating that rule settles the boxes from
+the best downwards: after r rounds every box is right whose chain of suppressions (this one is gone
+because that one stays because a third is gone ...) is at most r long. Rounds alternate between too many
+boxes and too few, so after an even number of them a box that is not settled yet stays.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+NMS_ROUNDS = 24
+
+
+def fixed_point_nms(boxes: Tensor, wide: Tensor, max_iou: float, rounds: int, dtype: torch.dtype) -> Tensor:
+    """Which boxes greedy non-maximum suppression keeps.
+
+    Args:
+        boxes: [n, 4] float32, best first.
+        wide: [n] bool, false for boxes that neither stay nor suppress others.
+        max_iou: a box that overlaps a better one by more than this goes.
+        rounds: an even number.
+        dtype: of the matrix products, half for tensor cores; sums of up to 2,048 ones are exact in it.
+
+    Returns:
+        [n] bool, equal to `torchvision.ops.nms` over the wide boxes where no chain of suppressions is
+        longer than `rounds`; beyond that some boxes too many stay.
+    """
+    order = torch.arange(len(boxes), device=boxes.device)
+    better = order[None, :] < order[:, None]
+    suppressors = (overlaps(boxes, max_iou) & better & wide[None, :]).to(dtype)
+    kept = torch.ones(len(boxes), 1, dtype=dtype, device=boxes.device)
+    for _ in range(rounds):
+        kept = (suppressors @ kept < 0.5).to(dtype)
+    return (kept[:, 0] > 0.5) & wide
+
+
+def overlaps(boxes: Tensor, max_iou: float) -> Tensor:
+    """Which pairs of boxes [n, 4] have an intersection over union above `max_iou`: [n, n] bool."""
+    x1, y1, x2, y2 = boxes.unbind(1)
+    areas = (x2 - x1) * (y2 - y1)
+    widths = torch.minimum(x2[:, None], x2) - torch.maximum(x1[:, None], x1)
+    heights = torch.minimum(y2[:, None], y2) - torch.maximum(y1[:, None], y1)
+    intersections = widths.clamp(min=0) * heights.clamp(min=0)
+    return intersections > max_iou * (areas[:, None] + areas - intersections)

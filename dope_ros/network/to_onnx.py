@@ -1,0 +1,40 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Writes a static graph as ONNX."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Sequence
+
+import onnx
+import onnxslim
+import torch
+
+from dope_ros.network.static_graph import StaticGraph
+
+OPSET = 17
+"""The highest that TensorRT 8.5, JetPack 5's, reads."""
+
+
+def to_onnx(graph: StaticGraph, input_name: str, output_names: Sequence[str]) -> onnx.ModelProto:
+    """The graph as an ONNX model: shapes are constants, and what can be computed beforehand is."""
+    height, width = graph.size
+    image = torch.zeros(1, height, width, 3, dtype=torch.uint8)
+    written = io.BytesIO()
+    with warnings.catch_warnings():
+        # The newer exporter writes no opset below 18; and shapes are meant to be constants.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        warnings.filterwarnings("ignore", "Constant folding", UserWarning)  # onnxslim folds what is left
+        torch.onnx.export(
+            graph,
+            (image,),
+            written,
+            input_names=[input_name],
+            output_names=list(output_names),
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    return onnxslim.slim(onnx.load_from_string(written.getvalue()))
