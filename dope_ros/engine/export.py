@@ -18,6 +18,7 @@ from dope_ros.engine.contract import (
     metadata_of,
     output_names,
 )
+from dope_ros.engine.half import in_half
 from dope_ros.engine.lowering import without_roi_align
 from dope_ros.engine.onnx import OnnxEngine
 from dope_ros.engine.torch import input_size, predict, proposals_of, spec_of
@@ -78,7 +79,7 @@ class Differences:
 def export_model(checkpoint: Checkpoint, path: Path, options: ExportOptions) -> None:
     """Write a checkpoint as an ONNX model of fixed shapes, opset 17.
 
-    A model in half precision is for GPUs, and has RoIAlign written as GridSample; see `lowering`.
+    A model in half precision is for GPUs, and has RoIAlign written as GridSample; see `half` and `lowering`.
 
     Raises:
         ModelError: what would be written is not valid ONNX, or breaks the model contract.
@@ -86,11 +87,9 @@ def export_model(checkpoint: Checkpoint, path: Path, options: ExportOptions) -> 
     """
     height, width = input_size(checkpoint, options.height, options.width)
     count = options.proposals or checkpoint.network.config.proposals.count
-    model = to_onnx(
-        StaticGraph(checkpoint.network, height, width, count, options.half), INPUT_NAME, output_names()
-    )
+    model = to_onnx(StaticGraph(checkpoint.network, height, width, count), INPUT_NAME, output_names())
     if options.half:
-        model = without_roi_align(model)
+        model = in_half(without_roi_align(model))
     if options.half_storage:
         store_in_half(model)
     helper.set_model_props(model, {METADATA_KEY: metadata_of(spec_of(checkpoint, height, width))})
@@ -103,7 +102,7 @@ def export_model(checkpoint: Checkpoint, path: Path, options: ExportOptions) -> 
 
 
 def store_in_half(model: onnx.ModelProto, smallest: int = 2048) -> None:
-    """Keep large float weights in half precision, each with a cast to float that runtimes do when they load."""
+    """Keep large float weights in half precision, each with a cast to float that runtimes do at loading."""
     graph = model.graph
     casts = []
     for tensor in graph.initializer:

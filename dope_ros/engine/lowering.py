@@ -160,8 +160,8 @@ def _grid_sample_function(name: str, roi: RoiAlign, opset: int) -> onnx.Function
         sampled = GridSample <align_corners = 1, mode = "bilinear", padding_mode = "zeros"> (features, grid)
         bins = AveragePool <kernel_shape = [{roi.samples}, {roi.samples}],
             strides = [{roi.samples}, {roi.samples}]> (sampled)
-        by_channel_shape = Constant
-            <value = int64[4] {{{roi.channels}, {roi.count}, {roi.size}, {roi.size}}}> ()
+        by_channel_shape = Constant <
+            value = int64[4] {{{roi.channels}, {roi.count}, {roi.size}, {roi.size}}}> ()
         by_channel = Reshape (bins, by_channel_shape)
         regions = Transpose <perm = [1, 0, 2, 3]> (by_channel)
     }}""")

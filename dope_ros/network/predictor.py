@@ -50,7 +50,7 @@ class PosePredictor(nn.Module):
 
     def logits(self, vectors: Tensor, part: Part) -> Tensor:
         """[N, K + 1], before softmax, of the boxes' vectors [N, channels]."""
-        return self.cls_score[part.value](vectors).float()
+        return self.cls_score[part.value](vectors)
 
     def poses(self, vectors: Tensor, part: Part) -> tuple[Tensor, Tensor]:
         """The pose of each class, from the boxes' vectors [N, channels].
@@ -59,10 +59,8 @@ class PosePredictor(nn.Module):
             2D [N, K, J, 2] in sizes of the box from its top left corner, and 3D [N, K, J, 3] in metres.
         """
         count, joints = self.classes[part], len(SKELETONS[part])
-        offsets = (
-            self.pose_pred[part.value](vectors).float().unflatten(1, (count, joints * 5)) / REGRESSION_SCALE
-        )
-        anchors = self.anchor_poses(part).float()
+        offsets = self.pose_pred[part.value](vectors).unflatten(1, (count, joints * 5)) / REGRESSION_SCALE
+        anchors = self.anchor_poses(part)
         offsets_2d = offsets[..., : 2 * joints].unflatten(2, (joints, 2))
         offsets_3d = offsets[..., 2 * joints :].unflatten(2, (joints, 3))
         return anchors[..., :2] + offsets_2d, anchors[..., 2:] + offsets_3d

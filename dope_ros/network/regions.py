@@ -14,8 +14,6 @@ def region_features(
 ) -> Tensor:
     """Resample the features inside each box.
 
-    The resampling itself is in float, for in half precision a box's corner is half a pixel off.
-
     Args:
         features: [1, C, rows, columns], of one image.
         boxes: [N, 4] float32, pixels.
@@ -25,11 +23,10 @@ def region_features(
         aligned: a cell's value belongs to its middle, and boxes may be smaller than a cell.
 
     Returns:
-        [N, C, size, size], in the precision of `features`.
+        [N, C, size, size].
     """
     rois = functional.pad(boxes, (1, 0))  # of the first and only image
-    regions = roi_align(features.float(), rois, size, 1 / stride, samples, aligned)
-    return regions.to(features.dtype)
+    return roi_align(features, rois, size, 1 / stride, samples, aligned)
 
 
 def region_features_beyond_border(

@@ -58,7 +58,7 @@ class SpatialHead(nn.Module):
         Returns:
             For each part [N, J, 2] float32, in sizes of the box (not the grown one) from its top left corner.
         """
-        logits = self.joints(self.blocks(functional.relu(self.reduce(regions)))).float()
+        logits = self.joints(self.blocks(functional.relu(self.reduce(regions))))
         weights = logits.flatten(2).softmax(dim=2).unflatten(2, (CELLS, CELLS))
         x = (weights.sum(dim=2) * self.positions).sum(dim=2)
         y = (weights.sum(dim=3) * self.positions).sum(dim=2)

@@ -31,7 +31,6 @@ class StaticGraph(nn.Module):
         network: its weights and configuration; it is copied.
         height, width: of the input, pixels.
         count: proposals that come out, N of the contract.
-        half: convolutions and linear layers in half precision; boxes, scores and poses stay in float.
         rounds: of non-maximum suppression.
     """
 
@@ -41,14 +40,10 @@ class StaticGraph(nn.Module):
         height: int,
         width: int,
         count: int,
-        half: bool = False,
         rounds: int = NMS_ROUNDS,
     ) -> None:
         super().__init__()
         self._network = without_batch_norm(network)
-        self._dtype = torch.float16 if half else torch.float32
-        if half:
-            halve_layers(self._network)
         self.size, self._rounds = (height, width), rounds
         rows, columns = (-(-side // GRID) * GRID // self._network.backbone.stride for side in (height, width))
         boxes = network.config.boxes
@@ -72,17 +67,17 @@ class StaticGraph(nn.Module):
     def _normalised(self, image: Tensor) -> Tensor:
         """[1, 3, H, W], H and W multiples of 32; the cast comes first, for TensorRT transposes no bytes."""
         pixels = image.float().permute(0, 3, 1, 2)
-        return padded(((pixels - self._mean) * self._scale).to(self._dtype))
+        return padded((pixels - self._mean) * self._scale)
 
     def _propose(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """The proposals' boxes [N, 4], best first, and [N] float32, 1 for proposals and 0 for padding."""
         settings = self._proposals
         logits, deltas = self._network.rpn.head(features)
-        _, best = logits[0].float().topk(settings.candidates)
-        boxes = decode_boxes(self._anchors[best], deltas[0][best].float(), settings.max_log_scale)
+        _, best = logits[0].topk(settings.candidates)
+        boxes = decode_boxes(self._anchors[best], deltas[0][best], settings.max_log_scale)
         boxes = clip_boxes(boxes, *self.size)
         wide = ((boxes[:, 2:] - boxes[:, :2]).amin(dim=1)) >= settings.min_side
-        kept = fixed_point_nms(boxes, wide, settings.max_iou, self._rounds, self._dtype)
+        kept = fixed_point_nms(boxes, wide, settings.max_iou, self._rounds)
         ranks = kept.float() * torch.arange(settings.candidates, 0, -1, dtype=torch.float32)
         ranks, chosen = ranks.topk(settings.count)
         return boxes[chosen], (ranks > 0).float()
@@ -94,13 +89,6 @@ def _outputs(prediction: Prediction, valid: Tensor) -> tuple[Tensor, ...]:
         of_part = prediction.parts[part]
         values += [of_part.scores, of_part.poses_2d, of_part.poses_3d]
     return tuple(values)
-
-
-def halve_layers(network: nn.Module) -> None:
-    """Turn the weights of convolutions and linear layers to half precision, in place."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            module.half()
 
 
 def without_batch_norm(network: DopeNetwork) -> DopeNetwork:
