@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -14,9 +16,17 @@ from dope_ros.errors import EngineError
 from dope_ros.poses import Proposals
 from dope_ros.skeleton import Part
 
+logger = logging.getLogger(__name__)
+
 DEFAULT_MODEL = Path(__file__).parent.parent / "models" / "dope-lite.onnx"
 
-ENGINES = ("auto", "onnx")
+ENGINES = ("auto", "onnx", "tensorrt", "torch")
+
+CHECKPOINT_SUFFIXES = (".pt", ".pth")
+ENGINE_SUFFIX = ".engine"
+
+Progress = Callable[[str], None]
+"""Is told in a few words what goes on while a model is opened; it may be called from another thread."""
 
 
 class Engine(Protocol):
@@ -38,20 +48,72 @@ class Engine(Protocol):
         ...
 
 
-def load_engine(model: Path | None = None, engine: str = "auto", threads: int = 0) -> Engine:
+def load_engine(
+    model: Path | None = None, engine: str = "auto", threads: int = 0, progress: Progress = logger.info
+) -> Engine:
     """Open a model with a runtime.
 
     Args:
-        model: an ONNX file that follows the model contract; None is the model in this package.
-        engine: one of `ENGINES`; `auto` takes the fastest runtime that can run the model here.
+        model: an ONNX file that follows the model contract, an engine file of TensorRT, or a checkpoint;
+            None is the model in this package.
+        engine: one of `ENGINES`; `auto` takes TensorRT where it can, else ONNX Runtime, and says why.
         threads: of the CPU, for one run of the network; 0 leaves it to the runtime.
+        progress: is told what goes on; building a TensorRT engine takes minutes.
 
     Raises:
         ModelError: the model is missing, broken, or breaks the contract.
-        EngineError: the engine is unknown.
+        EngineError: the engine is unknown, or cannot be had on this machine.
     """
+    model = model or DEFAULT_MODEL
     if engine not in ENGINES:
         raise EngineError(f"unknown engine '{engine}'; there are: {', '.join(ENGINES)}")
-    from dope_ros.engine.onnx import OnnxEngine  # a runtime is imported only when it is used
+    if engine == "auto":
+        return _fastest(model, threads, progress)
+    return _OPENERS[engine](model, threads, progress)
 
-    return OnnxEngine(model or DEFAULT_MODEL, threads)
+
+def _fastest(model: Path, threads: int, progress: Progress) -> Engine:
+    if model.suffix in CHECKPOINT_SUFFIXES:
+        progress(f"PyTorch runs {model.name}: it is a checkpoint")
+        return _open_torch(model, threads, progress)
+    if model.suffix == ENGINE_SUFFIX:
+        return _open_tensorrt(model, threads, progress)
+    try:
+        return _open_tensorrt(model, threads, progress)
+    except EngineError as error:
+        progress(f"ONNX Runtime runs {model.name}, TensorRT cannot: {error}")
+    return _open_onnx(model, threads, progress)
+
+
+# A runtime is imported only when it is used: not every machine has them all.
+
+
+def _open_onnx(model: Path, threads: int, _: Progress) -> Engine:
+    from dope_ros.engine.onnx import OnnxEngine
+
+    return OnnxEngine(model, threads)
+
+
+def _open_tensorrt(model: Path, _: int, progress: Progress) -> Engine:
+    try:
+        from dope_ros.engine.tensorrt import TensorRtEngine
+    except ImportError as error:
+        raise EngineError(f"TensorRT needs the Python module '{error.name}' (docs/tensorrt.md)") from error
+    return TensorRtEngine(model, progress=progress)
+
+
+def _open_torch(model: Path, threads: int, _: Progress) -> Engine:
+    try:
+        from dope_ros.engine.torch import TorchEngine
+    except ImportError as error:
+        raise EngineError(
+            f"checkpoints need the Python module '{error.name}': pip install 'dope_ros[network]'"
+        ) from error
+    return TorchEngine(model, threads=threads)
+
+
+_OPENERS: dict[str, Callable[[Path, int, Progress], Engine]] = {
+    "onnx": _open_onnx,
+    "tensorrt": _open_tensorrt,
+    "torch": _open_torch,
+}

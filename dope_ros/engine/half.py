@@ -45,7 +45,7 @@ def in_half(model: onnx.ModelProto) -> onnx.ModelProto:
 def _half_nodes(graph: onnx.GraphProto) -> set[int]:
     """The places in the graph of the nodes that run in half precision."""
     constants = {tensor.name for tensor in graph.initializer}
-    constants |= {node.output[0] for node in graph.node if node.op_type == "Constant"}
+    constants |= {node.output[0] for node in graph.node if node.op_type == "Constant"} | set(_widened(graph))
     downstream = _leading_to_heavy(graph.node)
     half: set[int] = set()
     half_values: set[str] = set()
@@ -58,6 +58,16 @@ def _half_nodes(graph: onnx.GraphProto) -> set[int]:
             half.add(place)
             half_values |= set(node.output)
     return half
+
+
+def _widened(graph: onnx.GraphProto) -> dict[str, str]:
+    """Float weights that the file stores in half precision: their name to that of what is stored."""
+    stored = {tensor.name for tensor in graph.initializer if tensor.data_type == TensorProto.FLOAT16}
+    return {node.output[0]: node.input[0] for node in graph.node if _is_cast_of(node, stored)}
+
+
+def _is_cast_of(node: onnx.NodeProto, names: set[str]) -> bool:
+    return node.op_type == "Cast" and node.input[0] in names
 
 
 def _leading_to_heavy(nodes: Iterable[onnx.NodeProto]) -> set[int]:
@@ -88,6 +98,7 @@ class _Rewriter:
     def __init__(self, graph: onnx.GraphProto, half: set[int]) -> None:
         self._graph, self._half = graph, half
         self._weights = {tensor.name: tensor for tensor in graph.initializer}
+        self._widened = _widened(graph)
         self._made_in_half = {name for place in half for name in graph.node[place].output}
         self._nodes: list[onnx.NodeProto] = []
         self._cast: dict[tuple[str, int], str] = {}
@@ -106,21 +117,23 @@ class _Rewriter:
                 self._restore_output(node)
         del self._graph.node[:]
         self._graph.node.extend(self._nodes)
-        self._drop_unused_weights()
+        self._drop_unused()
         del self._graph.value_info[:]
 
     def _half_of(self, name: str) -> str:
         if name in self._made_in_half:
             return name
+        if name in self._widened:
+            return self._widened[name]
         if name in self._weights:
             return self._half_weight(name)
-        return self._cast_to(name, TensorProto.FLOAT16, "half")
+        return self._cast_to(name, TensorProto.FLOAT16, "as_half")
 
     def _float_of(self, name: str) -> str:
-        return self._cast_to(name, TensorProto.FLOAT, "float") if name in self._made_in_half else name
+        return self._cast_to(name, TensorProto.FLOAT, "as_float") if name in self._made_in_half else name
 
     def _half_weight(self, name: str) -> str:
-        halved = f"{name}_half"
+        halved = f"{name}_in_half"
         if halved not in self._weights:
             values = numpy_helper.to_array(self._weights[name])
             limited = np.clip(values, -LARGEST_HALF, LARGEST_HALF).astype(np.float16)
@@ -141,8 +154,14 @@ class _Rewriter:
             self._nodes.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
             self._made_in_half.discard(name)
 
-    def _drop_unused_weights(self) -> None:
+    def _drop_unused(self) -> None:
         used = {name for node in self._graph.node for name in node.input}
+        nodes = [
+            n for n in self._graph.node if not (n.output[0] in self._widened and n.output[0] not in used)
+        ]
+        del self._graph.node[:]
+        self._graph.node.extend(nodes)
+        used = {name for node in nodes for name in node.input}
         kept = [tensor for tensor in self._graph.initializer if tensor.name in used]
         del self._graph.initializer[:]
         self._graph.initializer.extend(kept)

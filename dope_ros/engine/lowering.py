@@ -105,7 +105,7 @@ def _fixed_shapes(model: onnx.ModelProto) -> dict[str, list[int]]:
 def _grid_sample_function(name: str, roi: RoiAlign, opset: int) -> onnx.FunctionProto:
     """RoIAlign of boxes [N, 4] over features [1, C, rows, columns]: [N, C, size, size].
 
-    Samples beyond the feature map by more than a cell read zero, others are moved onto it, as RoiAlign has it.
+    Samples more than a cell beyond the feature map read zero, others are moved onto it, as RoiAlign has it.
     """
     points = roi.size * roi.samples
     fractions = ", ".join(str((i + 0.5) / points) for i in range(points))

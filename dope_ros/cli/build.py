@@ -1,0 +1,52 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`dope build`: a model as a TensorRT engine."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from dope_ros.cli.requirements import needed_for
+
+
+def add_parser(verbs: Any) -> None:
+    """Add the verb `build`."""
+    parser = verbs.add_parser(
+        "build",
+        help="make a TensorRT engine of a model",
+        description="Makes a TensorRT engine of an ONNX model, for the GPU here unless another is named. "
+        "The node does the same when it first starts, and keeps the engine in the user's cache.",
+    )
+    parser.add_argument("model", type=Path, help="ONNX model")
+    parser.add_argument("--out", type=Path, required=True, metavar="MODEL.engine", help="where to")
+    parser.add_argument("--float", action="store_true", help="no half precision")
+    parser.add_argument(
+        "--workspace-mb", type=int, default=1024, help="scratch memory of the layers (default: %(default)s)"
+    )
+    parser.add_argument("--target", help="build for another GPU, with TensorRT-RTX: see `dope check`")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the verb."""
+    with needed_for("build", "tensorrt"):
+        from dope_ros.engine.build import build_engine
+        from dope_ros.engine.builder import BuildOptions
+        from dope_ros.engine.plan import write_plan
+        from dope_ros.engine.targets import target_named
+        from dope_ros.engine.tensorrt_api import find_tensorrt
+    ahead = arguments.target is not None
+    gpu = target_named(arguments.target) if ahead else _this_gpu()
+    options = BuildOptions(not arguments.float, arguments.workspace_mb, ahead)
+    plan = build_engine(arguments.model, find_tensorrt(ahead), gpu, options, progress=print)
+    write_plan(arguments.out, plan)
+    print(f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.1f} MB")
+    return 0
+
+
+def _this_gpu() -> Any:
+    with needed_for("build", "tensorrt"):
+        from dope_ros.engine.tensorrt import this_gpu
+    return this_gpu()

@@ -1,0 +1,40 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`dope check`: whether TensorRT compiles a model for other GPUs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from dope_ros.cli.requirements import needed_for
+
+
+def add_parser(verbs: Any) -> None:
+    """Add the verb `check`."""
+    parser = verbs.add_parser(
+        "check",
+        help="compile a model for other GPUs",
+        description="Compiles a model with TensorRT-RTX for GPUs that need not be there; says what stops it.",
+        epilog="Targets: t4, a100, rtx30, rtx40, rtx50, xavier, orin, thor. "
+        "TensorRT-RTX cannot compile for all of them; it is said which are left unchecked.",
+    )
+    parser.add_argument("model", type=Path, help="ONNX model")
+    parser.add_argument("--target", default="t4,rtx30,orin", help="names with commas (default: %(default)s)")
+    parser.add_argument("--float", action="store_true", help="no half precision")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the verb; it fails if a target that can be checked does not compile."""
+    with needed_for("check", "tensorrt"):
+        from dope_ros.engine.targets import check_target, target_named
+        from dope_ros.engine.tensorrt_api import find_tensorrt
+    targets = {name: target_named(name) for name in arguments.target.split(",")}
+    tensorrt = find_tensorrt(ahead=True)
+    print(f"{arguments.model.name}, {'float' if arguments.float else 'half'}, with {tensorrt}")
+    results = [check_target(arguments.model, tensorrt, gpu, not arguments.float) for gpu in targets.values()]
+    for name, result in zip(targets, results, strict=True):
+        print(f"{name:8} {result}")
+    return 1 if any(result.failed for result in results) else 0

@@ -1,0 +1,75 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Downloads that resume where they stopped."""
+
+from __future__ import annotations
+
+import shutil
+from http.client import HTTPException
+from pathlib import Path
+from typing import IO
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import Request, getproxies, urlopen
+
+from dope_ros.errors import DopeError
+
+TIMEOUT_SECONDS = 30.0
+
+PARTIAL_CONTENT = 206
+RANGE_NOT_SATISFIABLE = 416
+
+
+class DownloadError(DopeError):
+    """A file cannot be downloaded; the message says why, and what to do."""
+
+
+def download(url: str, path: Path) -> None:
+    """Download a file over http or https, through the proxies that the environment names.
+
+    What arrived before a failure stays beside `path`, and the next call goes on from there.
+
+    Raises:
+        DownloadError: the host cannot be reached, refuses, or stops before the end.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.part")
+    have = partial.stat().st_size if partial.exists() else 0
+    request = Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        with urlopen(request, timeout=TIMEOUT_SECONDS) as response:
+            _receive(response, partial, resume=response.status == PARTIAL_CONTENT)
+    except HTTPError as error:
+        if error.code == RANGE_NOT_SATISFIABLE:
+            partial.unlink()
+            download(url, path)
+            return
+        raise DownloadError(f"{url}: the server answers {error.code} {error.reason}") from error
+    except URLError as error:
+        raise DownloadError(f"{_host(url)} cannot be reached: {error.reason}. {_proxy_hint(url)}") from error
+    except (OSError, HTTPException) as error:
+        raise DownloadError(
+            f"{url}: the connection broke: {error}. Run it again to go on from there"
+        ) from error
+    partial.replace(path)
+
+
+def _receive(response: IO[bytes], partial: Path, resume: bool) -> None:
+    with partial.open("ab" if resume else "wb") as file:
+        before = file.tell() if resume else 0
+        shutil.copyfileobj(response, file, 1 << 20)
+        received = file.tell() - before
+    expected = response.headers.get("Content-Length")  # type: ignore[attr-defined]
+    if expected is not None and received < int(expected):
+        raise ConnectionError(f"{received} of {expected} bytes came")
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or url
+
+
+def _proxy_hint(url: str) -> str:
+    proxy = getproxies().get(urlsplit(url).scheme)
+    if proxy:
+        return f"It was tried through the proxy {proxy}"
+    return "Is there a network? A proxy is taken from https_proxy and http_proxy, which are not set"

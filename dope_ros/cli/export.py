@@ -1,0 +1,65 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`dope export`: a checkpoint as a model file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dope_ros.cli.bench import SAMPLE_PICTURE
+from dope_ros.cli.pictures import read_picture
+from dope_ros.cli.requirements import needed_for
+from dope_ros.preprocess import fit
+
+
+def add_parser(verbs: Any) -> None:
+    """Add the verb `export`."""
+    parser = verbs.add_parser(
+        "export",
+        help="write a checkpoint as an ONNX model",
+        description="Writes a checkpoint as an ONNX model of fixed shapes, and compares the two.",
+    )
+    parser.add_argument("checkpoint", type=Path, help="of this package, or of the published layout")
+    parser.add_argument("--out", type=Path, required=True, metavar="MODEL.onnx", help="where to")
+    parser.add_argument(
+        "--height", type=int, default=0, help="of the input (default: the checkpoint's shorter side)"
+    )
+    parser.add_argument("--width", type=int, default=0, help="of the input (default: 4/3 of its height)")
+    parser.add_argument(
+        "--proposals", type=int, default=0, help="boxes a picture (default: the checkpoint's)"
+    )
+    precision = parser.add_mutually_exclusive_group()
+    precision.add_argument("--half", action="store_true", help="compute in half precision, for TensorRT")
+    precision.add_argument(
+        "--half-storage", action="store_true", help="half the file size, computes in float"
+    )
+    parser.add_argument(
+        "--picture", type=Path, default=SAMPLE_PICTURE, help="to compare on (default: one with three people)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the verb."""
+    with needed_for("export", "network"):
+        from dope_ros.engine.export import ExportOptions, compare_with_network, export_model
+        from dope_ros.engine.torch import PAD_VALUE, input_size
+        from dope_ros.network.checkpoint import read_checkpoint
+    checkpoint = read_checkpoint(arguments.checkpoint)
+    options = ExportOptions(
+        arguments.height, arguments.width, arguments.proposals, arguments.half, arguments.half_storage
+    )
+    export_model(checkpoint, arguments.out, options)
+    size = input_size(checkpoint, arguments.height, arguments.width)
+    print(f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.1f} MB, input {size[0]}x{size[1]}")
+    noise = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    picture = fit(read_picture(arguments.picture), *size, PAD_VALUE).pixels
+    for name, pixels in (("noise", noise), (arguments.picture.name, picture)):
+        print(
+            f"ONNX Runtime and PyTorch on {name}: {compare_with_network(arguments.out, checkpoint, pixels)}"
+        )
+    return 0

@@ -1,0 +1,234 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Builds TensorRT plans from ONNX graphs, with TensorRT 8.5 to 11 and TensorRT-RTX.
+
+The precision of every layer is that of the file (see `half`): TensorRT 11 knows nothing else, TensorRT 10 is
+told so with one flag, TensorRT 8 layer by layer.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import onnx
+
+from dope_ros.engine import Progress
+from dope_ros.engine.half import in_half
+from dope_ros.engine.lowering import without_roi_align
+from dope_ros.engine.tensorrt_api import TensorRt, make_logger
+from dope_ros.errors import EngineError
+from dope_ros.files import replaced_whole
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 5.0
+
+
+class BuildError(EngineError):
+    """TensorRT cannot build a model; the message says what stops it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """A GPU to build for.
+
+    name: as its driver calls it.
+    compute_capability: such as (7, 5).
+    """
+
+    name: str
+    compute_capability: tuple[int, int]
+
+    def __str__(self) -> str:
+        return f"{self.name} (compute capability {self.capability})"
+
+    @property
+    def capability(self) -> str:
+        """Such as 7.5."""
+        return ".".join(map(str, self.compute_capability))
+
+    @property
+    def sm(self) -> str:
+        """Such as SM75."""
+        return "SM" + "".join(map(str, self.compute_capability))
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """How to build.
+
+    half: heavy layers in half precision.
+    workspace_mb: scratch memory that layers may use, MiB; 0 sets no limit.
+    ahead: build for a GPU that is not there (TensorRT-RTX).
+    timings: file in which the builder keeps what it measured, so that the next build is faster.
+    """
+
+    half: bool = True
+    workspace_mb: int = 1024
+    ahead: bool = False
+    timings: Path | None = None
+
+    @property
+    def precision(self) -> str:
+        """In a word."""
+        return "half" if self.half else "float"
+
+
+def build_plan(
+    model: onnx.ModelProto, tensorrt: TensorRt, gpu: Gpu, options: BuildOptions, progress: Progress
+) -> bytes:
+    """What TensorRT makes of a model for a GPU.
+
+    Raises:
+        BuildError: it cannot; the message names the node where TensorRT does.
+    """
+    trt = tensorrt.module
+    log = make_logger(tensorrt)
+    builder = trt.Builder(log)
+    network = builder.create_network(_network_flags(trt))
+    _parse(trt.OnnxParser(network, log), graph_for_tensorrt(model, options.half))
+    config = builder.create_builder_config()
+    if options.workspace_mb:
+        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace_mb << 20)
+    if options.ahead:
+        _aim_at(tensorrt, config, gpu)
+    if not tensorrt.strongly_typed:
+        _keep_precisions(trt, network, config)
+    monitor = _monitor(trt, progress)  # must outlive the build
+    if monitor is not None:
+        config.progress_monitor = monitor
+    _read_timings(config, options.timings)
+    with _heartbeat(progress):
+        plan = builder.build_serialized_network(network, config)
+    if plan is None:
+        raise BuildError(log.errors[-1] if log.errors else "TensorRT gives no reason")
+    _write_timings(config, options.timings)
+    return bytes(plan)
+
+
+def graph_for_tensorrt(model: onnx.ModelProto, half: bool) -> onnx.ModelProto:
+    """The model in operators that TensorRT compiles, in half precision if wanted."""
+    lowered = without_roi_align(model)
+    return in_half(lowered) if half else lowered
+
+
+def _network_flags(trt: Any) -> int:
+    """Explicit batch where that is a choice (up to 10), strong typing where it is one (9 and later)."""
+    flags = trt.NetworkDefinitionCreationFlag
+    known = [getattr(flags, name, None) for name in ("EXPLICIT_BATCH", "STRONGLY_TYPED")]
+    return sum(1 << int(flag) for flag in known if flag is not None)
+
+
+def _parse(parser: Any, graph: onnx.ModelProto) -> None:
+    if parser.parse(graph.SerializeToString()):
+        return
+    errors = [parser.get_error(index) for index in range(parser.num_errors)]
+    raise BuildError("; ".join(_described(error) for error in errors) or "the ONNX parser gives no reason")
+
+
+def _described(error: Any) -> str:
+    """A parser's error with its node; TensorRT 8 gives only the node's place."""
+    name = error.node_name() if hasattr(error, "node_name") else f"number {error.node()}"
+    operator = f" ({error.node_operator()})" if hasattr(error, "node_operator") else ""
+    return f"node {name}{operator}: {error.desc()}"
+
+
+def can_aim_at(tensorrt: TensorRt, gpu: Gpu) -> bool:
+    """Whether this TensorRT can build for a GPU that is not there."""
+    return tensorrt.builds_ahead and hasattr(tensorrt.module.ComputeCapability, gpu.sm)
+
+
+def _aim_at(tensorrt: TensorRt, config: Any, gpu: Gpu) -> None:
+    if not can_aim_at(tensorrt, gpu):
+        raise BuildError(f"{tensorrt} cannot build ahead for {gpu}")
+    config.num_compute_capabilities = 1
+    config.set_compute_capability(getattr(tensorrt.module.ComputeCapability, gpu.sm), 0)
+
+
+_WITHOUT_PRECISION = ("CONSTANT", "SHAPE", "CAST", "IDENTITY")
+
+
+def _keep_precisions(trt: Any, network: Any, config: Any) -> None:
+    """Hold each layer to the precision that the file gives its outputs (TensorRT 8 and 9)."""
+    config.set_flag(trt.BuilderFlag.FP16)
+    config.set_flag(trt.BuilderFlag.OBEY_PRECISION_CONSTRAINTS)
+    free = {getattr(trt.LayerType, name) for name in _WITHOUT_PRECISION if hasattr(trt.LayerType, name)}
+    for index in range(network.num_layers):
+        layer = network.get_layer(index)
+        kinds = {layer.get_output_type(output) for output in range(layer.num_outputs)}
+        if layer.type in free or len(kinds) != 1 or not kinds <= {trt.float32, trt.float16}:
+            continue
+        (kind,) = kinds
+        layer.precision = kind
+        for output in range(layer.num_outputs):
+            layer.set_output_type(output, kind)
+
+
+def _monitor(trt: Any, progress: Progress) -> Any:
+    """Tells of the builder's outer phases, where TensorRT says which they are (8.6.1 and later)."""
+    if not hasattr(trt, "IProgressMonitor"):
+        return None
+
+    class Monitor(trt.IProgressMonitor):
+        def __init__(self) -> None:
+            trt.IProgressMonitor.__init__(self)
+            self._steps: dict[str, int] = {}
+
+        def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
+            if not parent_phase:
+                self._steps[phase_name] = num_steps
+
+        def step_complete(self, phase_name: str, step: int) -> bool:
+            if phase_name in self._steps:
+                progress(f"{phase_name}: {step + 1} of {self._steps[phase_name]}")
+            return True
+
+        def phase_finish(self, phase_name: str) -> None:
+            self._steps.pop(phase_name, None)
+
+    return Monitor()
+
+
+@contextmanager
+def _heartbeat(progress: Progress) -> Iterator[None]:
+    """Say every few seconds that the build goes on."""
+    start, done = monotonic(), threading.Event()
+
+    def beat() -> None:
+        while not done.wait(HEARTBEAT_SECONDS):
+            progress(f"building the engine, {monotonic() - start:.0f} s so far")
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _read_timings(config: Any, path: Path | None) -> None:
+    """Give the builder what it measured before, if it can use that."""
+    if path is None or not hasattr(config, "create_timing_cache"):
+        return
+    stored = path.read_bytes() if path.exists() else b""
+    cache = config.create_timing_cache(stored)
+    if cache is None or not config.set_timing_cache(cache, ignore_mismatch=False):
+        logger.warning("%s: timings of another TensorRT or GPU; measured anew", path)
+        config.set_timing_cache(config.create_timing_cache(b""), ignore_mismatch=False)
+
+
+def _write_timings(config: Any, path: Path | None) -> None:
+    if path is None or not hasattr(config, "get_timing_cache"):
+        return
+    cache = config.get_timing_cache()
+    if cache is not None:
+        with replaced_whole(path) as partial:
+            partial.write_bytes(bytes(cache.serialize()))

@@ -1,0 +1,185 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Runs a model as a TensorRT engine: buffers made once, pinned staging, its own stream, a CUDA graph.
+
+PyTorch is here for its CUDA memory, streams and graphs alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dope_ros.engine import ENGINE_SUFFIX, Progress
+from dope_ros.engine.build import cached_engine
+from dope_ros.engine.builder import BuildOptions, Gpu
+from dope_ros.engine.contract import (
+    INPUT_NAME,
+    ModelSpec,
+    check_outputs,
+    output_names,
+    parse_spec,
+    proposals_from_outputs,
+)
+from dope_ros.engine.plan import Plan, read_plan
+from dope_ros.engine.tensorrt_api import TensorRt, find_tensorrt, make_logger
+from dope_ros.errors import EngineError, ModelError
+from dope_ros.poses import Proposals
+from dope_ros.skeleton import Part
+
+logger = logging.getLogger(__name__)
+
+WARM_UP_RUNS = 3
+
+
+def this_gpu() -> Gpu:
+    """The GPU of this machine.
+
+    Raises:
+        EngineError: there is none that PyTorch can use.
+    """
+    if not torch.cuda.is_available():
+        raise EngineError("there is no CUDA GPU that this PyTorch can use")
+    return Gpu(torch.cuda.get_device_name(), torch.cuda.get_device_capability())
+
+
+class TensorRtEngine:
+    """An `Engine` on TensorRT.
+
+    Opening a model builds its engine first, unless the cache has it; `progress` tells of those minutes.
+    Opening an engine file builds nothing: it has to be for this very GPU and TensorRT.
+
+    Args:
+        model: an ONNX model, or an engine file of `dope build`.
+        options: how to build.
+        progress: is told what goes on.
+        cuda_graph: replay the launches as one; off for debugging.
+
+    Raises:
+        ModelError: the file is missing or broken, breaks the model contract, or is for another GPU.
+        EngineError: there is no TensorRT or no GPU, or they fail.
+    """
+
+    def __init__(
+        self,
+        model: Path,
+        options: BuildOptions | None = None,
+        progress: Progress = logger.info,
+        *,
+        cuda_graph: bool = True,
+    ) -> None:
+        options = options or BuildOptions()
+        tensorrt, gpu = find_tensorrt(), this_gpu()
+        plan = _plan_of(model, tensorrt, gpu, options, progress)
+        self.spec: ModelSpec = parse_spec(
+            model.name, list(plan.input_shape), "uint8", {"dope": plan.metadata}
+        )
+        self._runner = _Runner(model.name, tensorrt, plan)
+        self.description = f"{tensorrt} ({plan.key.precision}) on {gpu.name}"
+        blank = np.full((self.spec.height, self.spec.width, 3), self.spec.pad_value, np.uint8)
+        for _ in range(WARM_UP_RUNS):
+            outputs = self._runner.run(blank)
+        check_outputs(model.name, self.spec, outputs)
+        if cuda_graph:
+            self._runner.capture()
+
+    def run(self, pixels: np.ndarray) -> dict[Part, Proposals]:
+        """Run the network on `pixels`, uint8 [H, W, 3], RGB, of the size that `spec` names.
+
+        Raises:
+            EngineError: the launch failed or the device is lost.
+        """
+        return proposals_from_outputs(self._runner.run(pixels))
+
+    def close(self) -> None:
+        """Free the GPU's memory; the engine cannot run after that."""
+        del self._runner
+
+
+def _plan_of(model: Path, tensorrt: TensorRt, gpu: Gpu, options: BuildOptions, progress: Progress) -> Plan:
+    if model.suffix != ENGINE_SUFFIX:
+        return cached_engine(model, tensorrt, gpu, options, progress)
+    plan = read_plan(model)
+    here = (str(tensorrt), gpu.name, gpu.capability)
+    built = (plan.key.runtime, plan.key.gpu, plan.key.compute_capability)
+    if here != built:
+        raise ModelError(
+            f"{model.name}: built with {built[0]} for {built[1]}; this is {here[0]} on {here[1]}: "
+            "build it here with `dope build`"
+        )
+    return plan
+
+
+class _Runner:
+    """A deserialised engine with its memory."""
+
+    def __init__(self, source: str, tensorrt: TensorRt, plan: Plan) -> None:
+        trt = tensorrt.module
+        self._source = source
+        self._log = make_logger(tensorrt)  # must outlive the rest
+        self._runtime = trt.Runtime(self._log)
+        self._engine = self._runtime.deserialize_cuda_engine(plan.data)
+        self._context: Any = self._engine and self._engine.create_execution_context()
+        if self._context is None:
+            raise EngineError(f"{source}: TensorRT cannot load the engine: {self._reason()}")
+        self._stream = torch.cuda.Stream()
+        self._on_device = {name: _buffer(trt, self._engine, name) for name in [INPUT_NAME, *output_names()]}
+        self._on_host = {
+            name: torch.empty_like(buffer, device="cpu").pin_memory()
+            for name, buffer in self._on_device.items()
+        }
+        for name, buffer in self._on_device.items():
+            self._context.set_tensor_address(name, buffer.data_ptr())
+        self._launch: Callable[[], None] = self._enqueue
+
+    def run(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        """The outputs of the contract; they belong to the caller."""
+        try:
+            self._on_host[INPUT_NAME].numpy()[0] = pixels
+            with torch.cuda.stream(self._stream):
+                self._on_device[INPUT_NAME].copy_(self._on_host[INPUT_NAME], non_blocking=True)
+                self._launch()
+                for name in output_names():
+                    self._on_host[name].copy_(self._on_device[name], non_blocking=True)
+            self._stream.synchronize()
+        except RuntimeError as error:  # torch's CUDA errors are RuntimeErrors
+            raise EngineError(f"{self._source}: the GPU failed: {error}") from error
+        return {name: self._on_host[name].numpy().copy() for name in output_names()}
+
+    def capture(self) -> None:
+        """Record the launches as a CUDA graph, and replay that from now on."""
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with torch.cuda.graph(graph, stream=self._stream):
+                self._enqueue()
+        except (RuntimeError, EngineError) as error:
+            logger.warning("%s: no CUDA graph, its layers are launched one by one: %s", self._source, error)
+            return
+        self._launch = graph.replay
+
+    def _enqueue(self) -> None:
+        if not self._context.execute_async_v3(self._stream.cuda_stream):
+            raise EngineError(f"{self._source}: the launch failed: {self._reason()}")
+
+    def _reason(self) -> str:
+        return self._log.errors[-1] if self._log.errors else "no reason given"
+
+
+def _buffer(trt: Any, engine: Any, name: str) -> Tensor:
+    """Memory on the GPU for an input or output of fixed shape."""
+    known = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
+    if name not in known:
+        raise ModelError(f"the engine has no tensor '{name}'; it has: {', '.join(known)}")
+    kinds = {trt.float32: torch.float32, trt.float16: torch.float16}
+    if hasattr(trt, "uint8"):
+        kinds[trt.uint8] = torch.uint8
+    kind = engine.get_tensor_dtype(name)
+    if kind not in kinds:
+        raise ModelError(f"the engine's tensor '{name}' is {kind}")
+    return torch.zeros(tuple(engine.get_tensor_shape(name)), dtype=kinds[kind], device="cuda")

@@ -1,0 +1,89 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The TensorRT that is installed: TensorRT 8.5 to 11, or TensorRT-RTX, told apart by what they have."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from dope_ros.errors import EngineError
+
+logger = logging.getLogger(__name__)
+
+MODULES = {"tensorrt": "TensorRT", "tensorrt_rtx": "TensorRT-RTX"}
+"""Python modules with TensorRT's interface, the preferred one first."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorRt:
+    """An installed TensorRT.
+
+    module: the Python module.
+    name: of the product.
+    """
+
+    module: Any
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.module.__version__}"
+
+    @property
+    def strongly_typed(self) -> bool:
+        """Whether it can take the precision of each layer from the file (TensorRT 10 and later)."""
+        flags = self.module.NetworkDefinitionCreationFlag
+        return hasattr(flags, "STRONGLY_TYPED") or not hasattr(self.module.BuilderFlag, "FP16")
+
+    @property
+    def builds_ahead(self) -> bool:
+        """Whether it can build for a GPU that is not there (TensorRT-RTX)."""
+        return hasattr(self.module.IBuilderConfig, "set_compute_capability")
+
+
+def find_tensorrt(ahead: bool = False) -> TensorRt:
+    """The TensorRT on this machine.
+
+    Args:
+        ahead: one that can build for other GPUs.
+
+    Raises:
+        EngineError: there is none.
+    """
+    missing = []
+    for module_name, product in MODULES.items():
+        try:
+            found = TensorRt(importlib.import_module(module_name), product)
+        except (ImportError, OSError, RuntimeError) as error:
+            missing.append(f"{module_name}: {error}")
+            continue
+        if not ahead or found.builds_ahead:
+            return found
+    if ahead:
+        raise EngineError("building for other GPUs needs TensorRT-RTX: pip install 'dope_ros[tensorrt]'")
+    raise EngineError(
+        f"TensorRT is not installed ({'; '.join(missing)}); docs/tensorrt.md says how to get it"
+    )
+
+
+def make_logger(tensorrt: TensorRt) -> Any:
+    """A logger for TensorRT that keeps the errors in `errors`; the log has them where it is set to debug."""
+    return _logger(tensorrt.module)
+
+
+def _logger(trt: Any) -> Any:
+    class Logger(trt.ILogger):
+        def __init__(self) -> None:
+            trt.ILogger.__init__(self)
+            self.errors: list[str] = []
+
+        def log(self, severity: Any, message: str) -> None:
+            if severity in (trt.ILogger.Severity.VERBOSE, trt.ILogger.Severity.INFO):
+                return
+            logger.debug("TensorRT: %s", message)
+            if severity != trt.ILogger.Severity.WARNING:
+                self.errors.append(message)
+
+    return Logger()
