@@ -12,7 +12,7 @@ import pytest
 import dope_ros
 
 LAYERS = (
-    {"skeleton", "errors", "stopwatch"},
+    {"skeleton", "errors", "files", "stopwatch"},
     {"poses", "settings", "palette"},
     {"preprocess", "geometry", "postprocess", "tracking", "draw", "network"},
     {"engine"},
@@ -29,10 +29,10 @@ ROS_PACKAGES = {
 }
 TORCH_PACKAGES = {"torch", "torchvision"}
 
-TORCH_FILES = {"engine/torch.py"}
-"""Outside the rooms for training: what runs a checkpoint itself, and is imported only for that."""
+TORCH_FILES = {"engine/torch.py", "engine/tensorrt.py"}
+"""Outside the rooms for training: what runs a checkpoint, and what needs CUDA; imported only for that."""
 
-RUNTIME_FILES = {"engine/torch.py", "engine/tensorrt.py", "engine/build.py"}
+RUNTIME_FILES = {"engine/torch.py", "engine/tensorrt.py", "engine/export.py"}
 """They need a runtime that not every machine has."""
 
 

@@ -18,7 +18,7 @@ from dope_ros.engine.contract import (
     metadata_of,
     output_names,
 )
-from dope_ros.engine.half import in_half
+from dope_ros.engine.half import HEAVY, in_half
 from dope_ros.engine.lowering import without_roi_align
 from dope_ros.engine.onnx import OnnxEngine
 from dope_ros.engine.torch import input_size, predict, proposals_of, spec_of
@@ -101,12 +101,13 @@ def export_model(checkpoint: Checkpoint, path: Path, options: ExportOptions) -> 
         onnx.save(model, partial)
 
 
-def store_in_half(model: onnx.ModelProto, smallest: int = 2048) -> None:
-    """Keep large float weights in half precision, each with a cast to float that runtimes do at loading."""
+def store_in_half(model: onnx.ModelProto) -> None:
+    """Keep the weights of heavy nodes in half precision, each with a cast to float that runtimes do at loading."""
     graph = model.graph
+    weights = {node.input[1] for node in graph.node if node.op_type in HEAVY}
     casts = []
     for tensor in graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < smallest:
+        if tensor.name not in weights:
             continue
         name = tensor.name
         halved = numpy_helper.to_array(tensor).astype(np.float16)

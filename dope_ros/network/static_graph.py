@@ -61,7 +61,7 @@ class StaticGraph(nn.Module):
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """The outputs of the model contract, in its order, for `image`, uint8 [1, H, W, 3], RGB."""
         features = self._network.backbone(self._normalised(image))
-        boxes, valid = self._propose(features)
+        boxes, valid = self.propose(features)
         return _outputs(self._network.predict(features, boxes), valid)
 
     def _normalised(self, image: Tensor) -> Tensor:
@@ -69,8 +69,12 @@ class StaticGraph(nn.Module):
         pixels = image.float().permute(0, 3, 1, 2)
         return padded((pixels - self._mean) * self._scale)
 
-    def _propose(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """The proposals' boxes [N, 4], best first, and [N] float32, 1 for proposals and 0 for padding."""
+    def propose(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Boxes of an image's features [1, C, rows, columns].
+
+        Returns:
+            [N, 4] float32, pixels, best first, and [N] float32, 1 for proposals and 0 for padding behind them.
+        """
         settings = self._proposals
         logits, deltas = self._network.rpn.head(features)
         _, best = logits[0].topk(settings.candidates)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-NMS_ROUNDS = 24
+NMS_ROUNDS = 32
 
 
 def fixed_point_nms(boxes: Tensor, wide: Tensor, max_iou: float, rounds: int) -> Tensor:

@@ -1,0 +1,365 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The exported graph is the network, in operators that run everywhere."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper
+
+torch = pytest.importorskip("torch", reason="export needs torch")
+pytest.importorskip("torchvision", reason="export needs torchvision")
+pytest.importorskip("onnxslim", reason="export needs onnxslim")
+
+from networks import SMALL_COMPACT, SMALL_PUBLISHED, pictures, random_checkpoint
+from torchvision.ops import roi_align
+
+from dope_ros.cli import main
+from dope_ros.engine import load_engine
+from dope_ros.engine.contract import output_names, proposals_from_outputs
+from dope_ros.engine.export import ExportOptions, compare_with_network, differences, export_model
+from dope_ros.engine.half import in_half
+from dope_ros.engine.lowering import without_roi_align
+from dope_ros.engine.torch import TorchEngine, predict, proposals_of
+from dope_ros.errors import ModelError
+from dope_ros.network.checkpoint import write_checkpoint
+from dope_ros.network.picture import normalised, padded
+from dope_ros.network.static_graph import StaticGraph
+from dope_ros.skeleton import Part
+
+HEIGHT, WIDTH = 180, 250
+"""No multiples of 32, so that the graph has to pad."""
+
+both_networks = pytest.mark.parametrize(
+    "config", [SMALL_COMPACT, SMALL_PUBLISHED], ids=["compact", "published"]
+)
+
+
+def exported(folder, config=SMALL_COMPACT, name="model.onnx", **options):
+    checkpoint = random_checkpoint(config)
+    path = folder / name
+    export_model(checkpoint, path, ExportOptions(HEIGHT, WIDTH, **options))
+    return checkpoint, path
+
+
+@pytest.fixture(scope="module")
+def compact(tmp_path_factory):
+    return exported(tmp_path_factory.mktemp("compact"), proposals=50)
+
+
+def run(model, picture):
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return dict(zip(output_names(), session.run(output_names(), {"image": picture[None]}), strict=True))
+
+
+@both_networks
+def test_the_static_graph_keeps_the_very_proposals_of_the_network(config):
+    network = random_checkpoint(config).network
+    graph = StaticGraph(network, HEIGHT, WIDTH, config.proposals.count)
+    with torch.inference_mode():
+        for picture in pictures(20, HEIGHT, WIDTH):
+            image = torch.from_numpy(picture).permute(2, 0, 1)[None] / 255
+            features = network.backbone(padded(normalised(image)))
+            (wanted,) = network.rpn(features, [(HEIGHT, WIDTH)])
+            boxes, valid = graph.propose(features)
+            assert torch.equal(boxes[valid > 0], wanted)
+            assert len(wanted) > 10
+
+
+@both_networks
+def test_the_static_graph_says_of_boxes_what_the_network_says(config):
+    network = random_checkpoint(config).network
+    graph = StaticGraph(network, HEIGHT, WIDTH, config.proposals.count).eval()
+    found = []
+    for picture in pictures(20, HEIGHT, WIDTH):
+        with torch.inference_mode():
+            outputs = [output.numpy() for output in graph(torch.from_numpy(picture)[None])]
+        proposals = proposals_from_outputs(dict(zip(output_names(), outputs, strict=True)))
+        found.append(differences(proposals, proposals_of(predict(network, picture))))
+    # Folding batch norms changes the last bits of scores; of two that tie, the other box may be taken.
+    assert sum(difference.unmatched for difference in found) <= 4
+    assert sum(difference.matched for difference in found) > 500
+    assert max(difference.boxes for difference in found) < 1e-3
+    assert max(difference.scores for difference in found) < 1e-5
+    assert max(difference.poses_2d for difference in found) < 1e-2
+    assert max(difference.poses_3d for difference in found) < 1e-5
+
+
+@both_networks
+def test_onnx_runtime_says_what_pytorch_says(tmp_path, config):
+    checkpoint, path = exported(tmp_path, config, proposals=40)
+    for picture in pictures(2, HEIGHT, WIDTH, seed=1):
+        found = compare_with_network(path, checkpoint, picture)
+        assert found.matched > 10
+        assert found.unmatched == 0
+        assert found.boxes < 1e-2
+        assert found.scores < 1e-5
+        assert found.poses_2d < 1e-2
+        assert found.poses_3d < 1e-5
+
+
+@both_networks
+def test_half_precision_stays_close(tmp_path, config):
+    checkpoint, path = exported(tmp_path, config, proposals=40, half=True)
+    (picture,) = pictures(1, HEIGHT, WIDTH, seed=1)
+    found = compare_with_network(path, checkpoint, picture)
+    # Near ties among scores may choose another box.
+    assert found.matched > 5 * found.unmatched
+    assert found.boxes < 0.5
+    assert found.scores < 5e-3
+    assert found.poses_3d < 5e-3
+
+
+def test_the_model_is_static_and_of_standard_operators(compact):
+    model = onnx.load(compact[1])
+    assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 17)]
+    operators = {node.op_type for node in model.graph.node}
+    assert not operators & {
+        "NonMaxSuppression",
+        "NonZero",
+        "If",
+        "Loop",
+        "Shape",
+        "Pad3D",
+        "BatchNormalization",
+    }
+    values = [*onnx.shape_inference.infer_shapes(model).graph.value_info, *model.graph.output]
+    for value in values:
+        assert all(d.HasField("dim_value") for d in value.type.tensor_type.shape.dim), value.name
+
+
+def test_the_input_is_cast_before_anything_else(compact):
+    graph = onnx.load(compact[1]).graph
+    assert [node.op_type for node in graph.node if "image" in node.input] == ["Cast"]
+
+
+def test_the_model_says_of_itself_what_the_checkpoint_says(compact):
+    checkpoint, path = compact
+    spec = load_engine(path, "onnx").spec
+    assert (spec.height, spec.width) == (HEIGHT, WIDTH)
+    assert spec.anchors == checkpoint.network.config.anchors
+    assert spec.ppi == checkpoint.ppi
+
+
+def test_rows_without_a_proposal_are_marked_as_padding(tmp_path):
+    config = replace(SMALL_COMPACT, proposals=replace(SMALL_COMPACT.proposals, candidates=30))
+    checkpoint, path = exported(tmp_path, config, proposals=30)
+    (picture,) = pictures(1, HEIGHT, WIDTH)
+    valid = run(onnx.load(path), picture)["valid"]
+    kept = len(predict(checkpoint.network, picture).boxes)
+    assert 0 < kept < len(valid)
+    assert valid.tolist() == [1.0] * kept + [0.0] * (len(valid) - kept)
+
+
+def test_weights_kept_in_half_precision_make_the_file_half_as_large_and_compute_in_float(tmp_path, compact):
+    _, path = exported(tmp_path, half_storage=True, proposals=50)
+    assert path.stat().st_size < 0.6 * compact[1].stat().st_size
+    (picture,) = pictures(1, HEIGHT, WIDTH)
+    one, other = (load_engine(p, "onnx").run(picture) for p in (path, compact[1]))
+    assert differences(one, other).scores < 5e-3
+
+
+# RoIAlign as GridSample
+
+
+def roi_align_model(count, aligned, samples):
+    node = helper.make_node(
+        "RoiAlign",
+        ["features", "boxes", "images"],
+        ["regions"],
+        output_height=7,
+        output_width=7,
+        sampling_ratio=samples,
+        spatial_scale=1 / 16,
+        coordinate_transformation_mode="half_pixel" if aligned else "output_half_pixel",
+    )
+    floats = {"features": [1, 3, 9, 12], "boxes": [count, 4], "regions": [count, 3, 7, 7]}
+    values = {
+        name: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in floats.items()
+    }
+    graph = helper.make_graph(
+        [node],
+        "regions",
+        [values["features"], values["boxes"]],
+        [values["regions"]],
+        [helper.make_tensor("images", TensorProto.INT64, [count], [0] * count)],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+FEATURES = np.random.default_rng(0).normal(size=(1, 3, 9, 12)).astype(np.float32)
+BOXES = 6
+SESSIONS = {
+    (aligned, samples): ort.InferenceSession(
+        without_roi_align(roi_align_model(BOXES, aligned, samples)).SerializeToString(),
+        providers=["CPUExecutionProvider"],
+    )
+    for aligned, samples in ((False, 2), (True, 2), (True, 1))
+}
+
+across = st.floats(0, 192, width=32)
+down = st.floats(0, 144, width=32)
+
+
+@pytest.mark.parametrize(("aligned", "samples"), list(SESSIONS))
+@settings(deadline=None, max_examples=80)
+@given(corners=st.lists(st.tuples(across, down, across, down), min_size=BOXES, max_size=BOXES))
+def test_roi_align_as_grid_sample_is_that_of_torchvision(aligned, samples, corners):
+    boxes = np.array(corners, np.float32)
+    boxes = np.concatenate(
+        [np.minimum(boxes[:, :2], boxes[:, 2:]), np.maximum(boxes[:, :2], boxes[:, 2:])], axis=1
+    )
+    (found,) = SESSIONS[aligned, samples].run(None, {"features": FEATURES, "boxes": boxes})
+    rois = torch.nn.functional.pad(torch.from_numpy(boxes), (1, 0))
+    wanted = roi_align(torch.from_numpy(FEATURES), rois, 7, 1 / 16, samples, aligned).numpy()
+    # Where a sample is at the very limit beyond which zero is read, rounding decides.
+    limits = _distance_to_limit(boxes, aligned, samples)
+    np.testing.assert_allclose(found[limits > 1e-4], wanted[limits > 1e-4], atol=2e-5)
+
+
+def _distance_to_limit(boxes, aligned, samples):
+    """How far the samples of each box are from the line beyond which zero is read, cells."""
+    points = 7 * samples
+    low, high = boxes[:, None, :2] / 16, boxes[:, None, 2:] / 16
+    sides = high - low if aligned else np.maximum(high - low, 1)
+    places = low - 0.5 * aligned + sides * ((np.arange(points) + 0.5) / points)[:, None]
+    limits = np.array([12.0, 9.0])
+    return np.minimum(np.abs(places - limits), np.abs(places + 1)).min(axis=(1, 2))
+
+
+def test_lowering_changes_no_output_of_the_network(compact):
+    model = onnx.load(compact[1])
+    lowered = without_roi_align(model)
+    onnx.checker.check_model(lowered, full_check=True)
+    operators = {node.op_type for node in lowered.graph.node}
+    assert "RoiAlign" not in operators
+    assert "GridSample" in operators
+    assert [(entry.domain, entry.version) for entry in lowered.opset_import] == [("", 17)]
+    (picture,) = pictures(1, HEIGHT, WIDTH)
+    before, after = run(model, picture), run(lowered, picture)
+    for name in output_names():
+        np.testing.assert_allclose(after[name], before[name], atol=5e-3, err_msg=name)
+
+
+def test_a_roi_align_that_cannot_be_lowered_is_named():
+    model = roi_align_model(1, aligned=True, samples=2)
+    model.graph.node[0].name = "adaptive"
+    for attribute in model.graph.node[0].attribute:
+        if attribute.name == "sampling_ratio":
+            attribute.i = 0
+    with pytest.raises(ModelError, match="adaptive"):
+        without_roi_align(model)
+
+
+# Half precision
+
+
+def types_of(model):
+    graph = onnx.shape_inference.infer_shapes(model).graph
+    return {
+        value.name: value.type.tensor_type.elem_type
+        for value in [*graph.value_info, *graph.output, *graph.input]
+    }
+
+
+def test_what_is_heavy_is_in_half_precision_and_boxes_and_poses_are_not(compact):
+    halved = in_half(without_roi_align(onnx.load(compact[1])))
+    onnx.checker.check_model(halved, full_check=True)
+    types = types_of(halved)
+    for node in halved.graph.node:
+        if node.op_type in {"Conv", "Gemm", "MatMul", "GridSample"}:
+            assert types[node.output[0]] == TensorProto.FLOAT16, node.name
+        if node.op_type in {"Exp", "Softmax", "TopK", "Greater", "Div"}:
+            assert types.get(node.input[0]) != TensorProto.FLOAT16, node.name
+    assert all(types[name] == TensorProto.FLOAT for name in output_names())
+
+
+def test_half_precision_is_not_left_between_convolutions(compact):
+    halved = in_half(without_roi_align(onnx.load(compact[1])))
+    makers = {name: node for node in halved.graph.node for name in node.output}
+    casts = [node for node in halved.graph.node if node.op_type == "Cast" and node.input[0] in makers]
+    back_and_forth = [
+        node.name
+        for node in casts
+        if makers[node.input[0]].op_type == "Cast"
+        and types_of(halved).get(node.output[0]) == TensorProto.FLOAT16
+        and types_of(halved).get(makers[node.input[0]].input[0]) == TensorProto.FLOAT16
+    ]
+    assert back_and_forth == []
+
+
+def test_a_model_stored_in_half_precision_can_be_turned_to_half(tmp_path, compact):
+    _, stored = exported(tmp_path, half_storage=True, proposals=50)
+    (picture,) = pictures(1, HEIGHT, WIDTH)
+    one, other = (run(in_half(without_roi_align(onnx.load(path))), picture) for path in (stored, compact[1]))
+    for name in output_names():
+        np.testing.assert_allclose(one[name], other[name], atol=1e-3 * max(1, np.abs(other[name]).max()))
+
+
+# The torch engine and the command
+
+
+def test_the_torch_engine_says_what_the_onnx_engine_says(tmp_path):
+    checkpoint = random_checkpoint(SMALL_COMPACT)
+    write_checkpoint(tmp_path / "own.pt", checkpoint.network, checkpoint.ppi)
+    reference = load_engine(tmp_path / "own.pt")
+    assert isinstance(reference, TorchEngine)
+    spec = reference.spec
+    export_model(checkpoint, tmp_path / "model.onnx", ExportOptions())
+    engine = load_engine(tmp_path / "model.onnx", "onnx")
+    assert engine.spec == spec
+    (picture,) = pictures(1, spec.height, spec.width)
+    found = differences(engine.run(picture), reference.run(picture))
+    assert found.unmatched == 0
+    assert found.poses_2d < 1e-2
+    reference.close()
+
+
+def test_the_command_writes_a_model_and_prints_how_far_it_is_from_its_checkpoint(tmp_path, capsys):
+    checkpoint = random_checkpoint(SMALL_COMPACT)
+    write_checkpoint(tmp_path / "own.pt", checkpoint.network, checkpoint.ppi)
+    out = tmp_path / "model.onnx"
+    assert main(["export", str(tmp_path / "own.pt"), "--out", str(out), "--proposals", "20"]) == 0
+    printed = capsys.readouterr().out
+    assert "input 192x256" in printed
+    assert printed.count("0 in one alone; largest differences: boxes") == 2
+    entry = {e.key: e.value for e in onnx.load(out).metadata_props}["dope"]
+    assert json.loads(entry)["contract"] == 1
+
+
+def test_the_command_says_why_it_cannot_export(tmp_path, capsys):
+    assert main(["export", str(tmp_path / "none.pt"), "--out", str(tmp_path / "model.onnx")]) == 1
+    assert "no such checkpoint" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_proposals_are_compared_by_their_boxes(compact):
+    (picture,) = pictures(1, HEIGHT, WIDTH)
+    found = proposals_of(predict(compact[0].network, picture))
+    order = np.arange(len(found[Part.BODY].boxes))[::-1]
+    turned = {
+        part: replace(
+            f,
+            boxes=f.boxes[order],
+            scores=f.scores[order],
+            poses_2d=f.poses_2d[order],
+            poses_3d=f.poses_3d[order],
+        )
+        for part, f in found.items()
+    }
+    same = differences(found, turned)
+    assert (same.matched, same.unmatched) == (len(order), 0)
+    assert same.scores == same.poses_2d == same.boxes == 0
+    fewer = {
+        part: replace(
+            f, boxes=f.boxes[1:], scores=f.scores[1:], poses_2d=f.poses_2d[1:], poses_3d=f.poses_3d[1:]
+        )
+        for part, f in found.items()
+    }
+    assert differences(found, fewer).unmatched == 1

@@ -1,0 +1,182 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The parts of the network against torchvision's, and against what their names promise."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the network needs torch")
+pytest.importorskip("torchvision", reason="the network needs torchvision")
+
+from networks import SMALL_COMPACT, SMALL_PUBLISHED, pictures, random_checkpoint
+from torchvision.models.detection._utils import BoxCoder
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.image_list import ImageList
+from torchvision.models.detection.rpn import RegionProposalNetwork as TorchvisionRpn
+from torchvision.ops import roi_align
+
+from dope_ros.errors import ModelError
+from dope_ros.network.anchors import decode_boxes, grid_anchors
+from dope_ros.network.config import COMPACT, PUBLISHED
+from dope_ros.network.dope import DopeNetwork
+from dope_ros.network.picture import normalised, padded
+from dope_ros.network.regions import region_features_beyond_border
+from dope_ros.network.rpn import RegionProposalNetwork
+from dope_ros.network.spatial import CELLS, REACH, SpatialHead, grown, merge
+from dope_ros.skeleton import SKELETONS, Part
+
+both_networks = pytest.mark.parametrize(
+    "config", [SMALL_COMPACT, SMALL_PUBLISHED], ids=["compact", "published"]
+)
+
+
+def images(count, height=192, width=256):
+    stacked = torch.from_numpy(np.stack(pictures(count, height, width)))
+    return normalised(stacked.permute(0, 3, 1, 2) / 255)
+
+
+def test_published_anchors_are_those_of_torchvision():
+    features, image = torch.zeros(1, 8, 5, 7), torch.zeros(1, 3, 80, 112)
+    generator = AnchorGenerator((PUBLISHED.boxes.sizes,), (PUBLISHED.boxes.ratios,))
+    (theirs,) = generator(ImageList(image, [(80, 112)]), [features])
+    assert torch.equal(grid_anchors(PUBLISHED.boxes, 5, 7, 16), theirs)
+
+
+def test_boxes_are_decoded_as_torchvision_does():
+    generator = torch.Generator().manual_seed(0)
+    anchors = grid_anchors(PUBLISHED.boxes, 4, 6, 16)
+    deltas = torch.randn(len(anchors), 4, generator=generator) * torch.tensor([0.5, 0.5, 3.0, 3.0])
+    theirs = BoxCoder((1.0, 1.0, 1.0, 1.0)).decode(deltas, [anchors])[:, 0]
+    ours = decode_boxes(anchors, deltas, PUBLISHED.proposals.max_log_scale)
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-3)
+
+
+def test_proposals_are_those_of_torchvision():
+    torch.manual_seed(0)
+    settings = replace(PUBLISHED.proposals, candidates=200, count=60)
+    ours = RegionProposalNetwork(8, 16, PUBLISHED.boxes, settings)
+    theirs = TorchvisionRpn(
+        AnchorGenerator((PUBLISHED.boxes.sizes,), (PUBLISHED.boxes.ratios,)),
+        ours.head,
+        *(0.7, 0.3, 256, 0.5),
+        *({"training": 0, "testing": count} for count in (200, 60)),
+        nms_thresh=settings.max_iou,
+    )
+    features = torch.randn(1, 8, 12, 16)
+
+    class HeadOfTheirs(torch.nn.Module):
+        def forward(self, maps):
+            hidden = torch.relu(ours.head.conv(maps[0]))
+            return [ours.head.cls_logits(hidden)], [ours.head.bbox_pred(hidden)]
+
+    theirs.head = HeadOfTheirs()
+    image = ImageList(torch.zeros(1, 3, 192, 256), [(180, 250)])
+    with torch.inference_mode():
+        (wanted,), _ = theirs.eval()(image, {"0": features})
+        (found,) = ours(features, [(180, 250)])
+    assert found.shape == wanted.shape
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-3)
+
+
+@both_networks
+def test_a_prediction_has_the_shapes_of_the_contract(config):
+    network = random_checkpoint(config).network
+    with torch.inference_mode():
+        (prediction,) = network(images(1))
+    count = len(prediction.boxes)
+    assert 0 < count <= config.proposals.count
+    for part, of_part in prediction.parts.items():
+        classes, joints = config.anchors[part].count, len(SKELETONS[part])
+        assert of_part.scores.shape == (count, classes + 1)
+        assert of_part.poses_2d.shape == (count, classes, joints, 2)
+        assert of_part.poses_3d.shape == (count, classes, joints, 3)
+        torch.testing.assert_close(of_part.scores.sum(dim=1), torch.ones(count))
+
+
+@both_networks
+def test_the_images_of_a_batch_do_not_see_each_other(config):
+    network = random_checkpoint(config).network
+    batch = images(3)
+    with torch.inference_mode():
+        together = network(batch, [(192, 256), (180, 200), (192, 256)])
+        alone = network(batch[1:2], [(180, 200)])[0]
+    assert len(together) == 3
+    torch.testing.assert_close(together[1].boxes, alone.boxes, rtol=1e-4, atol=1e-2)
+    torch.testing.assert_close(
+        together[1].parts[Part.HAND].poses_3d, alone.parts[Part.HAND].poses_3d, rtol=1e-3, atol=1e-4
+    )
+
+
+@both_networks
+def test_boxes_stay_within_the_picture_without_its_padding(config):
+    network = random_checkpoint(config).network
+    with torch.inference_mode():
+        (prediction,) = network(padded(images(1, 170, 230)), [(170, 230)])
+    assert prediction.boxes.min() >= 0
+    assert (prediction.boxes[:, [0, 2]] <= 230).all()
+    assert (prediction.boxes[:, [1, 3]] <= 170).all()
+
+
+def test_the_compact_network_has_some_ten_million_parameters():
+    count = sum(parameter.numel() for parameter in DopeNetwork(COMPACT).parameters())
+    assert 9e6 < count < 12e6
+
+
+def test_an_unknown_backbone_is_an_error_that_names_the_known_ones():
+    with pytest.raises(ModelError, match="'vgg'; there are: efficientnet_lite0, resnet50"):
+        DopeNetwork(replace(COMPACT, backbone="vgg"))
+
+
+def test_batch_norm_keeps_its_statistics_while_the_network_trains():
+    network = DopeNetwork(SMALL_COMPACT).train()
+    before = {name: value.clone() for name, value in network.backbone.named_buffers()}
+    network.backbone(images(2))
+    assert before
+    for name, value in network.backbone.named_buffers():
+        assert torch.equal(value, before[name]), name
+
+
+def test_the_border_is_repeated_beyond_the_image():
+    features = torch.arange(48.0).reshape(1, 1, 6, 8)
+    inside = torch.tensor([[16.0, 16.0, 40.0, 40.0]])
+    beyond = torch.tensor([[-24.0, 16.0, -8.0, 32.0]])
+    found = region_features_beyond_border(features, torch.cat([inside, beyond]), 8, 2, margin=4)
+    rois = torch.nn.functional.pad(inside, (1, 0))
+    torch.testing.assert_close(found[:1], roi_align(features, rois, 2, 1 / 8, 1, aligned=True))
+    leftmost = features[0, 0, :, 0]
+    assert leftmost.min() <= found[1].min()
+    torch.testing.assert_close(found[1, 0, :, 0], found[1, 0, :, 1])
+
+
+def test_a_grown_box_keeps_its_middle():
+    box = torch.tensor([[10.0, 20.0, 50.0, 40.0]])
+    torch.testing.assert_close(grown(box), torch.tensor([[4.0, 17.0, 56.0, 43.0]]))
+
+
+def test_a_joint_is_where_its_map_peaks():
+    head = SpatialHead(4)
+    head.reduce = head.blocks = torch.nn.Identity()
+    maps = torch.zeros(1, 118, CELLS, CELLS)
+    row, column = 3, 11
+    maps[..., row, column] = 50.0
+
+    class Given(torch.nn.Module):
+        def forward(self, _):
+            return maps
+
+    head.joints = Given()
+    found = head(torch.zeros(1, 4, CELLS, CELLS))
+    wanted = torch.tensor([(column + 0.5) / CELLS, (row + 0.5) / CELLS]) * 1.3 - 0.15
+    assert {part: joints.shape[1] for part, joints in found.items()} == {p: len(SKELETONS[p]) for p in Part}
+    for joints in found.values():
+        torch.testing.assert_close(joints, wanted.expand_as(joints), rtol=0, atol=1e-5)
+
+
+def test_joints_beyond_the_reach_of_the_spatial_head_are_the_regressed_ones():
+    regressed = torch.tensor([[[[0.5, 0.5], [0.5 + REACH + 0.01, 0.5]]]])
+    located = torch.tensor([[[0.3, 0.3], [0.4, 0.4]]])
+    merged = merge(regressed, located)
+    torch.testing.assert_close(merged[0, 0, 0], located[0, 0])
+    torch.testing.assert_close(merged[0, 0, 1], regressed[0, 0, 1])
