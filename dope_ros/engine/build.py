@@ -36,8 +36,10 @@ def cached_engine(
     if not fault:
         return read_plan(path)
     progress(f"building an engine for {gpu}: {fault}")
-    timings = cache_folder() / f"{_plain(str(tensorrt))}-{_plain(gpu.name)}.timings"
-    plan = build_engine(model, tensorrt, gpu, replace(options, timings=timings), progress)
+    if tensorrt.times_layers:
+        name = f"{_plain(str(tensorrt))}-{_plain(gpu.name)}.timings"
+        options = replace(options, timings=cache_folder() / name)
+    plan = build_engine(model, tensorrt, gpu, options, progress)
     write_plan(path, plan)
     progress(f"engine kept as {path}")
     return plan

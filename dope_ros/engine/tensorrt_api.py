@@ -42,6 +42,11 @@ class TensorRt:
         """Whether it can build for a GPU that is not there (TensorRT-RTX)."""
         return hasattr(self.module.IBuilderConfig, "set_compute_capability")
 
+    @property
+    def times_layers(self) -> bool:
+        """Whether it measures layers while it builds, which a timing cache shortens (TensorRT-RTX does not)."""
+        return not self.builds_ahead
+
 
 def find_tensorrt(ahead: bool = False) -> TensorRt:
     """The TensorRT on this machine.

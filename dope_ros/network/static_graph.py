@@ -73,7 +73,7 @@ class StaticGraph(nn.Module):
         """Boxes of an image's features [1, C, rows, columns].
 
         Returns:
-            [N, 4] float32, pixels, best first, and [N] float32, 1 for proposals and 0 for padding behind them.
+            [N, 4] float32, pixels, best first, and [N] float32, 1 for proposals, 0 for padding behind them.
         """
         settings = self._proposals
         logits, deltas = self._network.rpn.head(features)

@@ -1,0 +1,269 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""TensorRT compiles the networks, and engines are kept, checked and built again."""
+
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from tiny_model import write_tiny_model
+
+pytest.importorskip("tensorrt_rtx", reason="building ahead needs tensorrt-rtx, which is for x86-64")
+
+from dope_ros.cli import main
+from dope_ros.engine import load_engine
+from dope_ros.engine.build import build_engine, cached_engine, key_of
+from dope_ros.engine.builder import BuildError, BuildOptions
+from dope_ros.engine.plan import PlanKey, cache_folder, read_plan, write_plan
+from dope_ros.engine.targets import TARGETS, check_target, target_named
+from dope_ros.engine.tensorrt_api import find_tensorrt
+from dope_ros.errors import EngineError, ModelError
+
+T4 = TARGETS["t4"]
+AHEAD = BuildOptions(ahead=True)
+
+
+@pytest.fixture(scope="module")
+def tensorrt():
+    return find_tensorrt(ahead=True)
+
+
+@pytest.fixture
+def model(tmp_path):
+    return write_tiny_model(tmp_path / "tiny.onnx")
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return cache_folder()
+
+
+def silent(_):
+    pass
+
+
+# What compiles
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """The networks of the package as models, by name."""
+    for module in ("torch", "torchvision", "onnxslim"):
+        pytest.importorskip(module, reason=f"export needs {module}")
+    from networks import random_checkpoint
+
+    from dope_ros.engine.export import ExportOptions, export_model
+    from dope_ros.network.config import COMPACT, PUBLISHED
+
+    folder = tmp_path_factory.mktemp("exported")
+    real_time = replace(PUBLISHED, min_size=400)
+    wanted = {"compact": (COMPACT, 50), "real-time": (real_time, 50), "paper": (PUBLISHED, 1000)}
+    for name, (config, proposals) in wanted.items():
+        export_model(random_checkpoint(config), folder / f"{name}.onnx", ExportOptions(proposals=proposals))
+    return folder
+
+
+@pytest.mark.parametrize("target", ["t4", "rtx30"])
+@pytest.mark.parametrize("network", ["compact", "real-time", "paper"])
+def test_tensorrt_compiles_the_networks_in_half_precision(exported, tensorrt, network, target):
+    result = check_target(exported / f"{network}.onnx", tensorrt, target_named(target), half=True)
+    assert not result.failed, str(result)
+    assert result.size > 1e6
+
+
+def test_the_model_in_the_package_compiles_for_a_t4(tensorrt):
+    from dope_ros.engine import DEFAULT_MODEL
+
+    result = check_target(DEFAULT_MODEL, tensorrt, T4, half=True)
+    assert not result.failed, str(result)
+
+
+def test_a_gpu_that_cannot_be_compiled_for_is_said_to_be_unchecked(model, tensorrt):
+    result = check_target(model, tensorrt, TARGETS["orin"], half=True)
+    assert not result.failed
+    assert "unchecked" in str(result)
+
+
+def test_what_stops_tensorrt_is_named(tmp_path, tensorrt):
+    image = helper.make_tensor_value_info("image", TensorProto.UINT8, [1, 8, 8, 3])
+    out = helper.make_tensor_value_info("out", TensorProto.INT64, [4, None])
+    nodes = [
+        helper.make_node("Cast", ["image"], ["floats"], name="first", to=TensorProto.FLOAT),
+        helper.make_node("Unique", ["floats"], ["out"], name="the_culprit"),
+    ]
+    graph = helper.make_graph(nodes, "graph", [image], [out])
+    stuck = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(stuck, {"dope": "{}"})
+    onnx.save(stuck, tmp_path / "stuck.onnx")
+    result = check_target(tmp_path / "stuck.onnx", tensorrt, T4, half=True)
+    assert result.failed
+    assert "the_culprit" in str(result) or "Unique" in str(result)
+
+
+def test_a_file_that_is_no_model_is_said_to_be_none(tmp_path, tensorrt):
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"no model")
+    with pytest.raises(ModelError, match=r"broken\.onnx"):
+        build_engine(broken, tensorrt, T4, AHEAD, silent)
+    with pytest.raises(ModelError, match="cannot be read"):
+        build_engine(tmp_path / "none.onnx", tensorrt, T4, AHEAD, silent)
+
+
+def test_a_model_that_follows_no_contract_is_refused(tmp_path, tensorrt):
+    stranger = write_tiny_model(tmp_path / "stranger.onnx", metadata="")
+    with pytest.raises(ModelError, match="not a model of this package"):
+        build_engine(stranger, tensorrt, T4, AHEAD, silent)
+
+
+def test_building_ahead_for_a_gpu_that_is_not_known_is_an_error(model, tensorrt):
+    with pytest.raises(BuildError, match="cannot build ahead for Jetson Orin"):
+        build_engine(model, tensorrt, TARGETS["orin"], AHEAD, silent)
+    with pytest.raises(EngineError, match="unknown target 'abacus'; there are: t4"):
+        target_named("abacus")
+
+
+def test_the_build_tells_of_its_progress(model, tensorrt):
+    told = []
+    build_engine(model, tensorrt, T4, AHEAD, told.append)
+    assert any("tiny.onnx" in line and "half" in line for line in told)
+    assert any(" of " in line for line in told)
+
+
+# Engine files
+
+
+def test_an_engine_file_holds_what_it_was_built_of_and_for(model, tensorrt, tmp_path):
+    plan = build_engine(model, tensorrt, T4, AHEAD, silent)
+    write_plan(tmp_path / "tiny.engine", plan)
+    assert read_plan(tmp_path / "tiny.engine") == plan
+    assert plan.key == key_of(model, tensorrt, T4, AHEAD)
+    assert plan.input_shape == (1, 96, 128, 3)
+    assert plan.key.runtime.startswith("TensorRT-RTX ")
+
+
+def test_keys_tell_models_gpus_precisions_and_tensorrt_apart():
+    key = PlanKey("a" * 64, "TensorRT 10.3.0", "Orin", "8.7", "half")
+    others = [
+        replace(key, model="b" * 64),
+        replace(key, runtime="TensorRT 10.4.0"),
+        replace(key, gpu="Orin Nano"),
+        replace(key, compute_capability="7.5"),
+        replace(key, precision="float"),
+    ]
+    assert len({key.file_name(), *(other.file_name() for other in others)}) == 6
+    assert key.difference(key) == ""
+    assert key.difference(others[1]) == "runtime is TensorRT 10.4.0, not TensorRT 10.3.0"
+
+
+@pytest.mark.parametrize("damage", ["truncated", "a bit flipped", "empty", "foreign", "header"])
+def test_a_damaged_engine_file_is_refused(model, tensorrt, tmp_path, damage):
+    path = tmp_path / "tiny.engine"
+    write_plan(path, build_engine(model, tensorrt, T4, AHEAD, silent))
+    content = bytearray(path.read_bytes())
+    if damage == "truncated":
+        content = content[:-100]
+    if damage == "a bit flipped":
+        content[-50] ^= 1
+    if damage == "empty":
+        content = b""
+    if damage == "foreign":
+        content = b"ftrt" + content[20:]
+    if damage == "header":
+        content = content.replace(b'"sha256"', b'"sha257"')
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"tiny\.engine"):
+        read_plan(path)
+
+
+# The cache
+
+
+def test_a_model_is_built_once_and_then_taken_from_the_cache(model, tensorrt, cache):
+    first, second = [], []
+    built = cached_engine(model, tensorrt, T4, AHEAD, first.append)
+    again = cached_engine(model, tensorrt, T4, AHEAD, second.append)
+    assert again == built
+    assert any(str(cache) in line for line in first)
+    assert second == []
+
+
+def test_an_engine_in_the_cache_that_was_truncated_is_built_again(model, tensorrt, cache):
+    built = cached_engine(model, tensorrt, T4, AHEAD, silent)
+    path = cache / built.key.file_name()
+    path.write_bytes(path.read_bytes()[:-10])
+    told = []
+    cached_engine(model, tensorrt, T4, AHEAD, told.append)
+    assert any("truncated or damaged" in line for line in told)
+    assert read_plan(path).key == built.key
+
+
+def test_an_engine_in_the_cache_for_something_else_is_built_again(model, tensorrt, cache):
+    built = cached_engine(model, tensorrt, T4, AHEAD, silent)
+    path = cache / built.key.file_name()
+    write_plan(path, replace(built, key=replace(built.key, runtime="TensorRT 8.5.2")))
+    told = []
+    assert cached_engine(model, tensorrt, T4, AHEAD, told.append).key == built.key
+    assert any("runtime is TensorRT 8.5.2, not TensorRT-RTX" in line for line in told)
+
+
+def test_another_model_of_the_same_name_gets_an_engine_of_its_own(model, tensorrt, cache):
+    one = cached_engine(model, tensorrt, T4, AHEAD, silent)
+    write_tiny_model(model, proposals=3)
+    other = cached_engine(model, tensorrt, T4, AHEAD, silent)
+    assert one.key.model != other.key.model
+    assert len(list(cache.glob("*.engine"))) == 2
+
+
+def test_the_cache_holds_no_half_written_files(model, tensorrt, cache):
+    cached_engine(model, tensorrt, T4, AHEAD, silent)
+    assert {path.suffix for path in cache.iterdir()} <= {".engine", ".timings"}
+
+
+@pytest.mark.filterwarnings("ignore:Use Deprecated in TensorRT-RTX")
+def test_timings_of_another_tensorrt_are_measured_anew(model, tensorrt, tmp_path):
+    timings = tmp_path / "timings"
+    timings.write_bytes(b"of something else")
+    build_engine(model, tensorrt, T4, replace(AHEAD, timings=timings), silent)
+    assert timings.read_bytes() != b"of something else"
+
+
+# The command, and what runs where there is no GPU
+
+
+def test_the_command_builds_ahead(model, tmp_path, capsys):
+    out = tmp_path / "tiny.engine"
+    assert main(["build", str(model), "--out", str(out), "--target", "t4"]) == 0
+    assert read_plan(out).key.gpu == "Tesla T4"
+    assert "tiny.engine" in capsys.readouterr().out
+
+
+def test_the_command_checks_targets(model, capsys):
+    assert main(["check", str(model), "--target", "t4,orin"]) == 0
+    printed = capsys.readouterr().out
+    assert "compiles for Tesla T4" in printed
+    assert "unchecked" in printed
+
+
+def test_the_command_fails_if_a_target_does_not_compile(tmp_path, capsys):
+    slow = write_tiny_model(tmp_path / "slow.onnx", slow=True)
+    # TensorRT-RTX has no float matrix products on a T4.
+    assert main(["check", str(slow), "--target", "t4", "--float"]) == 1
+    assert "does not compile for Tesla T4" in capsys.readouterr().out
+
+
+def test_auto_says_why_tensorrt_does_not_run_the_model(model):
+    torch = pytest.importorskip("torch", reason="TensorRT's buffers need torch")
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU: TensorRT runs it")
+    told = []
+    engine = load_engine(model, "auto", progress=told.append)
+    assert "ONNX Runtime" in engine.description
+    assert told == [
+        "ONNX Runtime runs tiny.onnx, TensorRT cannot: there is no CUDA GPU that this PyTorch can use"
+    ]
+    with pytest.raises(EngineError, match="there is no CUDA GPU"):
+        load_engine(model, "tensorrt")
+    engine.run(np.zeros((96, 128, 3), np.uint8))

@@ -1,0 +1,150 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`dope fetch` against a server on this machine."""
+
+import hashlib
+import io
+import tarfile
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from dope_ros.cli import main
+from dope_ros.cli.fetch import weights_folder
+
+CHECKPOINT = bytes(range(256)) * 4000
+NAME = "DOPErealtime_v1_0_0.pth"
+
+
+def archive_of(members):
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
+
+
+class Files(BaseHTTPRequestHandler):
+    """Serves `server.content`, from where a range says; stops after `server.breaks_after` bytes once."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.server.asked.append((self.path, self.headers.get("Range")))
+        content = self.server.content
+        if content is None:
+            self.send_error(404)
+            return
+        start = int((self.headers.get("Range") or "bytes=0-")[6:-1]) if self.server.knows_ranges else 0
+        if start >= len(content):
+            self.send_error(416)
+            return
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(content) - start))
+        self.end_headers()
+        stop, self.server.breaks_after = self.server.breaks_after, None
+        self.wfile.write(content[start : len(content) if stop is None else start + stop])
+        self.close_connection = True
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("no_proxy", "*")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Files) as server:
+        server.content = archive_of({f"models/{NAME}": CHECKPOINT, "models/README": b"read me"})
+        server.knows_ranges, server.breaks_after, server.asked = True, None, []
+        server.url = f"http://127.0.0.1:{server.server_port}/files"
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def fetch(server, *arguments):
+    return main(["fetch", "dope-realtime", "--server", server.url, *arguments])
+
+
+def answer(monkeypatch, text):
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+
+
+def test_the_licence_is_shown_and_nothing_is_downloaded_without_a_yes(server, monkeypatch, capsys):
+    for text in ("no\n", "\n", ""):
+        answer(monkeypatch, text)
+        assert fetch(server) == 1
+    printed = capsys.readouterr().out
+    assert "CC BY-NC-SA 4.0" in printed
+    assert "commercial" in printed
+    assert server.asked == []
+    assert not weights_folder().exists()
+
+
+def test_the_checkpoint_lies_in_the_cache_and_its_sha_256_is_printed(server, monkeypatch, capsys):
+    answer(monkeypatch, "yes\n")
+    assert fetch(server) == 0
+    assert (weights_folder() / NAME).read_bytes() == CHECKPOINT
+    assert [path.name for path in weights_folder().iterdir()] == [NAME]
+    assert server.asked == [(f"/files/{NAME}.tgz", None)]
+    assert hashlib.sha256(CHECKPOINT).hexdigest() in capsys.readouterr().out
+
+
+def test_what_was_fetched_is_not_fetched_again(server):
+    assert fetch(server, "--accept-licence") == 0
+    server.content = None
+    assert fetch(server, "--accept-licence") == 0
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("knows_ranges", [True, False], ids=["resumes", "starts over"])
+def test_a_download_that_broke_goes_on_the_next_time(server, capsys, knows_ranges):
+    server.breaks_after, server.knows_ranges = 1000, knows_ranges
+    assert fetch(server, "--accept-licence") == 1
+    assert "1000 of" in capsys.readouterr().err
+    assert fetch(server, "--accept-licence") == 0
+    assert server.asked[1][1] == "bytes=1000-"
+    assert (weights_folder() / NAME).read_bytes() == CHECKPOINT
+
+
+def test_a_file_that_changed_on_the_server_is_fetched_from_the_start(server):
+    weights_folder().mkdir(parents=True)
+    (weights_folder() / f"{NAME}.tgz.part").write_bytes(bytes(len(server.content) + 1))
+    assert fetch(server, "--accept-licence") == 0
+    assert (weights_folder() / NAME).read_bytes() == CHECKPOINT
+
+
+def test_a_file_that_is_not_there_is_said_not_to_be_there(server, capsys):
+    server.content = None
+    assert fetch(server, "--accept-licence") == 1
+    assert f"{NAME}.tgz: the server answers 404" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "content", [b"no archive", archive_of({"a.pth": b"1", "b.pth": b"2"}), archive_of({})]
+)
+def test_an_archive_that_is_broken_or_holds_no_single_checkpoint_is_refused(server, capsys, content):
+    server.content = content
+    assert fetch(server, "--accept-licence") == 1
+    error = capsys.readouterr().err
+    assert "the archive is broken" in error or "checkpoints, not one" in error
+    assert not (weights_folder() / NAME).exists()
+
+
+def test_no_network_and_a_dead_proxy_are_told_apart(server, monkeypatch, capsys):
+    server.shutdown()
+    server.server_close()
+    assert fetch(server, "--accept-licence") == 1
+    assert "127.0.0.1 cannot be reached" in (error := capsys.readouterr().err)
+    assert "https_proxy" in error
+    monkeypatch.delenv("no_proxy")
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.server_port}")
+    server.url = "http://weights.invalid/files"
+    assert fetch(server, "--accept-licence") == 1
+    assert f"through the proxy http://127.0.0.1:{server.server_port}" in capsys.readouterr().err
