@@ -22,12 +22,17 @@ def add_parser(verbs: Any) -> None:
     )
     parser.add_argument("model", type=Path, help="ONNX model")
     parser.add_argument("--target", default="t4,rtx30,orin", help="names with commas (default: %(default)s)")
+    parser.add_argument(
+        "--cost", action="store_true", help="only print what the model costs on paper, by stage"
+    )
     parser.add_argument("--float", action="store_true", help="no half precision")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb; it fails if a target that can be checked does not compile."""
+    if arguments.cost:
+        return _print_cost(arguments.model)
     with needed_for("check", "tensorrt"):
         from dope_ros.engine.targets import check_target, target_named
         from dope_ros.engine.tensorrt_api import find_tensorrt
@@ -38,3 +43,11 @@ def run(arguments: argparse.Namespace) -> int:
     for name, result in zip(targets, results, strict=True):
         print(f"{name:8} {result}")
     return 1 if any(result.failed for result in results) else 0
+
+
+def _print_cost(model: Path) -> int:
+    with needed_for("check", "tensorrt"):
+        from dope_ros.engine.build import read_model
+        from dope_ros.engine.complexity import costs_by_stage, table
+    print(table(costs_by_stage(read_model(model))))
+    return 0

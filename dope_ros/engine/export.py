@@ -102,7 +102,7 @@ def export_model(checkpoint: Checkpoint, path: Path, options: ExportOptions) -> 
 
 
 def store_in_half(model: onnx.ModelProto) -> None:
-    """Keep the weights of heavy nodes in half precision, each with a cast to float that is done at loading."""
+    """Keep the weights of heavy nodes in half precision, each with a cast that is done at loading."""
     graph = model.graph
     weights = {node.input[1] for node in graph.node if node.op_type in HEAVY}
     casts = []

@@ -44,7 +44,7 @@ class TensorRt:
 
     @property
     def times_layers(self) -> bool:
-        """Whether it measures layers while it builds, which a timing cache shortens (TensorRT-RTX does not)."""
+        """Whether it measures layers as it builds, which a timing cache shortens; TensorRT-RTX does not."""
         return not self.builds_ahead
 
 

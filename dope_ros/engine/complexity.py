@@ -1,0 +1,138 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a model costs on paper: multiply-adds and bytes by stage, and the time a GPU needs at the very least.
+
+Counted are convolutions, matrix products and RoIAlign; what lies between is taken to be fused into them.  Each
+reads its inputs and weights and writes its outputs once, in half precision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+
+import onnx
+from onnx import helper
+
+from dope_ros.engine.half import HEAVY
+
+BYTES_A_VALUE = 2
+
+STAGES = {
+    "backbone": "backbone",
+    "rpn": "region proposals",
+    "box_head": "box head",
+    "predictor": "six branches",
+    "spatial": "spatial head",
+}
+"""Stages by the first word of their weights' names."""
+
+NMS, ROI_ALIGN = "suppression", "RoIAlign"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of a stage or of a model.
+
+    macs: multiply-adds.
+    values: read and written, weights included.
+    """
+
+    macs: float = 0
+    values: float = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.macs + other.macs, self.values + other.values)
+
+    @property
+    def bytes(self) -> float:
+        """Moved between the GPU and its memory."""
+        return self.values * BYTES_A_VALUE
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What a GPU does at most.
+
+    flops: floating-point operations a second in half precision, dense; a multiply-add is two.
+    bandwidth: bytes a second.
+    """
+
+    name: str
+    flops: float
+    bandwidth: float
+
+    def milliseconds(self, cost: Cost) -> float:
+        """The least time for a stage: it can neither compute nor move data faster than that."""
+        return 1e3 * max(2 * cost.macs / self.flops, cost.bytes / self.bandwidth)
+
+
+T4 = Hardware("T4", 65e12, 320e9)
+AGX_ORIN = Hardware("AGX Orin", 42.5e12, 204.8e9)
+HARDWARE = (T4, AGX_ORIN)
+
+
+def costs_by_stage(model: onnx.ModelProto) -> dict[str, Cost]:
+    """The cost of each stage of a model that `dope export` wrote, in the order of the graph."""
+    shapes = _shapes(model)
+    costs: dict[str, Cost] = {}
+    for node in model.graph.node:
+        cost = _cost(node, shapes)
+        if cost.macs:
+            stage = _stage(node)
+            costs[stage] = costs.get(stage, Cost()) + cost
+    return costs
+
+
+def lower_bound(costs: Mapping[str, Cost], hardware: Hardware) -> float:
+    """Milliseconds that a model takes at the least: its stages run one after the other."""
+    return sum(hardware.milliseconds(cost) for cost in costs.values())
+
+
+def table(costs: Mapping[str, Cost]) -> str:
+    """Rows of stage, multiply-adds, megabytes and the lower bound on each GPU, for people."""
+    total = sum(costs.values(), Cost())
+    rows = [["stage", "GMAC", "MB", *(f"{gpu.name} ms" for gpu in HARDWARE)]]
+    for name, cost in costs.items():
+        rows.append([name, *_numbers(cost), *(f"{gpu.milliseconds(cost):.2f}" for gpu in HARDWARE)])
+    rows.append(["all", *_numbers(total), *(f"{lower_bound(costs, gpu):.2f}" for gpu in HARDWARE)])
+    return "\n".join(f"{row[0]:18}" + "".join(f"{cell:>14}" for cell in row[1:]) for row in rows)
+
+
+def _numbers(cost: Cost) -> list[str]:
+    return [f"{cost.macs / 1e9:.2f}", f"{cost.bytes / 1e6:.1f}"]
+
+
+def _shapes(model: onnx.ModelProto) -> dict[str, list[int]]:
+    graph = onnx.shape_inference.infer_shapes(model).graph
+    values = [*graph.value_info, *graph.input, *graph.output]
+    shapes = {value.name: [d.dim_value for d in value.type.tensor_type.shape.dim] for value in values}
+    return shapes | {tensor.name: list(tensor.dims) for tensor in graph.initializer}
+
+
+def _cost(node: onnx.NodeProto, shapes: Mapping[str, list[int]]) -> Cost:
+    if node.op_type == "RoiAlign":
+        return _roi_align_cost(node, shapes)
+    if node.op_type not in HEAVY:
+        return Cost()
+    out, (left, right) = shapes[node.output[0]], (shapes[name] for name in node.input[:2])
+    # A convolution's weights are [out, in / groups, rows, columns]; a product sums over the left's last axis.
+    summed = prod(right[1:]) if node.op_type == "Conv" else left[-1]
+    return Cost(prod(out) * summed, prod(left) + prod(right) + prod(out))
+
+
+def _roi_align_cost(node: onnx.NodeProto, shapes: Mapping[str, list[int]]) -> Cost:
+    """As TensorRT gets it: GridSample writes every sample, four taps each, and a pooling reads them again."""
+    side = next(helper.get_attribute_value(a) for a in node.attribute if a.name == "sampling_ratio")
+    bins, features = prod(shapes[node.output[0]]), prod(shapes[node.input[0]])
+    samples = bins * side**2
+    pooled = samples + bins if side > 1 else 0
+    return Cost(4 * samples, features + samples + pooled)
+
+
+def _stage(node: onnx.NodeProto) -> str:
+    if node.op_type == "RoiAlign":
+        return ROI_ALIGN
+    words = [word for name in node.input[1:2] for word in name.split(".")]
+    return next((STAGES[word] for word in words if word in STAGES), NMS)

@@ -1,0 +1,49 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a model costs on paper."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from dope_ros.engine import DEFAULT_MODEL
+from dope_ros.engine.complexity import HARDWARE, T4, Cost, Hardware, costs_by_stage, lower_bound, table
+
+
+def convolution(groups=1):
+    """A model of one 3x3 convolution of the backbone, 4 to 8 channels, 10 x 12 cells."""
+    shapes = {"x": [1, 4, 10, 12], "y": [1, 8, 10, 12]}
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items())
+    name = "_network.backbone.conv.weight"
+    weight = numpy_helper.from_array(np.zeros((8, 4 // groups, 3, 3), np.float32), name)
+    node = helper.make_node("Conv", ["x", name], ["y"], pads=[1, 1, 1, 1], group=groups)
+    return helper.make_model(helper.make_graph([node], "graph", [x], [y], [weight]))
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_a_convolution_costs_what_it_multiplies_and_moves(groups):
+    costs = costs_by_stage(convolution(groups))
+    weights = 8 * (4 // groups) * 9
+    assert costs == {"backbone": Cost(120 * weights, 480 + 960 + weights)}
+    assert costs["backbone"].bytes == 2 * (480 + 960 + weights)
+
+
+def test_a_stage_takes_as_long_as_the_slower_of_computing_and_moving():
+    gpu = Hardware("gpu", flops=2e12, bandwidth=1e9)
+    assert gpu.milliseconds(Cost(macs=1e12, values=1)) == pytest.approx(1000)
+    assert gpu.milliseconds(Cost(macs=1, values=1e9)) == pytest.approx(2000)
+    assert lower_bound({"a": Cost(1e12, 1), "b": Cost(1, 1e9)}, gpu) == pytest.approx(3000)
+
+
+def test_the_model_in_the_package_has_its_stages_and_all_its_weights_counted():
+    model = onnx.load(DEFAULT_MODEL)
+    costs = costs_by_stage(model)
+    assert sum(cost.macs for cost in costs.values()) > 1e9
+    assert 0.1 < lower_bound(costs, T4) < 20
+
+
+def test_the_table_has_a_row_for_each_stage_and_a_column_for_each_gpu():
+    lines = table(costs_by_stage(convolution())).splitlines()
+    assert [line.split()[0] for line in lines] == ["stage", "backbone", "all"]
+    assert all(gpu.name in lines[0] for gpu in HARDWARE)

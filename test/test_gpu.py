@@ -1,0 +1,173 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""TensorRT on a real GPU: `pytest -m gpu`.  Elsewhere these tests are skipped."""
+
+from dataclasses import replace
+from itertools import cycle
+from time import perf_counter
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="TensorRT's buffers need torch")
+
+from networks import SMALL_COMPACT, pictures, random_checkpoint
+
+from dope_ros.engine import DEFAULT_MODEL, load_engine
+from dope_ros.engine.builder import BuildOptions
+from dope_ros.engine.plan import cache_folder, read_plan, write_plan
+from dope_ros.engine.tensorrt_api import find_tensorrt
+from dope_ros.errors import EngineError, ModelError
+from dope_ros.skeleton import Part
+
+
+def missing():
+    """What these tests lack here; empty where there is a GPU with TensorRT."""
+    if not torch.cuda.is_available():
+        return "there is no NVIDIA GPU that PyTorch can use"
+    try:
+        find_tensorrt()
+    except EngineError as error:
+        return str(error)
+    return ""
+
+
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(bool(missing()), reason=missing() or "a GPU is there")]
+
+
+def tensorrt_engine(model, **options):
+    from dope_ros.engine.tensorrt import TensorRtEngine
+
+    return TensorRtEngine(model, **options)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield cache_folder()
+
+
+@pytest.fixture(scope="module")
+def engine(cache):
+    engine = tensorrt_engine(DEFAULT_MODEL)
+    assert list(cache.glob("*.engine"))
+    yield engine
+    engine.close()
+
+
+def frames(engine, count):
+    return pictures(count, engine.spec.height, engine.spec.width)
+
+
+def assert_alike(one, other, pixels=1.0):
+    """Proposals of the same boxes say nearly the same; near ties may choose other boxes."""
+    from dope_ros.engine.export import differences
+
+    found = differences(one, other)
+    assert found.matched >= 4 * found.unmatched
+    assert found.boxes < pixels
+    assert found.scores < 0.02
+
+
+@pytest.mark.usefixtures("cache")
+def test_auto_takes_tensorrt():
+    told = []
+    engine = load_engine(DEFAULT_MODEL, "auto", progress=told.append)
+    assert engine.description.startswith("TensorRT")
+    engine.close()
+
+
+@pytest.mark.usefixtures("engine")
+def test_the_engine_is_built_once(cache):
+    told = []
+    tensorrt_engine(DEFAULT_MODEL, progress=told.append).close()
+    assert told == []
+    assert len(list(cache.glob("*.engine"))) == 1
+
+
+def test_half_precision_says_what_onnx_runtime_says(engine):
+    reference = load_engine(DEFAULT_MODEL, "onnx")
+    for picture in frames(engine, 5):
+        assert_alike(engine.run(picture), reference.run(picture))
+
+
+@pytest.mark.usefixtures("cache")
+def test_float_says_what_onnx_runtime_says():
+    reference = load_engine(DEFAULT_MODEL, "onnx")
+    engine = tensorrt_engine(DEFAULT_MODEL, options=BuildOptions(half=False))
+    for picture in frames(engine, 3):
+        assert_alike(engine.run(picture), reference.run(picture), pixels=0.5)
+    engine.close()
+
+
+def test_a_cuda_graph_and_launches_one_by_one_say_the_same(engine):
+    eager = tensorrt_engine(DEFAULT_MODEL, cuda_graph=False)
+    for picture in frames(engine, 5):
+        replayed, launched = engine.run(picture), eager.run(picture)
+        for part in Part:
+            np.testing.assert_array_equal(replayed[part].scores, launched[part].scores)
+    eager.close()
+
+
+def test_the_outputs_of_a_frame_stay_when_the_next_one_comes(engine):
+    first, second = frames(engine, 2)
+    kept = engine.run(first)
+    copy = kept[Part.BODY].scores.copy()
+    engine.run(second)
+    np.testing.assert_array_equal(kept[Part.BODY].scores, copy)
+
+
+@pytest.mark.usefixtures("engine")
+def test_an_engine_that_tensorrt_cannot_load_is_an_error(cache, tmp_path):
+    (path,) = cache.glob("*.engine")
+    plan = read_plan(path)
+    broken = tmp_path / "broken.engine"
+    write_plan(broken, replace(plan, data=plan.data[: len(plan.data) // 2]))
+    with pytest.raises(EngineError, match="cannot load the engine"):
+        tensorrt_engine(broken)
+    write_plan(broken, replace(plan, key=replace(plan.key, gpu="another GPU")))
+    with pytest.raises(ModelError, match="for another GPU"):
+        tensorrt_engine(broken)
+
+
+def test_memory_stays_flat_over_ten_thousand_frames(engine):
+    seen = frames(engine, 8)
+    for picture in seen:
+        engine.run(picture)
+    before = torch.cuda.mem_get_info()[0]
+    for _, picture in zip(range(10_000), cycle(seen), strict=False):
+        engine.run(picture)
+    assert before - torch.cuda.mem_get_info()[0] < 2 << 20
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("half", [True, False], ids=["half", "float"])
+@pytest.mark.parametrize("cuda_graph", [True, False], ids=["graph", "eager"])
+def test_the_same_frame_gets_the_same_answer_and_how_long_it_takes_is_printed(capsys, half, cuda_graph):
+    engine = tensorrt_engine(DEFAULT_MODEL, options=BuildOptions(half=half), cuda_graph=cuda_graph)
+    (picture,) = frames(engine, 1)
+    first, times = engine.run(picture), []
+    for _ in range(300):
+        start = perf_counter()
+        last = engine.run(picture)
+        times.append(1e3 * (perf_counter() - start))
+    engine.close()
+    launches = "CUDA graph" if cuda_graph else "one by one"
+    with capsys.disabled():
+        median, slow = np.percentile(times, (50, 95))
+        print(f"\n{engine.description}, {launches}: median {median:.2f} ms, 95 of 100 below {slow:.2f} ms")
+    for part in Part:
+        np.testing.assert_array_equal(first[part].scores, last[part].scores)
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_network_of_random_weights_runs_in_half_precision(tmp_path):
+    from dope_ros.engine.export import ExportOptions, export_model
+
+    path = tmp_path / "random.onnx"
+    export_model(random_checkpoint(SMALL_COMPACT), path, ExportOptions(half=True, proposals=50))
+    engine, reference = tensorrt_engine(path), load_engine(path, "onnx")
+    (picture,) = frames(engine, 1)
+    assert_alike(engine.run(picture), reference.run(picture))
+    engine.close()
