@@ -7,45 +7,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
-import numpy as np
-
-from dope_ros.engine.contract import ModelSpec
+from dope_ros.engine.protocol import ENGINE_SUFFIX, Engine, Progress
 from dope_ros.errors import EngineError
-from dope_ros.poses import Proposals
-from dope_ros.skeleton import Part
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_MODEL = Path(__file__).parent.parent / "models" / "dope-lite.onnx"
 
+__all__ = ["DEFAULT_MODEL", "ENGINES", "Engine", "Progress", "load_engine"]
+
 ENGINES = ("auto", "onnx", "tensorrt", "torch")
 
 CHECKPOINT_SUFFIXES = (".pt", ".pth")
-ENGINE_SUFFIX = ".engine"
-
-Progress = Callable[[str], None]
-"""Is told in a few words what goes on while a model is opened; it may be called from another thread."""
-
-
-class Engine(Protocol):
-    """Runs the network on one picture of a fixed size.
-
-    spec: what the model file says of itself.
-    description: runtime and device, for people.
-    """
-
-    spec: ModelSpec
-    description: str
-
-    def run(self, pixels: np.ndarray) -> dict[Part, Proposals]:
-        """Proposals of each part for `pixels`, uint8 [H, W, 3], RGB, of the size in `spec`."""
-        ...
-
-    def close(self) -> None:
-        """Free what the engine holds; it cannot run after that."""
-        ...
 
 
 def load_engine(
@@ -95,11 +69,17 @@ def _open_onnx(model: Path, threads: int, _: Progress) -> Engine:
 
 
 def _open_tensorrt(model: Path, _: int, progress: Progress) -> Engine:
+    from dope_ros.engine.tensorrt_api import find_tensorrt, require_driver
+
+    require_driver()
+    find_tensorrt()
     try:
         from dope_ros.engine.tensorrt import TensorRtEngine
     except ImportError as error:
         raise EngineError(f"TensorRT needs the Python module '{error.name}' (docs/tensorrt.md)") from error
-    return TensorRtEngine(model, progress=progress)
+    from dope_ros.engine.reloading import ReloadingEngine
+
+    return ReloadingEngine(lambda: TensorRtEngine(model, progress=progress))
 
 
 def _open_torch(model: Path, threads: int, _: Progress) -> Engine:

@@ -11,10 +11,10 @@ from pathlib import Path
 import onnx
 from google.protobuf.message import DecodeError
 
-from dope_ros.engine import Progress
 from dope_ros.engine.builder import BuildOptions, Gpu, build_plan
 from dope_ros.engine.contract import INPUT_NAME, METADATA_KEY
 from dope_ros.engine.plan import Plan, PlanKey, cache_folder, read_plan, write_plan
+from dope_ros.engine.protocol import Progress
 from dope_ros.engine.tensorrt_api import TensorRt
 from dope_ros.errors import ModelError
 

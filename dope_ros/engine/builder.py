@@ -19,9 +19,9 @@ from typing import Any
 
 import onnx
 
-from dope_ros.engine import Progress
 from dope_ros.engine.half import in_half
 from dope_ros.engine.lowering import without_roi_align
+from dope_ros.engine.protocol import Progress
 from dope_ros.engine.tensorrt_api import TensorRt, make_logger
 from dope_ros.errors import EngineError
 from dope_ros.files import replaced_whole

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a model costs on paper: multiply-adds and bytes by stage, and the time a GPU needs at the very least.
 
-Counted are convolutions, matrix products and RoIAlign; what lies between is taken to be fused into them.  Each
-reads its inputs and weights and writes its outputs once, in half precision.
+Counted are convolutions, matrix products and RoIAlign; what lies between is taken to be fused into them.
+Each reads its inputs and weights and writes its outputs once, in half precision.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from dope_ros.engine import ENGINE_SUFFIX
+from dope_ros.engine.protocol import ENGINE_SUFFIX
 from dope_ros.errors import ModelError
 from dope_ros.files import replaced_whole
 

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dope_ros.engine import ENGINE_SUFFIX, Progress
 from dope_ros.engine.build import cached_engine
 from dope_ros.engine.builder import BuildOptions, Gpu
 from dope_ros.engine.contract import (
@@ -28,6 +27,7 @@ from dope_ros.engine.contract import (
     proposals_from_outputs,
 )
 from dope_ros.engine.plan import Plan, read_plan
+from dope_ros.engine.protocol import ENGINE_SUFFIX, Progress
 from dope_ros.engine.tensorrt_api import TensorRt, find_tensorrt, make_logger
 from dope_ros.errors import EngineError, ModelError
 from dope_ros.poses import Proposals
@@ -128,6 +128,14 @@ class _Runner:
         self._context: Any = self._engine and self._engine.create_execution_context()
         if self._context is None:
             raise EngineError(f"{source}: TensorRT cannot load the engine: {self._reason()}")
+        try:
+            self._allocate(trt)
+        except RuntimeError as error:
+            raise EngineError(f"{source}: no memory on the GPU: {error}") from error
+        self._launch: Callable[[], None] = self._enqueue
+
+    def _allocate(self, trt: Any) -> None:
+        """Make the stream and the buffers, and tell TensorRT of them."""
         self._stream = torch.cuda.Stream()
         self._on_device = {name: _buffer(trt, self._engine, name) for name in [INPUT_NAME, *output_names()]}
         self._on_host = {
@@ -136,7 +144,6 @@ class _Runner:
         }
         for name, buffer in self._on_device.items():
             self._context.set_tensor_address(name, buffer.data_ptr())
-        self._launch: Callable[[], None] = self._enqueue
 
     def run(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
         """The outputs of the contract; they belong to the caller."""

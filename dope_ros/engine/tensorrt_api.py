@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import logging
 from dataclasses import dataclass
@@ -71,6 +72,18 @@ def find_tensorrt(ahead: bool = False) -> TensorRt:
     raise EngineError(
         f"TensorRT is not installed ({'; '.join(missing)}); docs/tensorrt.md says how to get it"
     )
+
+
+def require_driver() -> None:
+    """Make sure that there is an NVIDIA driver, before anything large is imported.
+
+    Raises:
+        EngineError: there is none.
+    """
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError as error:
+        raise EngineError("there is no NVIDIA driver on this machine") from error
 
 
 def make_logger(tensorrt: TensorRt) -> Any:
