@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dope_ros.engine.protocol import ENGINE_SUFFIX, Engine, Progress
-from dope_ros.errors import EngineError
+from dope_ros.errors import EngineError, ModelError
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +41,8 @@ def load_engine(
     model = model or DEFAULT_MODEL
     if engine not in ENGINES:
         raise EngineError(f"unknown engine '{engine}'; there are: {', '.join(ENGINES)}")
+    if not model.is_file():
+        raise ModelError(f"{model}: no such model file")
     if engine == "auto":
         return _fastest(model, threads, progress)
     return _OPENERS[engine](model, threads, progress)
