@@ -55,10 +55,12 @@ def _fastest(model: Path, threads: int, progress: Progress) -> Engine:
     if model.suffix == ENGINE_SUFFIX:
         return _open_tensorrt(model, threads, progress)
     try:
-        return _open_tensorrt(model, threads, progress)
+        fastest = _open_tensorrt(model, threads, progress)
     except EngineError as error:
         progress(f"ONNX Runtime runs {model.name}, TensorRT cannot: {error}")
-    return _open_onnx(model, threads, progress)
+        return _open_onnx(model, threads, progress)
+    progress(f"TensorRT runs {model.name}, for there is a GPU that it can use")
+    return fastest
 
 
 # A runtime is imported only when it is used: not every machine has them all.

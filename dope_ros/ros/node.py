@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
@@ -58,7 +58,7 @@ class DopeNode(LifecycleNode):
                 parameters can be mended and `configure` tried again.
         """
         try:
-            self._perception = Perception(self, read_settings(self))
+            self._perception = Perception(self, read_settings(self), self._tell_progress)
         except DopeError as error:
             self.get_logger().error(f"cannot configure: {error}")
             return TransitionCallbackReturn.FAILURE
@@ -122,6 +122,11 @@ class DopeNode(LifecycleNode):
         if self._perception is not None:
             self._perception.apply(read_settings(self))
 
+    def _tell_progress(self, step: str) -> None:
+        """Log what goes on while the network is opened, and show it; building an engine takes minutes."""
+        self.get_logger().info(step)
+        self._publish_status(state_status(self, f"configuring: {step}"))
+
     def _publish_diagnostics(self) -> None:
         if self._perception is None:
             status = state_status(self, "unconfigured")
@@ -131,6 +136,9 @@ class DopeNode(LifecycleNode):
                 self.get_logger().warning(silence)
             report = self._perception.statistics.report()
             status = frames_status(self, self._perception.description, report, silence)
+        self._publish_status(status)
+
+    def _publish_status(self, status: DiagnosticStatus) -> None:
         message = DiagnosticArray(status=[status])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)

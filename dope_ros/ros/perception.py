@@ -20,7 +20,7 @@ from rclpy.serialization import deserialize_message
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from dope_ros.engine import load_engine
+from dope_ros.engine import Progress, load_engine
 from dope_ros.errors import EngineError, ImageError
 from dope_ros.geometry import Intrinsics
 from dope_ros.pipeline import Pipeline
@@ -62,10 +62,10 @@ class Perception:
         ModelError, EngineError: the network cannot be loaded.
     """
 
-    def __init__(self, node: LifecycleNode, settings: NodeSettings) -> None:
+    def __init__(self, node: LifecycleNode, settings: NodeSettings, progress: Progress) -> None:
         self._node = node
         self._throttle = Throttle()
-        self._pipeline = _load_pipeline(settings)
+        self._pipeline = _load_pipeline(settings, progress)
         self._outputs = Outputs(node)
         self._marker_lifetime = settings.marker_lifetime
         self._image_type, self._decode, suffix = _TRANSPORTS[settings.image_transport]
@@ -188,6 +188,6 @@ _TRANSPORTS: dict[str, tuple[type, Callable[[Any], np.ndarray], str]] = {
 """Message, decoder, and what image_transport adds to the topic's name."""
 
 
-def _load_pipeline(settings: NodeSettings) -> Pipeline:
+def _load_pipeline(settings: NodeSettings, progress: Progress) -> Pipeline:
     model = Path(settings.model) if settings.model else None
-    return Pipeline(load_engine(model, settings.engine, settings.threads), settings.pipeline)
+    return Pipeline(load_engine(model, settings.engine, settings.threads, progress), settings.pipeline)
