@@ -50,7 +50,9 @@ ARGUMENTS = [
     ),
     parameter_argument("model", "Path of the ONNX model."),
     parameter_argument(
-        "engine", "What runs the network; auto takes the fastest there is.", choices=["auto", "onnx"]
+        "engine",
+        "What runs the network; auto takes the fastest there is.",
+        choices=["auto", "onnx", "tensorrt", "torch"],
     ),
     parameter_argument(
         "autostart", "Whether the node configures and activates itself.", choices=["true", "false"]
