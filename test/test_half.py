@@ -40,6 +40,6 @@ def test_half_precision_finds_the_same_people_and_moves_hardly_a_joint(pipelines
             pixels.append(np.linalg.norm(one.keypoints_2d - other.keypoints_2d, axis=1))
             one_shape, other_shape = (p.keypoints_3d - p.keypoints_3d.mean(axis=0) for p in (one, other))
             metres.append(np.linalg.norm(one_shape - other_shape, axis=1))
-    # Where rounding puts a proposal on the other side of a threshold, the joints it was averaged into move farther.
+    # Where rounding puts a proposal over a threshold, the joints that it was averaged into move farther.
     assert np.quantile(np.concatenate(pixels), 0.95) < 0.5
     assert np.quantile(np.concatenate(metres), 0.95) < 2e-3

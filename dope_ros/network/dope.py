@@ -19,7 +19,7 @@ from dope_ros.network.picture import published_transform
 from dope_ros.network.predictor import PartPrediction, PosePredictor, to_pixels
 from dope_ros.network.regions import region_features
 from dope_ros.network.rpn import RegionProposalNetwork
-from dope_ros.network.spatial import SpatialHead, grown_region_features, merge
+from dope_ros.network.spatial import SpatialHead, merge
 from dope_ros.skeleton import Part
 
 ROI_SIZE = 7
@@ -93,7 +93,7 @@ class DopeNetwork(nn.Module):
         vectors = self.box_head(regions)
         located: dict[Part, Tensor] = {}
         if self.spatial is not None:
-            located = self.spatial(grown_region_features(features, boxes, stride))
+            located = self.spatial(self.spatial.region_features(features, boxes, stride))
         parts = {part: self._predict_part(part, boxes, vectors, located.get(part)) for part in Part}
         return Prediction(boxes, parts)
 

@@ -49,34 +49,36 @@ class SpatialHead(nn.Module):
         centres = (torch.arange(CELLS) + 0.5) / CELLS
         self.register_buffer("positions", (centres - 0.5) * GROWTH + 0.5, persistent=False)
 
+    def region_features(self, features: Tensor, boxes: Tensor, stride: int) -> Tensor:
+        """What the head looks at: [N, C, 14, 14], reduced features of boxes made larger by `grown`.
+
+        The reduction is a 1x1 convolution, which commutes with interpolation: once for the image is enough.
+
+        Args:
+            features: [1, C, rows, columns].
+            boxes: [N, 4] float32, pixels, within the image.
+            stride: pixels a cell.
+        """
+        rows, columns = features.shape[-2:]
+        margin = int((GROWTH - 1) / 2 * max(rows, columns)) + 1
+        reduced = self.reduce(features)
+        return region_features_beyond_border(reduced, grown(boxes), stride, CELLS, margin)
+
     def forward(self, regions: Tensor) -> dict[Part, Tensor]:
         """Where each joint is.
 
         Args:
-            regions: [N, C, 14, 14], features of boxes that `grown` made larger.
+            regions: [N, C, 14, 14], reduced features of boxes that `grown` made larger.
 
         Returns:
             For each part [N, J, 2] float32, in sizes of the box (not the grown one) from its top left corner.
         """
-        logits = self.joints(self.blocks(functional.relu(self.reduce(regions))))
+        logits = self.joints(self.blocks(functional.relu(regions)))
         weights = logits.flatten(2).softmax(dim=2).unflatten(2, (CELLS, CELLS))
         x = (weights.sum(dim=2) * self.positions).sum(dim=2)
         y = (weights.sum(dim=3) * self.positions).sum(dim=2)
         joints = torch.stack([x, y], dim=2).split(_JOINTS, dim=1)
         return dict(zip(_PARTS, joints, strict=True))
-
-
-def grown_region_features(features: Tensor, boxes: Tensor, stride: int) -> Tensor:
-    """What the spatial head looks at: the features of boxes [N, 4] after `grown`, [N, C, 14, 14].
-
-    Args:
-        features: [1, C, rows, columns].
-        boxes: within the image, pixels.
-        stride: pixels a cell.
-    """
-    rows, columns = features.shape[-2:]
-    margin = int((GROWTH - 1) / 2 * max(rows, columns)) + 1
-    return region_features_beyond_border(features, grown(boxes), stride, CELLS, margin)
 
 
 def grown(boxes: Tensor) -> Tensor:
