@@ -18,6 +18,10 @@ import cv2
 import numpy as np
 from scipy.io import savemat
 
+from dope_ros.geometry import Intrinsics
+from dope_ros.skeleton import Side
+from dope_ros.training.synthetic import format as rendered
+
 WIDTH, HEIGHT = 320, 240
 
 LSP_JOINTS = [
@@ -322,3 +326,31 @@ def write_menpo(folder: Path, pixels: np.ndarray, model: np.ndarray | None = Non
 def write_ljson(path: Path, points: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"version": 2, "labels": [], "landmarks": {"points": points.tolist()}}))
+
+
+PART_BOX = (10.5, 20.5, 60.5, 90.5)
+OUTSIDE_BOX = (-60, 10, -20, 50)
+
+
+def write_rendered(
+    folder: Path, index: int = 0, seen: Mapping[str, rendered.Visibility] | None = None
+) -> rendered.PictureLabels:
+    """A picture with one person of random shape, all of it visible but for what `seen` tells otherwise."""
+    rng = np.random.default_rng(index)
+    parts = {}
+    for name, joints in (("body", 13), ("left_hand", 21), ("right_hand", 21), ("face", 84)):
+        visibility = (seen or {}).get(name, rendered.Visibility.VISIBLE)
+        box = OUTSIDE_BOX if visibility == rendered.Visibility.OUTSIDE else PART_BOX
+        parts[name] = rendered.PartLabels(
+            rng.uniform(10, 200, (1, joints, 2)).astype(np.float32),
+            rng.uniform(-0.5, 0.5, (1, joints, 3)).astype(np.float32) + np.float32([0, 0, 3]),
+            np.full((1, joints), visibility, np.uint8),
+            np.array([box], np.float32),
+        )
+    hands = {Side.LEFT: parts["left_hand"], Side.RIGHT: parts["right_hand"]}
+    camera = Intrinsics(300.0, 300.0, 160.0, 120.0)
+    labels = rendered.PictureLabels(WIDTH, HEIGHT, camera, parts["body"], hands, parts["face"])
+    write_pictures([rendered.picture_path(folder, index)])
+    rendered.labels_path(folder, index).parent.mkdir(exist_ok=True)
+    rendered.write_labels(rendered.labels_path(folder, index), labels)
+    return labels
