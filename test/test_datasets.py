@@ -7,7 +7,6 @@ from __future__ import annotations
 import logging
 import pickle
 import shutil
-from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -26,10 +25,6 @@ from dope_ros.training.datasets.records import Faults, readable
 from dope_ros.training.synthetic import format as rendered
 
 DEMO_PICTURES = Path(__file__).parent.parent / "demo" / "pictures"
-
-needs_cdflib = pytest.mark.skipif(
-    find_spec("cdflib") is None, reason="cdflib is not installed (requirements/training.txt)"
-)
 
 
 def only(dataset) -> Sample:
@@ -70,6 +65,11 @@ def test_mpii_joints_are_where_the_annotations_have_them(tmp_path):
 def test_a_joint_that_mpii_calls_invisible_is_known_but_not_seen(tmp_path):
     body = body_of(only(open_dataset(f"mpii:{tiny.write_mpii(tmp_path)}")))
     assert [BODY.joints[i] for i in np.flatnonzero(~body.visible)] == ["left_knee"]
+
+
+def test_the_length_of_a_head_in_mpii_is_six_tenths_of_its_diagonal(tmp_path):
+    (person,) = only(open_dataset(f"mpii:{tiny.write_mpii(tmp_path)}")).people
+    assert person.head_size == pytest.approx(0.6 * np.hypot(20, 30))
 
 
 def test_a_person_whom_mpii_gives_no_joints_is_an_ignored_box(tmp_path):
@@ -168,7 +168,6 @@ def test_lspe_joints_are_where_the_matrix_has_them_and_a_flag_of_zero_means_not_
 # Human3.6M
 
 
-@needs_cdflib
 def test_human36m_joints_project_through_the_fitted_camera(tmp_path):
     folder = tiny.write_human36m(tmp_path, ("S9", "S11"))
     dataset = open_dataset(f"human36m@test:{folder}")
@@ -186,7 +185,6 @@ def test_human36m_joints_project_through_the_fitted_camera(tmp_path):
     assert 4 < body.keypoints_3d[:, 2].mean() < 5
 
 
-@needs_cdflib
 def test_human36m_frames_are_those_of_the_video(tmp_path):
     dataset = open_dataset(f"human36m@train:{tiny.write_human36m(tmp_path, ('S1', 'S5', 'S6', 'S7', 'S8'))}")
     assert len(dataset) == 10
@@ -394,8 +392,6 @@ def test_only_the_first_faults_are_named_one_by_one(caplog):
 
 @pytest.mark.parametrize("kind", set(READERS) - {"folder"})
 def test_a_folder_of_another_layout_is_refused_with_the_name_of_what_is_missing(tmp_path, kind):
-    if kind == "human36m" and find_spec("cdflib") is None:
-        pytest.skip("cdflib is not installed (requirements/training.txt)")
     with pytest.raises(DatasetError, match=rf"{tmp_path}.* is missing"):
         open_dataset(f"{kind}:{tmp_path}")
 

@@ -171,7 +171,7 @@ def write_mpii(folder: Path, pictures: int = 1) -> Path:
     ]
     head = {"x1": 1, "y1": 1, "x2": 21, "y2": 31}
     jointed = head | {"annopoints": structs([{"point": structs(points)}]), "scale": 1.0}
-    rough = {"objpos": structs([{"x": 200, "y": 100}]), "scale": 0.5}
+    rough = head | {"objpos": structs([{"x": 200, "y": 100}]), "scale": 0.5}
     names = [f"{index:09d}.jpg" for index in range(pictures)]
     images = [{"image": structs([{"name": name}]), "annorect": structs([jointed, rough])} for name in names]
     test = {"image": structs([{"name": "test.jpg"}]), "annorect": structs([head])}

@@ -10,10 +10,10 @@ import sys
 from collections.abc import Sequence
 
 from dope_ros import __version__
-from dope_ros.cli import anchors, bench, infer
+from dope_ros.cli import anchors, bench, evaluate, infer
 from dope_ros.errors import DopeError
 
-VERBS = (infer, bench, anchors)
+VERBS = (infer, bench, evaluate, anchors)
 """Modules with `add_parser(verbs)`, which adds a subparser whose default `run` takes the parsed arguments and
 returns the exit code."""
 

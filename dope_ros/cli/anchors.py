@@ -23,8 +23,8 @@ def add_parser(verbs: Any) -> None:
     parser = verbs.add_parser(
         "anchors",
         help="find anchor poses in datasets",
-        description="Clusters the 3D poses of datasets into anchor poses: ten whole bodies, ten upper bodies, "
-        "five hands a side and ten faces. Writes them and a picture of them.",
+        description="Clusters the 3D poses of datasets into anchor poses: ten whole bodies, ten upper "
+        "bodies, five hands a side and ten faces. Writes them and a picture of them.",
         epilog="docs/datasets.md lists the kinds of datasets. Together they need 3D labels of every part.",
     )
     parser.add_argument(

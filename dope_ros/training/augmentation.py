@@ -110,7 +110,11 @@ def rescale(picture: np.ndarray, sample: Sample, scale: float) -> tuple[np.ndarr
     if camera is not None:
         cx, cy = move(np.array([camera.cx, camera.cy]))
         moved = Intrinsics(camera.fx * factors[0], camera.fy * factors[1], float(cx), float(cy))
-    labels = _moved(replace(sample, intrinsics=moved), size, move)
+    people = tuple(
+        replace(one, head_size=None if one.head_size is None else one.head_size * scale)
+        for one in sample.people
+    )
+    labels = _moved(replace(sample, intrinsics=moved, people=people), size, move)
     return cv2.resize(picture, size, interpolation=interpolation), labels
 
 
@@ -166,7 +170,7 @@ def _flipped(person: PersonLabels, last_column: int) -> PersonLabels:
         _OTHER_SIDE.get(name, name): flip_part(labels, PART_NAMES[name], last_column)
         for name, labels in person.parts().items()
     }
-    return PersonLabels(**flipped)
+    return PersonLabels.of(flipped, person.head_size)
 
 
 def _moved(
@@ -177,8 +181,9 @@ def _moved(
 ) -> Sample:
     """The sample with all pixel positions moved and 3D turned; `size` is the new width and height."""
     people = tuple(
-        PersonLabels(
-            **{name: _moved_part(labels, size, move, rotation) for name, labels in person.parts().items()}
+        PersonLabels.of(
+            {name: _moved_part(labels, size, move, rotation) for name, labels in person.parts().items()},
+            person.head_size,
         )
         for person in sample.people
     )

@@ -167,7 +167,7 @@ def _boxes(people: list[Annotated]) -> np.ndarray:
 def _person(one: Annotated) -> PersonLabels:
     convert = {"body": _body, "left_hand": _hand, "right_hand": _hand, "face": _face}
     labelled = {name: points for name, points in one.points.items() if (points[:, 2] > 0).any()}
-    return PersonLabels(**{name: convert[name](points) for name, points in labelled.items()})
+    return PersonLabels.of({name: convert[name](points) for name, points in labelled.items()})
 
 
 def _body(points: np.ndarray) -> PartLabels:

@@ -87,12 +87,21 @@ class PartLabels:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PersonLabels:
-    """What is known of a person. A part that is None is not labelled, or is not there."""
+    """What is known of a person. A part that is None is not labelled, or is not there.
+
+    head_size: pixels, the length of the head that PCKh is measured by, where the set tells it.
+    """
 
     body: PartLabels | None = None
     left_hand: PartLabels | None = None
     right_hand: PartLabels | None = None
     face: PartLabels | None = None
+    head_size: float | None = None
+
+    @classmethod
+    def of(cls, parts: Mapping[str, PartLabels], head_size: float | None = None) -> PersonLabels:
+        """A person with the parts that are given by their names."""
+        return cls(**{name: parts.get(name) for name in PART_NAMES}, head_size=head_size)
 
     def parts(self) -> dict[str, PartLabels]:
         """The parts that are labelled, by their name in messages and files."""

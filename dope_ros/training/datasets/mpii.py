@@ -46,6 +46,9 @@ JOINTS = (
 
 SAME_NAMES = {name: name for name in JOINTS if name.split("_")[0] in ("left", "right")}
 
+HEAD_SIZE = 0.6
+"""Of the diagonal of the head's rectangle, as in the owners' evaluation toolkit: what PCKh is measured by."""
+
 SCALE_UNIT = 200
 """Pixels a unit of `scale`: about a person's height."""
 
@@ -55,10 +58,12 @@ class Annotated:
     """A person in the annotations.
 
     joints: [16, 3] float32, x, y from 1 and whether it is visible; NaN where there is no point.
+    head: diagonal of the rectangle around the head, pixels.
     position, scale: as annotated; None where they are not.
     """
 
     joints: np.ndarray
+    head: float
     position: tuple[float, float] | None
     scale: float | None
 
@@ -105,8 +110,10 @@ def _annotated(rectangle: Any) -> Annotated:
     for point in _each(getattr(_field(rectangle, "annopoints"), "point", None)):
         joints[int(point.id)] = point.x, point.y, _is_visible(point)
     position, scale = _field(rectangle, "objpos"), _field(rectangle, "scale")
+    corners = [float(getattr(rectangle, name)) for name in ("x1", "y1", "x2", "y2")]
     return Annotated(
         joints,
+        float(np.hypot(corners[2] - corners[0], corners[3] - corners[1])),
         None if position is None else (float(position.x), float(position.y)),
         None if scale is None else float(scale),
     )
@@ -136,7 +143,7 @@ def _sample(record: Record) -> Sample:
     return Sample(
         name=record.path.name,
         source=PictureFile(record.path),
-        people=tuple(PersonLabels(body=_body(one.joints)) for one in jointed),
+        people=tuple(PersonLabels(body=_body(one.joints), head_size=HEAD_SIZE * one.head) for one in jointed),
         labelled=frozenset({Part.BODY}),
         ignored={
             Part.BODY: _rough_boxes([one for one in record.people if not np.isfinite(one.joints).any()])

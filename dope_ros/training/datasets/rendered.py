@@ -88,13 +88,12 @@ def _named(labels: rendered.PictureLabels) -> Iterator[tuple[str, Part, rendered
 
 
 def _person(labels: rendered.PictureLabels, person: int) -> PersonLabels:
-    return PersonLabels(
-        **{
-            name: _part(stored, person)
-            for name, part, stored in _named(labels)
-            if _is_enough(stored.visibility[person], part)
-        }
-    )
+    enough = {
+        name: _part(stored, person)
+        for name, part, stored in _named(labels)
+        if _is_enough(stored.visibility[person], part)
+    }
+    return PersonLabels.of(enough)
 
 
 def _part(stored: rendered.PartLabels, person: int) -> PartLabels:

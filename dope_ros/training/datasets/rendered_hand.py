@@ -90,12 +90,11 @@ def _sample(record: Record) -> Sample:
     if uv_vis.shape != (42, 3) or xyz.shape != (42, 3):
         raise BrokenRecord(f"uv_vis is {uv_vis.shape} and xyz {xyz.shape}, not (42, 3)")
     hands = {name: _hand(uv_vis[rows], xyz[rows]) for name, rows in HANDS.items()}
+    hands_seen = {name: hand for name, hand in hands.items() if hand.visible.sum() >= ENOUGH_VISIBLE}
     return Sample(
         name=record.path.name,
         source=PictureFile(record.path),
-        people=(
-            PersonLabels(**{n: hand for n, hand in hands.items() if hand.visible.sum() >= ENOUGH_VISIBLE}),
-        ),
+        people=(PersonLabels.of(hands_seen),),
         labelled=frozenset({Part.HAND}),
         ignored={Part.HAND: _barely_seen(list(hands.values()))},
         intrinsics=Intrinsics(matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2]),
