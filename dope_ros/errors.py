@@ -21,3 +21,7 @@ class ImageError(DopeError):
 
 class DatasetError(DopeError):
     """Training pictures, labels or assets are missing, broken, or of another layout than they should have."""
+
+
+class ExpertError(DopeError):
+    """An expert that labels pictures cannot be started, or failed while running."""

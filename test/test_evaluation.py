@@ -352,10 +352,16 @@ def test_the_worst_cases_come_first_each_of_its_kind():
         matched([off[1], ghost], sample_of(people[0]), index=1),
         matched([], sample_of(people[1]), index=2),
     ]
-    cases = worst_cases(pictures, 5)
+    cases = worst_cases(pictures, 0.0, 5)
     assert [case.picture.index for case in cases["error"]] == [0, 1]
     assert [case.picture.index for case in cases["false alarm"]] == [1]
     assert [case.picture.index for case in cases["missed"]] == [2]
+
+
+def test_among_the_worst_cases_a_detection_below_the_threshold_is_none():
+    person = scenes.standing(score=0.4)
+    cases = worst_cases([matched([person], sample_of(person))], threshold=0.5, count=5)
+    assert [len(cases[kind]) for kind in ("error", "false alarm", "missed")] == [0, 0, 1]
 
 
 # Table, JSON, command

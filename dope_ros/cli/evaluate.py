@@ -22,6 +22,7 @@ from dope_ros.skeleton import Part
 
 if TYPE_CHECKING:
     from dope_ros.training.evaluation import Evaluation
+    from dope_ros.training.evaluation.report import Report
 
 THRESHOLDS = ("model", "best")
 
@@ -79,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "evaluation.json").write_text(report.to_json())
     print(report.to_table())
-    _draw_worst_cases(evaluation, arguments)
+    _draw_worst_cases(evaluation, report, arguments)
     return 0
 
 
@@ -106,11 +107,13 @@ def _thresholds(engine: Engine, arguments: argparse.Namespace) -> dict[Part, flo
     return {part: engine.spec.ppi[part].th_persondetect for part in Part}
 
 
-def _draw_worst_cases(evaluation: Evaluation, arguments: argparse.Namespace) -> None:
+def _draw_worst_cases(evaluation: Evaluation, report: Report, arguments: argparse.Namespace) -> None:
     from dope_ros.training.evaluation.worst import draw_worst, worst_cases
 
-    for part, pictures in evaluation.pictures.items():
-        sheet = draw_worst(evaluation.dataset, part, worst_cases(pictures, arguments.worst))
+    for part, measures in report.measures.items():
+        threshold = measures["all"]["threshold"]
+        cases = worst_cases(evaluation.pictures[part], threshold, arguments.worst)
+        sheet = draw_worst(evaluation.dataset, part, cases)
         if sheet is not None:
             path = arguments.out / f"worst-{part.value}.jpg"
             write_picture(path, sheet)

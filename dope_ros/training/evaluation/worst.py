@@ -42,23 +42,26 @@ class Case:
     truth: int | None
 
 
-def worst_cases(pictures: Sequence[Matched], count: int) -> dict[Kind, list[Case]]:
-    """The `count` worst cases of each kind, the worst first."""
-    cases = [case for picture in pictures for case in _cases(picture)]
+def worst_cases(pictures: Sequence[Matched], threshold: float, count: int) -> dict[Kind, list[Case]]:
+    """The `count` worst cases of each kind among detections above the threshold, the worst first."""
+    cases = [case for picture in pictures for case in _cases(picture, threshold)]
     return {
         kind: sorted((case for case in cases if case.kind == kind), key=lambda case: -case.badness)[:count]
         for kind in KINDS
     }
 
 
-def _cases(picture: Matched) -> list[Case]:
+def _cases(picture: Matched, threshold: float) -> list[Case]:
     cases: list[Case] = []
+    missed = set(range(len(picture.truths)))
     for index, truth in enumerate(picture.truth_of.tolist()):
+        if picture.detections[index].score <= threshold:
+            break
+        missed.discard(truth)
         if truth >= 0:
             cases.append(Case("error", _error(picture, index, truth), picture, index, truth))
         elif picture.counted[index]:
             cases.append(Case("false alarm", picture.detections[index].score, picture, index, None))
-    missed = set(range(len(picture.truths))) - set(picture.truth_of.tolist())
     return cases + [Case("missed", _longer_side(picture.truths[i].box), picture, None, i) for i in missed]
 
 
@@ -104,8 +107,7 @@ def _crop(picture: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, float, np.n
     middle, half = (box[:2] + box[2:]) / 2, max(_longer_side(box) * 0.8, 16)
     scale, shift = TILE / (2 * half), half - middle
     matrix = np.array([[scale, 0, shift[0] * scale], [0, scale, shift[1] * scale]])
-    flags = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    tile = cv2.warpAffine(picture, matrix, (TILE, TILE), flags=flags, borderValue=(40, 40, 40))
+    tile = cv2.warpAffine(picture, matrix, (TILE, TILE), borderValue=(40, 40, 40))
     return tile, float(scale), shift.astype(np.float32)
 
 
