@@ -129,6 +129,13 @@ def test_a_body_without_legs_in_sight_is_an_upper_body(anchors):
     assert anchors.nearest(Part.BODY, solid, box_of(solid)) < 10
 
 
+def test_a_body_whose_legs_are_below_the_picture_is_an_upper_body(anchors):
+    labels = labels_of_turn(0.1, "body")
+    knees = labels.keypoints_2d[[BODY.index("left_knee"), BODY.index("right_knee")], 1]
+    cut = labels.box(scenes.WIDTH, int(knees.min()) - 5)
+    assert anchors.nearest(Part.BODY, labels, cut) >= 10
+
+
 def test_the_place_of_a_pose_in_space_does_not_matter(anchors):
     labels = labels_of_turn(0.5, "body")
     moved = PartLabels.of(labels.keypoints_2d, keypoints_3d=labels.keypoints_3d + np.float32([4, 5, 6]))

@@ -78,6 +78,13 @@ def test_a_person_whom_mpii_gives_no_joints_is_an_ignored_box(tmp_path):
     np.testing.assert_allclose(sample.ignored_boxes(Part.BODY), [(150, 50, 250, 150)])
 
 
+def test_a_garbled_annotation_of_mpii_is_skipped(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING):
+        dataset = open_dataset(f"mpii:{tiny.write_mpii(tmp_path, pictures=120, garbled=3)}")
+    assert len(dataset) == 119
+    assert "000000003.jpg: its annotation cannot be understood" in caplog.text
+
+
 # COCO
 
 

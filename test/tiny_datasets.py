@@ -163,8 +163,8 @@ def structs(items: Sequence[Mapping[str, Any]]) -> np.ndarray:
     return array
 
 
-def write_mpii(folder: Path, pictures: int = 1) -> Path:
-    """A person with joints and one without in each picture; one test picture."""
+def write_mpii(folder: Path, pictures: int = 1, garbled: int | None = None) -> Path:
+    """A person with joints and one without in each picture, one of which may be garbled; a test picture."""
     points = [
         {"x": x + 1, "y": y + 1, "id": index, "is_visible": "0" if index == 4 else "1"}
         for index, (x, y) in enumerate(places(MPII_JOINTS))
@@ -174,6 +174,10 @@ def write_mpii(folder: Path, pictures: int = 1) -> Path:
     rough = head | {"objpos": structs([{"x": 200, "y": 100}]), "scale": 0.5}
     names = [f"{index:09d}.jpg" for index in range(pictures)]
     images = [{"image": structs([{"name": name}]), "annorect": structs([jointed, rough])} for name in names]
+    if garbled is not None:
+        images[garbled] |= {
+            "annorect": structs([{"annopoints": structs([{"point": structs([{"id": 99}])}])}])
+        }
     test = {"image": structs([{"name": "test.jpg"}]), "annorect": structs([head])}
     release = structs([{"annolist": structs([*images, test]), "img_train": [1] * pictures + [0]}])
     write_pictures(folder / "images" / name for name in names)

@@ -45,8 +45,7 @@ class AnchorPoses:
     """The anchor poses of all parts.
 
     poses: by part, [K, J, 5] float32: x, y in sizes of the box from its top left corner, then x, y, z in
-    metres
-        on optical axes, about the mean of the joints.
+        metres on optical axes, about the mean of the joints.
     classes: what the K classes of each part mean.
     """
 
@@ -57,14 +56,14 @@ class AnchorPoses:
         """The class of a labelled part.
 
         The nearest anchor pose by the mean distance of joints, in 3D if that is known, else in the box.
-        Hands are compared with those of their side, bodies without any known leg with upper bodies, others
-        with whole ones.
+        Hands are compared with those of their side, bodies without any known leg in the picture with upper
+        bodies, others with whole ones.
 
         Args:
-            box: [4], around the part.
+            box: [4], around the part, as much as is in the picture.
             side: of a hand.
         """
-        chosen = self._candidates(part, labels, side)
+        chosen = self._candidates(part, labels, box, side)
         known, values = labels.known_2d, (labels.keypoints_2d - box[:2]) / np.maximum(box[2:] - box[:2], 1e-3)
         anchors = self.poses[part][chosen][..., :2]
         if labels.keypoints_3d is not None and labels.known_3d.any():
@@ -75,21 +74,24 @@ class AnchorPoses:
         distances = np.linalg.norm(anchors[:, known] - values[known], axis=2).mean(axis=1)
         return int(chosen[distances.argmin()])
 
-    def _candidates(self, part: Part, labels: PartLabels, side: Side | None) -> np.ndarray:
+    def _candidates(self, part: Part, labels: PartLabels, box: np.ndarray, side: Side | None) -> np.ndarray:
         classes = self.classes[part]
         every = np.arange(classes.count)
         if classes.left_from is not None:
             return every[classes.left_from :] if side is Side.LEFT else every[: classes.left_from]
         if classes.upper_body_from is None:
             return every
-        upper = not labels.known_2d[list(LOWER_BODY)].any()
+        legs = labels.keypoints_2d[list(LOWER_BODY)]
+        seen = labels.known_2d[list(LOWER_BODY)] & np.all((legs >= box[:2]) & (legs <= box[2:]), axis=1)
+        upper = not seen.any()
         return every[classes.upper_body_from :] if upper else every[: classes.upper_body_from]
 
     def save(self, path: Path) -> None:
         """Write them, as `<part>_anchor_poses` and the beginnings of upper bodies and left hands."""
         arrays: dict[str, Any] = {f"{part.value}_anchor_poses": poses for part, poses in self.poses.items()}
         hand, body = self.classes[Part.HAND].left_from, self.classes[Part.BODY].upper_body_from
-        np.savez(path, **arrays, hand_left_from=np.array(hand), body_upper_from=np.array(body))
+        with path.open("wb") as file:
+            np.savez(file, **arrays, hand_left_from=np.array(hand), body_upper_from=np.array(body))
 
 
 def load_anchor_poses(path: Path) -> AnchorPoses:

@@ -36,18 +36,23 @@ from dope_ros.training.datasets.pictures import PictureFile
 from dope_ros.training.datasets.records import Dataset, checked, existing
 
 JOINTS = (
-    *(
-        "nose",
-        "left_eye",
-        "right_eye",
-        "left_ear",
-        "right_ear",
-        "left_shoulder",
-        "right_shoulder",
-        "left_elbow",
-    ),
-    *("right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee"),
-    *("left_ankle", "right_ankle"),
+    "nose",
+    "left_eye",
+    "right_eye",
+    "left_ear",
+    "right_ear",
+    "left_shoulder",
+    "right_shoulder",
+    "left_elbow",
+    "right_elbow",
+    "left_wrist",
+    "right_wrist",
+    "left_hip",
+    "right_hip",
+    "left_knee",
+    "right_knee",
+    "left_ankle",
+    "right_ankle",
 )
 EARS = ("left_ear", "right_ear")
 HEAD_JOINTS = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")

@@ -18,17 +18,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.io import loadmat
 
 from dope_ros.errors import DatasetError
 from dope_ros.skeleton import HEAD, Part
 from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample, reorder
+from dope_ros.training.datasets.matlab import read_matlab
 from dope_ros.training.datasets.pictures import PictureFile
 from dope_ros.training.datasets.records import BrokenRecord, Dataset, checked, existing
 
 JOINTS = (
-    *("right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle", "right_wrist"),
-    *("right_elbow", "right_shoulder", "left_shoulder", "left_elbow", "left_wrist", "neck", "head_top"),
+    "right_ankle",
+    "right_knee",
+    "right_hip",
+    "left_hip",
+    "left_knee",
+    "left_ankle",
+    "right_wrist",
+    "right_elbow",
+    "right_shoulder",
+    "left_shoulder",
+    "left_elbow",
+    "left_wrist",
+    "neck",
+    "head_top",
 )
 SAME_NAMES = {name: name for name in JOINTS if name.split("_")[0] in ("left", "right")}
 
@@ -70,9 +82,9 @@ def _joints(folder: Path, axes: tuple[int, int, int]) -> np.ndarray:
     """[N, 14, 3] float64."""
     path = existing(folder / "joints.mat", "the file of joints")
     try:
-        joints = np.transpose(loadmat(path, variable_names=["joints"])["joints"], axes).astype(np.float64)
-    except (KeyError, ValueError, TypeError) as error:
-        raise DatasetError(f"{path}: not the joints of Leeds Sports Pose: {error!r}") from error
+        joints = np.transpose(read_matlab(path, "joints")["joints"], axes).astype(np.float64)
+    except (BrokenRecord, ValueError, TypeError) as error:
+        raise DatasetError(f"{path}: not the joints of Leeds Sports Pose: {error}") from error
     if joints.shape[1:] != (len(JOINTS), 3):
         raise DatasetError(f"{path}: joints are {joints.shape[1:]} a picture, not ({len(JOINTS)}, 3)")
     return joints

@@ -20,15 +20,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from scipy.io import loadmat, whosmat
 
 from dope_ros.errors import DatasetError
 from dope_ros.geometry import Intrinsics
 from dope_ros.skeleton import Part
 from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample, reorder
+from dope_ros.training.datasets.matlab import matlab_shapes, read_matlab
 from dope_ros.training.datasets.pictures import VideoFrame
 from dope_ros.training.datasets.records import BrokenRecord, Dataset, RecordDataset, existing, sound
 
@@ -44,20 +43,30 @@ WORLD_TO_CAMERA = np.array([[0.0, 0.0, -1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]]
 """A reflection; `getExtrinsicBlender.m`."""
 
 JOINTS = (
-    *(
-        "hips",
-        "leftUpLeg",
-        "rightUpLeg",
-        "spine",
-        "leftLeg",
-        "rightLeg",
-        "spine1",
-        "leftFoot",
-        "rightFoot",
-        "spine2",
-    ),
-    *("leftToeBase", "rightToeBase", "neck", "leftShoulder", "rightShoulder", "head", "leftArm", "rightArm"),
-    *("leftForeArm", "rightForeArm", "leftHand", "rightHand", "leftHandIndex1", "rightHandIndex1"),
+    "hips",
+    "leftUpLeg",
+    "rightUpLeg",
+    "spine",
+    "leftLeg",
+    "rightLeg",
+    "spine1",
+    "leftFoot",
+    "rightFoot",
+    "spine2",
+    "leftToeBase",
+    "rightToeBase",
+    "neck",
+    "leftShoulder",
+    "rightShoulder",
+    "head",
+    "leftArm",
+    "rightArm",
+    "leftForeArm",
+    "rightForeArm",
+    "leftHand",
+    "rightHand",
+    "leftHandIndex1",
+    "rightHandIndex1",
 )
 
 _MIRRORED = {"left": "right", "right": "left"}
@@ -115,25 +124,24 @@ def read(folder: Path, split: str) -> Dataset:
 
 def _frame_count(info: Path) -> int:
     """From the file's header: reading all of them takes an hour."""
-    try:
-        shapes = {name: shape for name, shape, _ in whosmat(info)}
-    except (OSError, ValueError, TypeError) as error:
-        raise BrokenRecord(f"not a MATLAB file: {error}") from error
-    if shapes.get("joints2D", ())[:2] != (2, len(JOINTS)):
-        raise BrokenRecord(f"joints2D is {shapes.get('joints2D', 'missing')}, not (2, {len(JOINTS)}, T)")
-    return shapes["joints2D"][2] if len(shapes["joints2D"]) > 2 else 1
+    shape = matlab_shapes(info).get("joints2D", ())
+    if shape[:2] != (2, len(JOINTS)):
+        raise BrokenRecord(f"{info}: joints2D is {shape or 'missing'}, not (2, {len(JOINTS)}, T)")
+    return shape[2] if len(shape) > 2 else 1
 
 
 @lru_cache(maxsize=64)
 def _clip(info: Path) -> tuple[np.ndarray, np.ndarray]:
     """2D [T, 24, 2] and, in the camera's frame, 3D [T, 24, 3]."""
-    wanted = ["joints2D", "joints3D", "camLoc"]
+    clip = read_matlab(info, "joints2D", "joints3D", "camLoc")
     try:
-        clip: dict[str, Any] = loadmat(info, variable_names=wanted)
-        flat, solid = (clip[name].reshape(-1, len(JOINTS), clip[name][0, 0].size) for name in wanted[:2])
+        flat, solid = (
+            clip["joints2D"].reshape(2, len(JOINTS), -1),
+            clip["joints3D"].reshape(3, len(JOINTS), -1),
+        )
         location = clip["camLoc"].reshape(3)
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise BrokenRecord(f"{info}: {error!r}") from error
+    except ValueError as error:
+        raise BrokenRecord(f"{info}: {error}") from error
     in_camera = np.einsum("ij,jkt->tki", WORLD_TO_CAMERA, solid - location[:, None, None])
     return flat.transpose(2, 1, 0), in_camera
 

@@ -79,9 +79,8 @@ def match_picture(
     """
     truths, unclear = truths_of(sample, part, size)
     ignored = np.concatenate([sample.ignored_boxes(part), unclear])
-    boxes = np.array([box_around(pose.keypoints_2d, *size, margin=0) for pose in poses], np.float32).reshape(
-        -1, 4
-    )
+    around = [box_around(pose.keypoints_2d, *size, margin=0) for pose in poses]
+    boxes = np.array(around, np.float32).reshape(-1, 4)
     overlaps = np.array([[_overlap(pose, truth, size) for truth in truths] for pose in poses])
     truth_of = greedy(overlaps.reshape(len(poses), len(truths)), MIN_IOU)
     counted = (truth_of >= 0) | (inside(boxes, ignored).max(axis=1, initial=0) < MIN_INSIDE)

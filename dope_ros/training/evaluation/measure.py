@@ -113,11 +113,9 @@ def _measure_poses(pairs: Sequence[Pair], truths: Sequence[Truth], part: Part) -
     if not pairs:
         return _measures_2d(np.zeros((0, 1)), pairs, part, missed)
     known = np.stack([pair.truth.labels.known_2d for pair in pairs])
-    flat, truth = (
-        np.stack([pair.pose.keypoints_2d for pair in pairs]),
-        np.stack([pair.truth.labels.keypoints_2d for pair in pairs]),
-    )
-    errors = metrics.joint_errors(flat, truth, known)
+    found = np.stack([pair.pose.keypoints_2d for pair in pairs])
+    truth = np.stack([pair.truth.labels.keypoints_2d for pair in pairs])
+    errors = metrics.joint_errors(found, truth, known)
     return {**_measures_2d(errors, pairs, part, missed), **_measures_3d(pairs, truths, part)}
 
 
@@ -152,11 +150,9 @@ def _measures_3d(pairs: Sequence[Pair], truths: Sequence[Truth], part: Part) -> 
     )
     procrustes = metrics.joint_errors(metrics.aligned(found, truth, known), truth, known)
     missed = sum(int(one.labels.known_3d.sum()) for one in truths) - int(known.sum())
-    shares = (
-        {"auc_3d": metrics.area_under_pck(errors, *HAND_3D_THRESHOLDS, missed)}
-        if part is Part.HAND
-        else {"pck_3d": metrics.fraction_within(errors, BODY_3D_THRESHOLD, missed)}
-        if part is Part.BODY
-        else {}
-    )
-    return {"mpjpe": metrics.mean_error(errors), "pa_mpjpe": metrics.mean_error(procrustes), **shares}
+    measures = {"mpjpe": metrics.mean_error(errors), "pa_mpjpe": metrics.mean_error(procrustes)}
+    if part is Part.BODY:
+        return measures | {"pck_3d": metrics.fraction_within(errors, BODY_3D_THRESHOLD, missed)}
+    if part is Part.HAND:
+        return measures | {"auc_3d": metrics.area_under_pck(errors, *HAND_3D_THRESHOLDS, missed)}
+    return measures
