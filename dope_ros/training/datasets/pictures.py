@@ -19,7 +19,7 @@ PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", 
 
 @dataclass(frozen=True, slots=True)
 class PictureFile:
-    """A picture file. EXIF orientation is obeyed, as browsers and the dataset's own tools do."""
+    """A picture file, turned upright as its EXIF says."""
 
     path: Path
 
