@@ -25,7 +25,7 @@ from dope_ros.training.anchor_poses import (
     load_anchor_poses,
     mirrored,
 )
-from dope_ros.training.datasets.labels import HAND_SIDES, PartLabels
+from dope_ros.training.datasets.labels import HAND_SIDES, PartLabels, PersonLabels
 
 TURNS = np.linspace(-2.6, 2.6, 12)
 
@@ -82,6 +82,27 @@ def test_left_hands_are_the_mirror_images_of_right_ones(anchors):
     hands = anchors.poses[Part.HAND]
     np.testing.assert_allclose(hands[5:], mirrored(hands[:5]))
     np.testing.assert_allclose(mirrored(mirrored(hands)), hands, atol=1e-6)
+
+
+def test_left_hands_are_collected_as_right_ones():
+    person = sample_of(scenes.standing(turn=0.3)).people[0]
+    for name, sign in (("right_hand", 1), ("left_hand", -1)):
+        hand = getattr(person, name)
+        (pose,) = collect([sample_of(people=(PersonLabels.of({name: hand}),))], 10)["right hand"]
+        np.testing.assert_allclose(pose[:, 2:], hand.relative_3d() * (sign, 1, 1), atol=1e-6)
+
+
+def test_legs_do_not_matter_for_upper_bodies():
+    rng = np.random.default_rng(0)
+    upper = [joint for joint in range(13) if joint not in LOWER_BODY]
+    shapes = rng.normal(0, 0.3, (10, 13, 5))
+    poses = np.repeat(shapes, 6, axis=0)
+    poses[:, list(LOWER_BODY)] = rng.normal(0, 3, (60, 4, 5))
+    collected = collect(map(sample_of, people()), limit=1000) | {"upper body": poses.astype(np.float32)}
+    found = find_anchor_poses(collected).poses[Part.BODY][10:][:, upper, 2:]
+    distances = np.abs(found[:, None] - shapes[None][:, :, upper, 2:]).max(axis=(2, 3))
+    assert sorted(distances.argmin(axis=1).tolist()) == list(range(10))
+    assert distances.min(axis=1).max() < 1e-5
 
 
 def test_clusters_that_lie_apart_are_found():

@@ -325,6 +325,13 @@ def test_detections_up_to_the_threshold_are_not_reported_but_are_in_ap():
     assert measured(people, sample_of(*people), threshold=None)["recall"] == 1
 
 
+def test_detections_in_ignored_boxes_cost_no_precision():
+    person, other = scenes.standing(at=LEFT), scenes.standing(at=RIGHT)
+    box = np.array([[*other.body.keypoints_2d.min(axis=0), *other.body.keypoints_2d.max(axis=0)]])
+    assert measured([person, other], sample_of(person))["precision"] == 0.5
+    assert measured([person, other], sample_of(person, ignored={Part.BODY: box}))["precision"] == 1
+
+
 def test_labels_count_for_the_size_of_their_boxes():
     people = [scenes.standing(at=LEFT), scenes.standing(at=(1, 0, 12))]
     sizes = measure([matched(people, sample_of(*people))], Part.BODY, 0.0)
