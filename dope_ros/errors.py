@@ -17,3 +17,11 @@ class EngineError(DopeError):
 
 class ImageError(DopeError):
     """A picture or an image message cannot be read."""
+
+
+class DatasetError(DopeError):
+    """Training pictures, labels or assets are missing, broken, or of another layout than they should have."""
+
+
+class ExpertError(DopeError):
+    """An expert that labels pictures cannot be started, or failed while running."""

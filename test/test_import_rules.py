@@ -13,7 +13,7 @@ import dope_ros
 
 LAYERS = (
     {"skeleton", "errors", "files", "stopwatch"},
-    {"poses", "settings", "palette"},
+    {"poses", "settings", "palette", "pictures"},
     {"preprocess", "geometry", "postprocess", "tracking", "draw", "network"},
     {"engine"},
     {"pipeline"},

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from dope_ros.cli.model_arguments import add_model_arguments, engine_from
-from dope_ros.cli.pictures import read_picture
 from dope_ros.errors import DopeError
+from dope_ros.pictures import read_picture
 from dope_ros.pipeline import Pipeline
 
 SAMPLE_PICTURE = Path(__file__).parent / "sample.jpg"

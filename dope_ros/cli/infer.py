@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from dope_ros.cli.model_arguments import add_model_arguments, engine_from
-from dope_ros.cli.pictures import read_picture, write_picture
 from dope_ros.draw import draw_people
 from dope_ros.errors import ImageError
 from dope_ros.geometry import Intrinsics
+from dope_ros.pictures import read_picture, write_picture
 from dope_ros.pipeline import INTEGRATIONS, Pipeline, PipelineSettings
 from dope_ros.poses import PART_NAMES, PartPose, Person
 

@@ -1,0 +1,212 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Changes of pictures and labels that make more training data of what there is (DOPE, section 4.1).
+
+All are pure functions: a picture, uint8 [H, W, 3], RGB, and a sample go in, new ones come out. Randomness
+comes from the generator alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from dope_ros.geometry import Intrinsics
+from dope_ros.poses import PART_NAMES
+from dope_ros.skeleton import SKELETONS, Part
+from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample
+
+ASSUMED_FOV_DEG = 60.0
+"""Horizontal field of view where the camera is not known, as in the pipeline."""
+
+_OTHER_SIDE = {"left_hand": "right_hand", "right_hand": "left_hand"}
+
+
+@dataclass(frozen=True, slots=True)
+class ColourJitter:
+    """How far colours may go: factors within 1 +- brightness, contrast and saturation; a turn of the hue."""
+
+    brightness: float = 0.4
+    contrast: float = 0.4
+    saturation: float = 0.4
+    hue_deg: float = 18.0
+
+
+@dataclass(frozen=True, slots=True)
+class CameraShake:
+    """How far the camera may be turned, degrees, either way."""
+
+    pan: float = 10.0
+    tilt: float = 10.0
+    roll: float = 20.0
+
+
+def augment(
+    picture: np.ndarray, sample: Sample, part: Part | None, rng: np.random.Generator
+) -> tuple[np.ndarray, Sample]:
+    """What the paper does for the expert of a part, and for the student (None).
+
+    All are flipped half of the time, the colours of hands and faces jittered, and hands seen in another
+    perspective.
+    """
+    if rng.random() < 0.5:
+        picture, sample = flip(picture, sample)
+    if part is Part.HAND:
+        picture, sample = turn_camera(picture, sample, random_rotation(rng))
+    if part in (Part.HAND, Part.FACE):
+        picture = jitter_colours(picture, rng)
+    return picture, sample
+
+
+def flip(picture: np.ndarray, sample: Sample) -> tuple[np.ndarray, Sample]:
+    """The mirror image: left and right are swapped in the picture, and so are the names of the two sides."""
+    last = picture.shape[1] - 1
+
+    def flip_boxes(boxes: np.ndarray) -> np.ndarray:
+        return (boxes * np.array([-1, 1, -1, 1], np.float32) + np.array([last, 0, last, 0], np.float32))[
+            :, [2, 1, 0, 3]
+        ]
+
+    camera = sample.intrinsics
+    flipped = replace(
+        sample,
+        people=tuple(_flipped(person, last) for person in sample.people),
+        ignored={part: flip_boxes(boxes) for part, boxes in sample.ignored.items()},
+        intrinsics=None if camera is None else replace(camera, cx=last - camera.cx),
+    )
+    return np.ascontiguousarray(picture[:, ::-1]), flipped
+
+
+def flip_part(labels: PartLabels, part: Part, last_column: int) -> PartLabels:
+    """A part in the mirror image of a picture whose last column is `last_column`."""
+    order = SKELETONS[part].mirrored
+    flat = labels.keypoints_2d * np.array([-1, 1], np.float32) + np.array([last_column, 0], np.float32)
+    solid = (
+        None
+        if labels.keypoints_3d is None
+        else (labels.keypoints_3d * np.array([-1, 1, 1], np.float32))[order]
+    )
+    return PartLabels.of(
+        flat[order], labels.known_2d[order], labels.visible[order], solid, labels.known_3d[order]
+    )
+
+
+def rescale(picture: np.ndarray, sample: Sample, scale: float) -> tuple[np.ndarray, Sample]:
+    """The picture `scale` times as large; its sides are rounded, and labels follow the rounded sides."""
+    height, width = picture.shape[:2]
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    factors = np.array(size) / (width, height)
+    camera = sample.intrinsics
+
+    def move(points: np.ndarray) -> np.ndarray:
+        return (points + 0.5) * factors - 0.5
+
+    moved = None
+    if camera is not None:
+        cx, cy = move(np.array([camera.cx, camera.cy]))
+        moved = Intrinsics(camera.fx * factors[0], camera.fy * factors[1], float(cx), float(cy))
+    people = tuple(
+        replace(one, head_size=None if one.head_size is None else one.head_size * scale)
+        for one in sample.people
+    )
+    labels = _moved(replace(sample, intrinsics=moved, people=people), size, move)
+    return cv2.resize(picture, size, interpolation=interpolation), labels
+
+
+def random_rotation(rng: np.random.Generator, shake: CameraShake | None = None) -> np.ndarray:
+    """A small turn of the camera: [3, 3] float64, takes points of the old optical frame to the new one."""
+    shake = shake or CameraShake()
+    limits = np.array([shake.tilt, shake.pan, shake.roll])
+    return Rotation.from_euler("xyz", rng.uniform(-limits, limits), degrees=True).as_matrix()
+
+
+def turn_camera(picture: np.ndarray, sample: Sample, rotation: np.ndarray) -> tuple[np.ndarray, Sample]:
+    """What the camera would see, turned about its centre: a change of perspective under which 3D stays right.
+
+    Pixels are warped by the homography K R K^-1, 3D labels turned by R. What comes into view is the nearest
+    edge of the picture, repeated.
+
+    Args:
+        rotation: [3, 3], takes points of the old optical frame to the new one.
+    """
+    height, width = picture.shape[:2]
+    camera = sample.intrinsics or Intrinsics.assumed(width, height, ASSUMED_FOV_DEG)
+    matrix = np.array([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1]])
+    homography = matrix @ rotation @ np.linalg.inv(matrix)
+    warped = cv2.warpPerspective(picture, homography, (width, height), borderMode=cv2.BORDER_REPLICATE)
+
+    def move(points: np.ndarray) -> np.ndarray:
+        projected = points @ homography[:, :2].T + homography[:, 2]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(projected[..., 2:] > 0, projected[..., :2] / projected[..., 2:], np.nan)
+
+    return warped, _moved(sample, (width, height), move, rotation)
+
+
+def jitter_colours(
+    picture: np.ndarray, rng: np.random.Generator, jitter: ColourJitter | None = None
+) -> np.ndarray:
+    """The picture in other light: brightness, contrast, saturation and hue changed at random."""
+    jitter = jitter or ColourJitter()
+    brightness, contrast, saturation = (
+        rng.uniform(1 - limit, 1 + limit) for limit in (jitter.brightness, jitter.contrast, jitter.saturation)
+    )
+    hsv = cv2.cvtColor(picture, cv2.COLOR_RGB2HSV).astype(np.float32)
+    # OpenCV counts hue in steps of two degrees.
+    hsv[..., 0] = (hsv[..., 0] + rng.uniform(-jitter.hue_deg, jitter.hue_deg) / 2) % 180
+    hsv[..., 1] = np.clip(hsv[..., 1] * saturation, 0, 255)
+    rgb = cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB).astype(np.float32) * brightness
+    mean = rgb.mean()
+    return np.clip((rgb - mean) * contrast + mean, 0, 255).astype(np.uint8)
+
+
+def _flipped(person: PersonLabels, last_column: int) -> PersonLabels:
+    flipped = {
+        _OTHER_SIDE.get(name, name): flip_part(labels, PART_NAMES[name], last_column)
+        for name, labels in person.parts().items()
+    }
+    return PersonLabels.of(flipped, person.head_size)
+
+
+def _moved(
+    sample: Sample,
+    size: tuple[int, int],
+    move: Callable[[np.ndarray], np.ndarray],
+    rotation: np.ndarray | None = None,
+) -> Sample:
+    """The sample with all pixel positions moved and 3D turned; `size` is the new width and height."""
+    people = tuple(
+        PersonLabels.of(
+            {name: _moved_part(labels, size, move, rotation) for name, labels in person.parts().items()},
+            person.head_size,
+        )
+        for person in sample.people
+    )
+    ignored = {part: _moved_boxes(boxes, move) for part, boxes in sample.ignored.items()}
+    return replace(sample, people=people, ignored=ignored)
+
+
+def _moved_part(
+    labels: PartLabels,
+    size: tuple[int, int],
+    move: Callable[[np.ndarray], np.ndarray],
+    rotation: np.ndarray | None,
+) -> PartLabels:
+    flat = move(labels.keypoints_2d.astype(np.float64))
+    inside = np.all((flat > -0.5) & (flat < np.array(size) - 0.5), axis=1)
+    solid = labels.keypoints_3d
+    if solid is not None and rotation is not None:
+        solid = solid @ rotation.T
+    return PartLabels.of(flat, labels.known_2d, labels.visible & inside, solid, labels.known_3d)
+
+
+def _moved_boxes(boxes: np.ndarray, move: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Boxes [N, 4] around the four moved corners of each."""
+    corners = move(boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2).astype(np.float64))
+    around = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1).astype(np.float32)
+    return around[np.isfinite(around).all(axis=1)]

@@ -1,0 +1,201 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""COCO keypoints (Lin et al., ECCV 2014) and COCO-WholeBody (Jin et al., ECCV 2020): 2D.
+
+    FOLDER/annotations/person_keypoints_train2017.json, or coco_wholebody_train_v1.0.json
+    FOLDER/train2017/*.jpg
+
+The fields and the 17 body joints are those of the data format page of cocodataset.org, those of hands and
+faces those of `data_format.md` in the COCO-WholeBody repository. Coordinates count from 0. Hands run from
+the wrist and then finger by finger from its base to its tip; faces have the 68 landmarks of 300-W, whose 17
+points of the jaw are every other one of our contour and whose other 51 are ours in the same order.
+
+The middle of the head is that of the ears, or where these are not both labelled, of what is labelled of
+eyes, ears and nose. People without labelled joints and crowds (`iscrowd`) are ignored boxes. Pictures
+without people are left out. COCO-WholeBody labels a hand or a face where it is clear enough (`*_valid`);
+the box of one that is not is all zero, so what it shows cannot be told from background and the person's
+whole box is ignored for that part.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dope_ros.errors import DatasetError
+from dope_ros.skeleton import BODY, FACE, FACE_FEATURES, FINGERS, HAND, HEAD, Part
+from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample, reorder
+from dope_ros.training.datasets.pictures import PictureFile
+from dope_ros.training.datasets.records import Dataset, checked, existing
+
+JOINTS = (
+    "nose",
+    "left_eye",
+    "right_eye",
+    "left_ear",
+    "right_ear",
+    "left_shoulder",
+    "right_shoulder",
+    "left_elbow",
+    "right_elbow",
+    "left_wrist",
+    "right_wrist",
+    "left_hip",
+    "right_hip",
+    "left_knee",
+    "right_knee",
+    "left_ankle",
+    "right_ankle",
+)
+EARS = ("left_ear", "right_ear")
+HEAD_JOINTS = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
+SAME_NAMES = {name: name for name in BODY.joints if name in JOINTS}
+
+HAND_JOINTS = (
+    "wrist",
+    *(f"{finger}_{joint}" for finger in FINGERS for joint in ("base", "proximal", "distal", "tip")),
+)
+SAME_HAND_NAMES = {name: name for name in HAND.joints}
+
+JAW_POINTS = 17
+FACE_POINTS = 68
+
+WHOLE_BODY_PARTS = {"left_hand": "lefthand", "right_hand": "righthand", "face": "face"}
+"""Our parts by their prefix in COCO-WholeBody."""
+
+PARTS_OF_NAME = {"left_hand": Part.HAND, "right_hand": Part.HAND, "face": Part.FACE}
+
+
+@dataclass(frozen=True, slots=True)
+class Annotated:
+    """An annotation of a person.
+
+    box: x, y, width, height.
+    crowd: a group of people.
+    points: `body`, and the parts that COCO-WholeBody holds valid: [M, 3] float32, x, y, v (0 not labelled,
+        1 hidden, 2 seen).
+    """
+
+    box: tuple[float, float, float, float]
+    crowd: bool
+    points: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A picture and the people in it."""
+
+    path: Path
+    people: tuple[Annotated, ...]
+
+
+def read(folder: Path, split: str) -> Dataset:
+    """Bodies of COCO keypoints; `split` is the name of the folder of pictures, such as `train2017`."""
+    return _read("coco", folder, split, f"person_keypoints_{split}.json", {})
+
+
+def read_whole_body(folder: Path, split: str) -> Dataset:
+    """Bodies, hands and faces of COCO-WholeBody; `split` is `train2017` or `val2017`."""
+    short = split.removesuffix("2017")
+    return _read("coco-wholebody", folder, split, f"coco_wholebody_{short}_v1.0.json", WHOLE_BODY_PARTS)
+
+
+def _read(kind: str, folder: Path, split: str, file_name: str, prefixes: Mapping[str, str]) -> Dataset:
+    path = existing(folder / "annotations" / file_name, "the file of annotations")
+    pictures = existing(folder / split, "the folder of pictures")
+    try:
+        annotations = json.loads(path.read_bytes())
+        by_picture = defaultdict(list)
+        for annotation in annotations["annotations"]:
+            by_picture[annotation["image_id"]].append(_annotated(annotation, prefixes))
+        records = [
+            Record(pictures / image["file_name"], tuple(by_picture[image["id"]]))
+            for image in annotations["images"]
+            if image["id"] in by_picture
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise DatasetError(f"{path}: not annotations of {kind}: {error!r}") from error
+    to_sample = partial(_sample, prefixes=prefixes)
+    return checked(f"{kind} {split}", records, to_sample, lambda record: record.path.name)
+
+
+def _annotated(annotation: Mapping[str, Any], prefixes: Mapping[str, str]) -> Annotated:
+    points = {"body": _triples(annotation["keypoints"], len(JOINTS))}
+    for name, prefix in prefixes.items():
+        if annotation[f"{prefix}_valid"]:
+            count = FACE_POINTS if name == "face" else len(HAND_JOINTS)
+            points[name] = _triples(annotation[f"{prefix}_kpts"], count)
+    x, y, width, height = annotation["bbox"]
+    return Annotated((x, y, width, height), bool(annotation["iscrowd"]), points)
+
+
+def _triples(values: list[float], count: int) -> np.ndarray:
+    return np.array(values, np.float32).reshape(count, 3)
+
+
+def _sample(record: Record, prefixes: Mapping[str, str]) -> Sample:
+    people = [_person(one) for one in record.people if not one.crowd]
+    wanted = {"body": Part.BODY} | {name: PARTS_OF_NAME[name] for name in prefixes}
+    return Sample(
+        name=record.path.name,
+        source=PictureFile(record.path),
+        people=tuple(person for person in people if person.parts()),
+        labelled=frozenset(wanted.values()),
+        ignored={
+            part: _boxes(
+                [one for one in record.people if _lacks(one, [n for n in wanted if wanted[n] is part])]
+            )
+            for part in set(wanted.values())
+        },
+    )
+
+
+def _lacks(one: Annotated, names: list[str]) -> bool:
+    """Whether a person may show one of these parts without labels."""
+    return one.crowd or any(
+        name not in one.points or not (one.points[name][:, 2] > 0).any() for name in names
+    )
+
+
+def _boxes(people: list[Annotated]) -> np.ndarray:
+    boxes = [(x, y, x + width, y + height) for x, y, width, height in (one.box for one in people)]
+    return np.array(boxes, np.float32).reshape(-1, 4)
+
+
+def _person(one: Annotated) -> PersonLabels:
+    convert = {"body": _body, "left_hand": _hand, "right_hand": _hand, "face": _face}
+    labelled = {name: points for name, points in one.points.items() if (points[:, 2] > 0).any()}
+    return PersonLabels.of({name: convert[name](points) for name, points in labelled.items()})
+
+
+def _body(points: np.ndarray) -> PartLabels:
+    rows = reorder(points, SAME_NAMES, JOINTS, Part.BODY)
+    head = points[[JOINTS.index(name) for name in EARS]]
+    if not (head[:, 2] > 0).all():
+        head = points[[JOINTS.index(name) for name in HEAD_JOINTS]]
+    labelled = head[head[:, 2] > 0]
+    rows[HEAD] = (*labelled[:, :2].mean(axis=0), labelled[:, 2].max()) if len(labelled) else 0
+    return _labels(rows)
+
+
+def _hand(points: np.ndarray) -> PartLabels:
+    return _labels(reorder(points, SAME_HAND_NAMES, HAND_JOINTS, Part.HAND))
+
+
+def _face(points: np.ndarray) -> PartLabels:
+    rows = np.zeros((len(FACE), 3), np.float32)
+    contour = FACE_FEATURES["contour"]
+    rows[contour.start : contour.stop : 2] = points[:JAW_POINTS]
+    rows[contour.stop :] = points[JAW_POINTS:]
+    return _labels(rows)
+
+
+def _labels(rows: np.ndarray) -> PartLabels:
+    return PartLabels.of(rows[:, :2], known_2d=rows[:, 2] > 0, visible=rows[:, 2] > 1)

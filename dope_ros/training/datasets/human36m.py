@@ -1,0 +1,167 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Human3.6M (Ionescu et al., PAMI 2014): bodies in 2D and 3D.
+
+    FOLDER/S1/Videos/Directions 1.54138969.mp4
+    FOLDER/S1/MyPoseFeatures/D2_Positions/Directions 1.54138969.cdf        pixels
+    FOLDER/S1/MyPoseFeatures/D3_Positions_mono/Directions 1.54138969.cdf   millimetres in the camera's frame
+
+These are the owners' archives Videos_S1, Poses_D2_Positions_S1, Poses_D3_Positions_mono_S1 and so on,
+unpacked in one folder. Each file of positions holds `Pose` [1, T, 32 x D]; the order of the 32 joints is
+that of `skel_pos` in the `metadata.xml` of the owners' software. Subjects 1, 5, 6, 7 and 8 are for
+training, 9 and 11 for tests. There is no camera file: the intrinsics are fitted to both kinds of positions,
+by least squares; what lens distortion leaves is a few pixels at the edge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cdflib
+import numpy as np
+
+from dope_ros.errors import DatasetError
+from dope_ros.geometry import Intrinsics
+from dope_ros.skeleton import Part
+from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample, reorder
+from dope_ros.training.datasets.pictures import VideoFrame
+from dope_ros.training.datasets.records import BrokenRecord, Dataset, RecordDataset, existing, sound
+
+SPLITS = {"train": ("S1", "S5", "S6", "S7", "S8"), "test": ("S9", "S11")}
+EVERY = {"train": 16, "test": 64}
+"""Frames from one sample to the next, of 50 a second; 64 in tests as the published protocols have it."""
+
+JOINTS = (
+    "Hips",
+    "RightUpLeg",
+    "RightLeg",
+    "RightFoot",
+    "RightToeBase",
+    "RightToeSite",
+    "LeftUpLeg",
+    "LeftLeg",
+    "LeftFoot",
+    "LeftToeBase",
+    "LeftToeSite",
+    "Spine",
+    "Spine1",
+    "Neck",
+    "Head",
+    "HeadSite",
+    "LeftShoulder",
+    "LeftArm",
+    "LeftForeArm",
+    "LeftHand",
+    "LeftHandThumb",
+    "LeftThumbSite",
+    "L_Wrist_End",
+    "LeftSite",
+    "RightShoulder",
+    "RightArm",
+    "RightForeArm",
+    "RightHand",
+    "RightHandThumb",
+    "RightThumbSite",
+    "R_Wrist_End",
+    "RightSite",
+)
+"""The sites are nameless there: ends of the bones before them."""
+
+_LIMBS = {
+    "ankle": "Foot",
+    "knee": "Leg",
+    "hip": "UpLeg",
+    "wrist": "Hand",
+    "elbow": "ForeArm",
+    "shoulder": "Arm",
+}
+NAMES = {
+    f"{side}_{ours}": side.capitalize() + theirs
+    for ours, theirs in _LIMBS.items()
+    for side in ("left", "right")
+} | {"head": "Head"}
+
+MILLIMETRE = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A frame: 2D [32, 2] pixels, 3D [32, 3] metres in the frame of its camera."""
+
+    video: Path
+    frame: int
+    flat: np.ndarray
+    solid: np.ndarray
+    intrinsics: Intrinsics
+
+    @property
+    def name(self) -> str:
+        """Subject, action, camera and frame."""
+        return f"{self.video.parts[-3]}/{self.video.stem}:{self.frame}"
+
+
+def read(folder: Path, split: str) -> Dataset:
+    """All actions seen by all cameras; `split` is `train` or `test`."""
+    if split not in SPLITS:
+        raise DatasetError(f"human36m has the splits {', '.join(SPLITS)}, not '{split}'")
+    subjects = [existing(folder / subject, "a subject's folder") for subject in SPLITS[split]]
+    clips = [
+        clip
+        for subject in subjects
+        for clip in sorted((subject / "MyPoseFeatures/D2_Positions").glob("*.cdf"))
+    ]
+    records: list[Record] = []
+    name = f"human36m {split}"
+    sound(name, clips, lambda clip: records.extend(_records(clip, EVERY[split])), lambda clip: clip.name)
+    return RecordDataset(name, records, _sample)
+
+
+def _records(flat_path: Path, every: int) -> list[Record]:
+    subject = flat_path.parents[2]
+    video = subject / "Videos" / f"{flat_path.stem}.mp4"
+    if not video.is_file():
+        raise BrokenRecord(f"{video} does not exist")
+    flat = _poses(flat_path, 2)[::every]
+    solid = _poses(subject / "MyPoseFeatures" / "D3_Positions_mono" / flat_path.name, 3)[::every] * MILLIMETRE
+    if len(flat) != len(solid):
+        raise BrokenRecord(f"{len(flat)} frames in 2D, {len(solid)} in 3D")
+    intrinsics = fit_intrinsics(flat.reshape(-1, 2), solid.reshape(-1, 3))
+    return [
+        Record(video, index * every, *frame, intrinsics)
+        for index, frame in enumerate(zip(flat, solid, strict=True))
+    ]
+
+
+def _poses(path: Path, dimensions: int) -> np.ndarray:
+    """[T, 32, D] float64."""
+    if not path.is_file():
+        raise BrokenRecord(f"{path} does not exist")
+    try:
+        return np.asarray(cdflib.CDF(path).varget("Pose"), np.float64).reshape(-1, len(JOINTS), dimensions)
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise BrokenRecord(f"{path}: {error}") from error
+
+
+def fit_intrinsics(pixels: np.ndarray, points: np.ndarray) -> Intrinsics:
+    """The pinhole camera that projects points [N, 3] nearest to pixels [N, 2], errors weighted by depth."""
+    depth = points[:, 2]
+    lines = []
+    for axis in (0, 1):
+        unknowns, *_ = np.linalg.lstsq(
+            np.stack([points[:, axis], depth], axis=1), pixels[:, axis] * depth, rcond=None
+        )
+        lines.append(unknowns)
+    (fx, cx), (fy, cy) = lines
+    return Intrinsics(float(fx), float(fy), float(cx), float(cy))
+
+
+def _sample(record: Record) -> Sample:
+    rows = reorder(np.concatenate([record.flat, record.solid], axis=1), NAMES, JOINTS, Part.BODY)
+    return Sample(
+        name=record.name,
+        source=VideoFrame(record.video, record.frame),
+        people=(PersonLabels(body=PartLabels.of(rows[:, :2], keypoints_3d=rows[:, 2:])),),
+        labelled=frozenset({Part.BODY}),
+        intrinsics=record.intrinsics,
+    )

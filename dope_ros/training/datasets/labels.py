@@ -1,0 +1,181 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a dataset says of a picture: who is in it, and which of their joints are known.
+
+Pixels count from the middle of the top left one, x right, y down. 3D is in metres on optical axes (x right, y
+down, z forward). Arrays are read-only by convention: whoever changes labels makes new ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from dope_ros.geometry import Intrinsics
+from dope_ros.poses import PART_NAMES
+from dope_ros.skeleton import SKELETONS, Part, Side
+
+BOX_MARGIN = 0.1
+"""Of the size of the joints' extent, on each side (DOPE, section 4.1)."""
+
+HAND_SIDES: dict[str, Side] = {"left_hand": Side.LEFT, "right_hand": Side.RIGHT}
+
+
+class PictureSource(Protocol):
+    """Where the pixels of a picture are. Small, and can be pickled."""
+
+    def read(self) -> np.ndarray:
+        """The picture, uint8 [H, W, 3], RGB; raises ImageError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PartLabels:
+    """What is known of one body, hand or face.
+
+    keypoints_2d: [J, 2] float32, pixels; zero where not known. May lie outside of the picture.
+    known_2d: [J] bool.
+    visible: [J] bool, the joint itself is seen: known, in the picture and not hidden, as far as the set says.
+    keypoints_3d: [J, 3] float32, metres, optical axes; zero where not known. In the camera frame if the
+        sample has intrinsics, else right up to a translation. None: the set has no 3D for this part.
+    known_3d: [J] bool; all false without 3D.
+    """
+
+    keypoints_2d: np.ndarray
+    known_2d: np.ndarray
+    visible: np.ndarray
+    keypoints_3d: np.ndarray | None
+    known_3d: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        keypoints_2d: np.ndarray,
+        known_2d: np.ndarray | None = None,
+        visible: np.ndarray | None = None,
+        keypoints_3d: np.ndarray | None = None,
+        known_3d: np.ndarray | None = None,
+    ) -> PartLabels:
+        """Labels with masks that fit: what is not finite is not known, what is not known is zero.
+
+        Without `known_*` every finite joint is known, without `visible` every known one is seen.
+        """
+        flat, known_flat = _known_or_zero(keypoints_2d, known_2d)
+        seen = known_flat if visible is None else known_flat & np.asarray(visible, bool)
+        if keypoints_3d is None:
+            return cls(flat, known_flat, seen, None, np.zeros(len(flat), bool))
+        return cls(flat, known_flat, seen, *_known_or_zero(keypoints_3d, known_3d))
+
+    def box(self, width: int, height: int, margin: float = BOX_MARGIN) -> np.ndarray:
+        """The box around the known joints, widened by `margin`, as much of it as is in the picture.
+
+        Returns:
+            [4] float32, x1, y1, x2, y2. Empty (x2 <= x1 or y2 <= y1) where nothing of it is in the picture.
+        """
+        return box_around(self.keypoints_2d[self.known_2d], width, height, margin)
+
+    def relative_3d(self) -> np.ndarray | None:
+        """[J, 3] float32, metres, from the mean of the known joints; what is not known stays zero."""
+        if self.keypoints_3d is None or not self.known_3d.any():
+            return None
+        middle = self.keypoints_3d[self.known_3d].mean(axis=0)
+        return np.where(self.known_3d[:, None], self.keypoints_3d - middle, np.float32(0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PersonLabels:
+    """What is known of a person. A part that is None is not labelled, or is not there.
+
+    head_size: pixels, the length of the head that PCKh is measured by, where the set tells it.
+    """
+
+    body: PartLabels | None = None
+    left_hand: PartLabels | None = None
+    right_hand: PartLabels | None = None
+    face: PartLabels | None = None
+    head_size: float | None = None
+
+    @classmethod
+    def of(cls, parts: Mapping[str, PartLabels], head_size: float | None = None) -> PersonLabels:
+        """A person with the parts that are given by their names."""
+        return cls(**{name: parts.get(name) for name in PART_NAMES}, head_size=head_size)
+
+    def parts(self) -> dict[str, PartLabels]:
+        """The parts that are labelled, by their name in messages and files."""
+        named = {name: getattr(self, name) for name in PART_NAMES}
+        return {name: labels for name, labels in named.items() if labels is not None}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """A picture and what its dataset says of it.
+
+    name: of the picture, unique in its dataset.
+    source: where the pixels are.
+    people: those who are labelled.
+    labelled: the parts that this picture has labels for. Whatever shows such a part is labelled here or lies
+        in `ignored`, so the rest of the picture is free of it. Of other parts nothing is said: a proposal for
+        them is neither right nor wrong.
+    ignored: by part, [N, 4] float32 boxes (x1, y1, x2, y2, pixels) around what shows the part but has no
+        usable joints: crowds, people too small to label.
+    intrinsics: of the camera, where the set tells them; labels in 3D are then in its frame.
+    """
+
+    name: str
+    source: PictureSource
+    people: tuple[PersonLabels, ...] = ()
+    labelled: frozenset[Part] = frozenset()
+    ignored: Mapping[Part, np.ndarray] = field(default_factory=dict)
+    intrinsics: Intrinsics | None = None
+
+    def instances(self, part: Part) -> Iterator[tuple[Side | None, PartLabels]]:
+        """All labelled bodies, hands or faces, hands with their side."""
+        for person in self.people:
+            for name, labels in person.parts().items():
+                if PART_NAMES[name] is part:
+                    yield HAND_SIDES.get(name), labels
+
+    def ignored_boxes(self, part: Part) -> np.ndarray:
+        """[N, 4] float32."""
+        return self.ignored.get(part, np.zeros((0, 4), np.float32))
+
+
+def box_around(points: np.ndarray, width: int, height: int, margin: float = BOX_MARGIN) -> np.ndarray:
+    """The box around points [N, 2], widened by `margin` of its size on each side and cut to the picture.
+
+    Returns:
+        [4] float32, x1, y1, x2, y2; zero without points.
+    """
+    if not len(points):
+        return np.zeros(4, np.float32)
+    low, high = points.min(axis=0), points.max(axis=0)
+    border = margin * (high - low)
+    last = np.array([width - 1, height - 1])
+    return np.concatenate([np.maximum(low - border, 0), np.minimum(high + border, last)]).astype(np.float32)
+
+
+def _known_or_zero(keypoints: np.ndarray, known: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    keypoints = np.asarray(keypoints, np.float32)
+    finite = np.isfinite(keypoints).all(axis=1)
+    mask = finite if known is None else finite & np.asarray(known, bool)
+    return np.where(mask[:, None], keypoints, np.float32(0)), mask
+
+
+def reorder(values: np.ndarray, names: Mapping[str, str], order: tuple[str, ...], part: Part) -> np.ndarray:
+    """Rows of a dataset's joints in this package's order.
+
+    Args:
+        values: [M, ...], a row for each of `order`.
+        names: the dataset's name of each joint of ours that it has.
+        order: the dataset's names, in its order.
+
+    Returns:
+        [J, ...] float32, NaN for joints that the dataset does not have.
+    """
+    rows = np.full((len(SKELETONS[part]), *values.shape[1:]), np.nan, np.float32)
+    for ours, theirs in names.items():
+        rows[SKELETONS[part].index(ours)] = values[order.index(theirs)]
+    return rows

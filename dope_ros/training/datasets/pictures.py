@@ -1,0 +1,63 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where the pixels of a dataset's pictures are: files, and frames of videos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from dope_ros.errors import ImageError
+from dope_ros.pictures import read_picture
+
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFile:
+    """A picture file, turned upright as its EXIF says."""
+
+    path: Path
+
+    def read(self) -> np.ndarray:
+        """The picture, uint8 [H, W, 3], RGB; raises ImageError."""
+        return read_picture(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFrame:
+    """A frame of a video, counted from 0. Each is sought anew: slower than files, but nothing is unpacked."""
+
+    path: Path
+    index: int
+
+    def read(self) -> np.ndarray:
+        """The frame, uint8 [H, W, 3], RGB; raises ImageError."""
+        video = cv2.VideoCapture(str(self.path))
+        try:
+            video.set(cv2.CAP_PROP_POS_FRAMES, self.index)
+            read, bgr = video.read()
+        finally:
+            video.release()
+        if not read or bgr is None:
+            raise ImageError(f"{self.path}: no frame {self.index}, or not a video that OpenCV can read")
+        return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+def frame_count(path: Path) -> int:
+    """How many frames the video says it has; 0 if OpenCV cannot read it."""
+    video = cv2.VideoCapture(str(path))
+    try:
+        return max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT)))
+    finally:
+        video.release()
+
+
+def picture_files(folder: Path) -> list[Path]:
+    """All picture files in a folder and the folders below it, by name."""
+    files: Iterable[Path] = (path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+    return sorted(path for path in files if path.is_file())

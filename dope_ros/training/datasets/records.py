@@ -1,0 +1,207 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the readers have in common: records, some of them broken, and samples made of them on demand."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+
+from dope_ros.errors import DatasetError, DopeError, ImageError
+from dope_ros.training.datasets.labels import Sample
+from dope_ros.training.datasets.pictures import PictureFile
+
+logger = logging.getLogger(__name__)
+
+FAULT_LIMIT = 0.01
+"""The share of missing or broken records at which a dataset is taken to be broken as a whole."""
+
+NAMED_FAULTS = 20
+"""So many faults are named one by one; the rest is counted."""
+
+Record = TypeVar("Record")
+
+
+class Dataset(Protocol):
+    """Pictures with labels. Small and picklable: samples are made when asked for, pixels read later still."""
+
+    @property
+    def name(self) -> str:
+        """For messages, tables and files."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Sample: ...
+
+
+class BrokenRecord(DopeError):  # noqa: N818 (not an error by itself: `Faults` judges)
+    """A record cannot be used; the message says why."""
+
+
+class Faults:
+    """Names, counts and judges what is missing or broken in a dataset.
+
+    Args:
+        dataset: its name, for messages.
+        total: the records that there should be.
+    """
+
+    def __init__(self, dataset: str, total: int) -> None:
+        self.dataset = dataset
+        self.total = total
+        self.count = 0
+        self._first: str | None = None
+
+    def skip(self, record: str, reason: object) -> None:
+        """Count a record that is skipped.
+
+        Raises:
+            DatasetError: these are more than `FAULT_LIMIT` of all records.
+        """
+        self.count += 1
+        fault = f"{record}: {reason}"
+        self._first = self._first or fault
+        if self.count <= NAMED_FAULTS:
+            logger.warning("%s: skipped %s", self.dataset, fault)
+        if self.count > FAULT_LIMIT * self.total:
+            raise DatasetError(
+                f"{self.dataset}: {self.count} of {self.total} records are missing or broken, more than "
+                f"{FAULT_LIMIT:.0%}. The first: {self._first}. Unpack or download the set again."
+            )
+
+    def summarise(self) -> None:
+        """Say how many were skipped, if any."""
+        if self.count:
+            logger.warning("%s: %d of %d records skipped", self.dataset, self.count, self.total)
+
+
+@dataclass(frozen=True)
+class RecordDataset(Generic[Record]):
+    """A dataset whose samples are made of one record each.
+
+    name: for messages, tables and files.
+    records: what is kept in memory.
+    to_sample: makes a sample of a record; raises BrokenRecord.
+    """
+
+    name: str
+    records: Sequence[Record]
+    to_sample: Callable[[Record], Sample]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.to_sample(self.records[index])
+
+
+def checked(
+    name: str,
+    records: Sequence[Record],
+    to_sample: Callable[[Record], Sample],
+    record_name: Callable[[Record], str],
+) -> RecordDataset[Record]:
+    """A dataset of those records of which a sample can be made, its picture a file that exists.
+
+    Raises:
+        DatasetError: there is no record, or too many of them are missing or broken.
+    """
+    listing = FolderListing()
+
+    def verify(record: Record) -> None:
+        source = to_sample(record).source
+        if isinstance(source, PictureFile):
+            listing.require(source.path)
+
+    return RecordDataset(name, sound(name, records, verify, record_name), to_sample)
+
+
+def sound(
+    name: str,
+    records: Sequence[Record],
+    verify: Callable[[Record], None],
+    record_name: Callable[[Record], str],
+) -> list[Record]:
+    """The records for which `verify` does not raise BrokenRecord.
+
+    Raises:
+        DatasetError: there is no record, or too many of them are missing or broken.
+    """
+    faults, kept = Faults(name, len(records)), []
+    for record in records:
+        try:
+            verify(record)
+        except BrokenRecord as error:
+            faults.skip(record_name(record), error)
+        else:
+            kept.append(record)
+    faults.summarise()
+    if not kept:
+        raise DatasetError(
+            f"{name}: there is nothing in it. docs/datasets.md shows how its folder should look."
+        )
+    return kept
+
+
+class FolderListing:
+    """Whether files exist, asked of each folder once: `stat` of each file takes minutes on a network."""
+
+    def __init__(self) -> None:
+        self._names: dict[Path, frozenset[str]] = {}
+
+    def __contains__(self, path: Path) -> bool:
+        folder = path.parent
+        if folder not in self._names:
+            self._names[folder] = _names(folder)
+        return path.name in self._names[folder]
+
+    def require(self, path: Path) -> None:
+        """Raise BrokenRecord if the file does not exist."""
+        if path not in self:
+            raise BrokenRecord(f"{path} does not exist")
+
+
+def _names(folder: Path) -> frozenset[str]:
+    return frozenset(path.name for path in folder.iterdir()) if folder.is_dir() else frozenset()
+
+
+def read_sample(dataset: Dataset, index: int, faults: Faults) -> tuple[Sample, np.ndarray] | None:
+    """A sample and its picture, uint8 [H, W, 3], RGB; None, and counted in `faults`, if it cannot be read.
+
+    Raises:
+        DatasetError: too many cannot be read.
+    """
+    try:
+        sample = dataset[index]
+        return sample, sample.source.read()
+    except (BrokenRecord, ImageError) as error:
+        faults.skip(f"record {index}", error)
+        return None
+
+
+def readable(dataset: Dataset, indices: Iterable[int] | None = None) -> Iterator[tuple[Sample, np.ndarray]]:
+    """Samples with their pictures, uint8 [H, W, 3], RGB; those that cannot be read are skipped.
+
+    Raises:
+        DatasetError: too many cannot be read.
+    """
+    chosen = list(range(len(dataset)) if indices is None else indices)
+    faults = Faults(dataset.name, len(chosen))
+    for index in chosen:
+        read = read_sample(dataset, index, faults)
+        if read is not None:
+            yield read
+    faults.summarise()
+
+
+def existing(path: Path, what: str) -> Path:
+    """The path, if there is something; DatasetError that says `what` is missing otherwise."""
+    if not path.exists():
+        raise DatasetError(f"{path}: {what} is missing. docs/datasets.md shows how the folder should look.")
+    return path

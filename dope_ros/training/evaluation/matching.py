@@ -1,0 +1,154 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which detections are right: a picture's detections against its labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dope_ros.poses import PART_NAMES, PartPose, Person
+from dope_ros.skeleton import HEAD, LEFT_SHOULDER, RIGHT_SHOULDER, Part, Side
+from dope_ros.training.datasets.labels import PartLabels, Sample, box_around
+
+MIN_IOU = 0.5
+"""Of the boxes around the known joints of a detection and a label, to belong together."""
+
+MIN_INSIDE = 0.5
+"""Of a detection's box in an ignored box, not to be counted."""
+
+MIN_JOINTS = 3
+"""Labels with fewer known joints than this say too little to judge by: they are ignored boxes."""
+
+HEADS_A_BODY = 10.0
+"""A head is taken to be no shorter than the longer side of the body's box over this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """A labelled part.
+
+    box: [4] float32, around its known joints, without margin, as much as is in the picture.
+    head_size: bodies: pixels, what PCKh is measured by.
+    """
+
+    labels: PartLabels
+    side: Side | None
+    box: np.ndarray
+    head_size: float
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """A picture's detections of one part by falling score, and what they are.
+
+    name, index: of the picture in its dataset.
+    detections: D poses.
+    truths: T labels.
+    truth_of: [D] int, the label that a detection belongs to, or -1.
+    counted: [D] bool, false for a detection that belongs to nothing but lies in an ignored box.
+    boxes: [D, 4] float32, around all joints of each detection, as much as is in the picture.
+    """
+
+    name: str
+    index: int
+    detections: Sequence[PartPose]
+    truths: Sequence[Truth]
+    truth_of: np.ndarray
+    counted: np.ndarray
+    boxes: np.ndarray
+
+
+def poses_of(people: Iterable[Person], part: Part) -> list[PartPose]:
+    """All bodies, hands or faces of people, by falling score."""
+    poses = [pose for person in people for name, pose in person.parts().items() if PART_NAMES[name] is part]
+    return sorted(poses, key=lambda pose: -pose.score)
+
+
+def match_picture(
+    poses: Sequence[PartPose], sample: Sample, index: int, part: Part, size: tuple[int, int]
+) -> Matched:
+    """Match poses to labels, the best score first, each to the free label that its box overlaps most.
+
+    Args:
+        poses: of the part, by falling score, in the picture's pixels.
+        index: of the sample in its dataset.
+        size: width and height of the picture.
+    """
+    truths, unclear = truths_of(sample, part, size)
+    ignored = np.concatenate([sample.ignored_boxes(part), unclear])
+    around = [box_around(pose.keypoints_2d, *size, margin=0) for pose in poses]
+    boxes = np.array(around, np.float32).reshape(-1, 4)
+    overlaps = np.array([[_overlap(pose, truth, size) for truth in truths] for pose in poses])
+    truth_of = greedy(overlaps.reshape(len(poses), len(truths)), MIN_IOU)
+    counted = (truth_of >= 0) | (inside(boxes, ignored).max(axis=1, initial=0) < MIN_INSIDE)
+    return Matched(sample.name, index, poses, truths, truth_of, counted, boxes)
+
+
+def truths_of(sample: Sample, part: Part, size: tuple[int, int]) -> tuple[list[Truth], np.ndarray]:
+    """The labels that poses can be judged by, and boxes [N, 4] around those that they cannot."""
+    clear, unclear = [], []
+    for person in sample.people:
+        for name, labels in person.parts().items():
+            if PART_NAMES[name] is not part:
+                continue
+            box = labels.box(*size, margin=0)
+            if labels.known_2d.sum() < MIN_JOINTS or (box[2:] - box[:2]).min() < 1:
+                unclear.append(labels.box(*size, margin=0.5))
+                continue
+            side = Side(name.split("_")[0]) if part is Part.HAND else None
+            head = head_size(labels, box, person.head_size) if part is Part.BODY else float("nan")
+            clear.append(Truth(labels, side, box, head))
+    return clear, np.array(unclear, np.float32).reshape(-1, 4)
+
+
+def head_size(body: PartLabels, box: np.ndarray, told: float | None) -> float:
+    """The length of a head in pixels: as the dataset tells it, else from its middle to that of the shoulders.
+
+    The two are alike in people who stand. It is kept from vanishing where somebody is seen from above.
+    """
+    if told is not None:
+        return told
+    least = float((box[2:] - box[:2]).max()) / HEADS_A_BODY
+    joints = [HEAD, RIGHT_SHOULDER, LEFT_SHOULDER]
+    if not body.known_2d[joints].all():
+        return least
+    head, right, left = body.keypoints_2d[joints]
+    return max(least, float(np.linalg.norm(head - (right + left) / 2)))
+
+
+def greedy(overlaps: np.ndarray, least: float) -> np.ndarray:
+    """Row by row the free column that overlaps most, if by `least`: [D] int, -1 for none."""
+    free = np.ones(overlaps.shape[1], bool)
+    chosen = np.full(len(overlaps), -1)
+    for row, values in enumerate(overlaps):
+        candidates = np.where(free, values, -1.0)
+        if len(candidates) and candidates.max() >= least:
+            chosen[row] = candidates.argmax()
+            free[chosen[row]] = False
+    return chosen
+
+
+def inside(boxes: np.ndarray, regions: np.ndarray) -> np.ndarray:
+    """The share of each box [D, 4] that lies in each region [N, 4]: [D, N]."""
+    shared = _intersections(boxes[:, None], regions[None])
+    return shared / np.maximum(_areas(boxes), 1e-6)[:, None]
+
+
+def _overlap(pose: PartPose, truth: Truth, size: tuple[int, int]) -> float:
+    """IoU of the boxes around those joints that are labelled."""
+    box = box_around(pose.keypoints_2d[truth.labels.known_2d], *size, margin=0)
+    shared = _intersections(box, truth.box)
+    union = _areas(box) + _areas(truth.box) - shared
+    return float(shared / union) if union > 0 else 0.0
+
+
+def _intersections(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    low, high = np.maximum(boxes[..., :2], others[..., :2]), np.minimum(boxes[..., 2:], others[..., 2:])
+    return np.maximum(high - low, 0).prod(axis=-1)
+
+
+def _areas(boxes: np.ndarray) -> np.ndarray:
+    return np.maximum(boxes[..., 2:] - boxes[..., :2], 0).prod(axis=-1)
