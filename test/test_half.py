@@ -8,9 +8,9 @@ import numpy as np
 import onnx
 import pytest
 
-from dope_ros.cli.pictures import read_picture
 from dope_ros.engine import DEFAULT_MODEL, load_engine
 from dope_ros.engine.builder import graph_for_tensorrt
+from dope_ros.pictures import read_picture
 from dope_ros.pipeline import Pipeline
 
 PICTURES = sorted((Path(__file__).parent.parent / "demo" / "pictures").glob("*.jpg"))

@@ -224,8 +224,8 @@ FIRST_COMPACT = os.environ.get("DOPE_FIRST_COMPACT_CHECKPOINT", "")
 )
 def test_the_first_compact_checkpoint_is_the_model_in_the_package():
     from dope_ros.cli.bench import SAMPLE_PICTURE
-    from dope_ros.cli.pictures import read_picture
     from dope_ros.engine import load_engine
+    from dope_ros.pictures import read_picture
     from dope_ros.preprocess import fit
 
     engine = load_engine(engine="onnx")

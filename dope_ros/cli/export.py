@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from dope_ros.cli.bench import SAMPLE_PICTURE
-from dope_ros.cli.pictures import read_picture
 from dope_ros.cli.requirements import needed_for
+from dope_ros.pictures import read_picture
 from dope_ros.preprocess import fit
 
 
