@@ -17,3 +17,7 @@ class EngineError(DopeError):
 
 class ImageError(DopeError):
     """A picture or an image message cannot be read."""
+
+
+class DatasetError(DopeError):
+    """Training pictures, labels or assets are missing, broken, or of another layout than they should have."""
