@@ -116,7 +116,7 @@ def read_texture(path: Path, size: int) -> np.ndarray:
     if picture is None:
         raise ImageError(f"{path}: not a picture that OpenCV can read")
     if picture.dtype == np.uint16:
-        picture = (picture >> 8).astype(np.uint8)
+        picture = (np.asarray(picture, np.uint16) >> 8).astype(np.uint8)
     if picture.ndim == 2:
         picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)
     picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)

@@ -3,8 +3,8 @@
 """Makes the bodies that are rendered: once, with `anny`, into a file that rendering reads without it.
 
 `python -m dope_ros.training.synthetic.bodies FILE` is a process of its own, for anny brings torch.
-The mesh is anny's topology "makehuman-full" with the rig "makehuman" (code Apache-2.0, data CC0).  Its vertices
-are those that MakeHuman's clothes are fitted to.
+The mesh is anny's topology "makehuman-full" with the rig "makehuman" (code Apache-2.0, data CC0). Its
+vertices are those that MakeHuman's clothes are fitted to.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def _random_shape(model: Any, rng: np.random.Generator) -> dict[str, Any]:
 
 
 def _random_phenotype(labels: Iterable[str], rng: np.random.Generator) -> dict[str, float]:
-    """anny's traits, 0 to 1: gender from male to female as MakeHuman has it, age from newborn to old."""
+    """Traits of anny, 0 to 1: gender from male to female as MakeHuman has it, age from newborn to old."""
     phenotype = {name: float(np.clip(rng.normal(0.5, 0.2), 0.05, 0.95)) for name in labels}
     phenotype["gender"] = float(rng.uniform(0, 0.15) if rng.random() < 0.5 else rng.uniform(0.85, 1))
     child = rng.random() < CHILDREN

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The body model: shapes, skeleton, skinning, expressions, and where the labelled joints are on it.
 
-Body frame: metres, x to the person's left, y to their back, z up; the rest pose stands with arms half lowered.
+Body frame: metres, x to the person's left, y to their back, z up. At rest it stands with arms half lowered.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Shape:
     """A person's body at rest.
 
     vertices: [V, 3] float32. heads: [B, 3] float32, where each bone starts.
-    sex: 0 male to 1 female. age: 0.5 and less are children, 1 is old. african: share of ancestry, for the skin.
+    sex: 0 male to 1 female. age: 0.5 and less are children, 1 is old. african: a share of ancestry.
     """
 
     vertices: np.ndarray

@@ -64,7 +64,7 @@ def random_intrinsics(size: int, rng: np.random.Generator) -> Intrinsics:
 
 
 def random_elevation(rng: np.random.Generator) -> float:
-    """Degrees from which the camera looks down: mostly about level, sometimes from any height or from below."""
+    """Degrees by which the camera looks down: mostly about level, sometimes from high above or from below."""
     if rng.random() < 0.72:
         return float(np.clip(rng.normal(6, 10), -25, 45))
     return float(rng.uniform(-45, 80))

@@ -45,8 +45,8 @@ def _machine(materials: Materials, rng: np.random.Generator) -> list[Mesh]:
     width, depth, height = rng.uniform(0.5, 1.4), rng.uniform(0.5, 1.4), rng.uniform(0.9, 2.3)
     parts = []
     for x in (-width / 2, width / 2):
-        for y in (-depth / 2, depth / 2)[: rng.integers(1, 3)]:
-            parts.append(bar(np.array([x, y, 0]), np.array([x, y, height]), rng.uniform(0.02, 0.06), frame))
+        feet = [np.array([x, y, 0]) for y in (-depth / 2, depth / 2)[: rng.integers(1, 3)]]
+        parts += [bar(foot, foot + UP * height, rng.uniform(0.02, 0.06), frame) for foot in feet]
         parts.append(bar(np.array([x, -depth / 2, 0.04]), np.array([x, depth / 2, 0.04]), 0.04, frame))
     for level in rng.uniform(0.1, 1, rng.integers(1, 4)) * height:
         ends = np.array([width / 2, rng.uniform(-depth, depth) / 2, level])

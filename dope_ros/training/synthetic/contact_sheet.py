@@ -12,8 +12,7 @@ import cv2
 import numpy as np
 import simplejpeg
 
-from dope_ros.palette import PART_COLOURS, SIDE_COLOURS
-from dope_ros.palette import BODY_BONE_SIDES
+from dope_ros.palette import BODY_BONE_SIDES, PART_COLOURS, SIDE_COLOURS
 from dope_ros.skeleton import SKELETONS, Part, Side
 from dope_ros.training.synthetic.format import (
     PartLabels,
@@ -47,7 +46,7 @@ def tile(pictures: Sequence[Labelled], columns: int, overlay: bool) -> np.ndarra
 
 
 def draw_labels(picture: np.ndarray, labels: PictureLabels) -> np.ndarray:
-    """A copy of a picture with its labels; joints that are seen are filled, bones between hidden ones grey."""
+    """A copy of a picture with its labels: dots on joints that are seen, grey bones between hidden ones."""
     canvas = picture.copy()
     for name, part, points in _parts(labels):
         for person in range(len(points)):
@@ -87,7 +86,8 @@ def _draw_part(canvas: np.ndarray, name: str, part: Part, points: np.ndarray, se
         colour = SIDE_COLOURS[BODY_BONE_SIDES[index]] if part is Part.BODY else PART_COLOURS[name]
         if not (seen[[first, second]] == Visibility.VISIBLE).any():
             colour = HIDDEN_COLOUR
-        cv2.line(canvas, *(ends * 8).round().astype(int).tolist(), colour, 1, cv2.LINE_AA, 3)
+        start, end = (ends * 8).round().astype(int).tolist()
+        cv2.line(canvas, start, end, colour, 1, cv2.LINE_AA, 3)
     for point, visibility in zip(points, seen, strict=True):
         if visibility == Visibility.VISIBLE:
             cv2.circle(

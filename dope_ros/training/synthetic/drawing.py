@@ -148,7 +148,7 @@ def _on_screen(vertices: np.ndarray, intrinsics: Intrinsics) -> np.ndarray:
 def _fitting_textures(
     geometry: Geometry, intrinsics: Intrinsics, bank: TextureBank
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The bank's texels, and for each mesh the row of that copy of its texture that fits its size on the screen."""
+    """The bank's texels, and for each mesh the row of the copy of its texture that fits its size."""
     texels, table = bank.arrays()
     screen = _on_screen(geometry.vertices, intrinsics)
     rows = []

@@ -54,9 +54,9 @@ def _developed(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _noisy(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     strength = rng.uniform(0, 0.02) if rng.random() < 0.85 else rng.uniform(0.02, 0.09)
-    noise = rng.standard_normal(picture.shape[:2] + (3,), dtype=np.float32)
+    noise = rng.standard_normal((*picture.shape[:2], 3), dtype=np.float32)
     if rng.random() < 0.3:  # blotches, as of a small sensor
-        noise = 1.8 * cv2.GaussianBlur(noise, (0, 0), 0.8)
+        noise = np.asarray(1.8 * cv2.GaussianBlur(noise, (0, 0), 0.8), np.float32)
     return picture + np.float32(strength) * noise
 
 
@@ -76,8 +76,8 @@ def _motion_blurred(
         return cv2.filter2D(picture, -1, kernel)
     share = people.astype(np.float32)[..., None]
     moved = cv2.filter2D(picture * share, -1, kernel)
-    share = cv2.filter2D(share, -1, kernel)[..., None]
-    return moved + (1 - share) * picture
+    still = 1 - cv2.filter2D(share, -1, kernel)[..., None]
+    return np.asarray(moved + still * picture, np.float32)
 
 
 def _line(length: float, degrees: float) -> np.ndarray:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -39,8 +40,9 @@ DECIMETRES = 10.0
 class Garment:
     """A garment, bound to the body's mesh.
 
-    references, shares: [N, 3], the body vertices that carry each vertex, and how much. offsets: [N, 3] float32,
-        added in MakeHuman's frame, scaled by `scales`: for x, y, z two body vertices and their distance.
+    references, shares: [N, 3], the body vertices that carry each vertex, and how much.
+    offsets: [N, 3] float32, added in MakeHuman's frame, scaled by `scales`: for x, y, z two body vertices and
+        their distance.
     weights, weight_bones: [N, K] for skinning. segments: [N] uint8. hides: [V] bool, the skin below it.
     texture: the file of its texture, if it has one.
     """
@@ -115,7 +117,10 @@ def of_segment(garment: Garment, segment: Segment) -> Garment:
 
 
 def pieces(suit: Garment, model: BodyModel) -> list[Garment]:
-    """A suit's connected pieces (a shirt and trousers), small ones with the piece that they lie on."""
+    """A suit's tops and bottoms (a jacket with the shirt below it, and trousers).
+
+    Connected pieces that cover the same go together; small ones go with the piece that they lie on.
+    """
     count = len(suit.references)
     edges = np.concatenate([suit.triangles[:, [0, 1]], suit.triangles[:, [1, 2]]])
     graph = coo_array((np.ones(len(edges)), edges.T), shape=(count, count))
@@ -128,14 +133,16 @@ def pieces(suit: Garment, model: BodyModel) -> list[Garment]:
     for label in range(len(sizes)):
         distances = [tree.query(rest[labels == label])[0].mean() for tree in trees]
         owner[label] = np.argmin(distances)
-    return [_piece(suit, owner[labels] == index, tree, model) for index, tree in enumerate(trees)]
+    single = [_piece(suit, owner[labels] == index, rest, model) for index in range(len(trees))]
+    kinds = np.array([covers(piece, model) for piece in single])
+    return [_piece(suit, kinds[owner[labels]] == kind, rest, model) for kind in np.unique(kinds)]
 
 
-def _piece(suit: Garment, inside: np.ndarray, tree: cKDTree, model: BodyModel) -> Garment:
+def _piece(suit: Garment, inside: np.ndarray, rest: np.ndarray, model: BodyModel) -> Garment:
     kept = np.flatnonzero(inside)
     number = np.cumsum(inside) - 1
     faces = inside[suit.triangles[:, 0]]
-    near = tree.query(model.mean_vertices, distance_upper_bound=HIDES_WITHIN)[0] < np.inf
+    near = cKDTree(rest[inside]).query(model.mean_vertices, distance_upper_bound=HIDES_WITHIN)[0] < np.inf
     return replace(
         suit,
         references=suit.references[kept],
@@ -236,7 +243,7 @@ def _read_obj(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             uvs.append((float(words[1]), float(words[2])))
         elif len(words) > 3 and words[0] == "f":
             corners = [[int(number or 0) for number in (*word.split("/"), "")[:2]] for word in words[1:]]
-            for second, third in zip(corners[1:], corners[2:], strict=False):
+            for second, third in pairwise(corners[1:]):
                 triangles.append([corners[0][0] - 1, second[0] - 1, third[0] - 1])
                 uv_triangles.append([corners[0][1], second[1], third[1]])
     if not triangles:

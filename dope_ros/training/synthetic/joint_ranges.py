@@ -3,15 +3,16 @@
 """How far a person's joints bend: anatomical angles, their ranges, and rotations from them.
 
 A bone's rotation against its parent is three angles in degrees: flexion and abduction move the bone's far end
-towards two directions named below for each joint, twist turns it about itself.  Zero is the rest pose; left and
-right have the same signs.  The ranges follow the norms of the American Academy of Orthopaedic Surgeons, shared
-out over the rig's bones where it has several for one joint, and moved by the rest pose's own angles.
+towards two directions named below for each joint, twist turns it about itself. Zero is the rest pose; left
+and right have the same signs. The ranges are about the norms of the American Academy of Orthopaedic Surgeons,
+shared out over the rig's bones where it has several for one joint, and moved by the rest pose's own angles.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -51,11 +52,9 @@ class JointRange:
 
 
 def _spine() -> Iterator[JointRange]:
-    chain = ("spine05", "spine04", "spine03", "spine02", "spine01", "neck01")
-    for bone, end in zip(chain, chain[1:], strict=False):
+    for bone, end in pairwise(("spine05", "spine04", "spine03", "spine02", "spine01", "neck01")):
         yield JointRange(bone, end, FORWARD, LEFT, (-8, 20), (-9, 9), (-9, 9))
-    chain = ("neck01", "neck02", "neck03", "head")
-    for bone, end in zip(chain, chain[1:], strict=False):
+    for bone, end in pairwise(("neck01", "neck02", "neck03", "head")):
         yield JointRange(bone, end, FORWARD, LEFT, (-14, 16), (-12, 12), (-17, 17))
     yield JointRange("head", "joint-head-2", FORWARD, LEFT, (-20, 15), (-10, 10), (-20, 20))
 
@@ -148,7 +147,7 @@ class Anatomy:
         return np.rad2deg(np.stack([flexion, abduction, twists], axis=-1)).reshape(*own.shape[:-2], 3)
 
     def elbow(self, letter: str) -> np.ndarray:
-        """[3, 3]: at rest, the directions of upper arm and forearm, and the axis about which the forearm bends."""
+        """[3, 3]: at rest, the directions of upper arm and forearm, and the axis of the elbow's hinge."""
         upper, lower = (
             self._axes[self.index[f"{bone}.{letter}"], TWIST] for bone in ("upperarm01", "lowerarm01")
         )
@@ -177,7 +176,7 @@ class _RestPose:
         self._tips = model.mean_vertices[model.group("tips")].mean(axis=1)
 
     def axes(self, joint: JointRange, letter: str) -> np.ndarray:
-        """[3, 3]: the axes of flexion, abduction and twist; those of the right side are the left one's mirrored."""
+        """[3, 3]: the axes of flexion, abduction and twist; the right side's are the left one's mirrored."""
         if letter == "R":
             return self.axes(joint, "L") * (1, -1, -1)
         bone = unit(self._end(joint.end, letter) - self._head(joint.bone, letter))

@@ -61,12 +61,12 @@ def random_lights(up: np.ndarray, surroundings: np.ndarray, rng: np.random.Gener
     count = int(rng.integers(1, 4))
     aside = rng.normal(0, 0.7, (count, 3)) - np.array([0, 0, 0.35])
     directions = unit(up * rng.uniform(0.1, 1.4, (count, 1)) + aside)
-    strengths = rng.uniform(0.25, 1.3, count) / (1 + np.arange(count))
+    strengths = rng.uniform(0.45, 1.6, count) / (1 + np.arange(count))
     colours = np.clip(rng.normal(1, 0.1, (count, 3)), 0.6, 1.4) * strengths[:, None]
     tone = (
         0.6 + 0.4 * surroundings / max(float(surroundings.mean()), 0.05) if rng.random() < 0.6 else np.ones(3)
     )
-    sky = np.clip(tone * rng.normal(1, 0.06, 3), 0.4, 1.6) * rng.uniform(0.1, 0.55)
+    sky = np.clip(tone * rng.normal(1, 0.06, 3), 0.4, 1.6) * rng.uniform(0.18, 0.75)
     ambient = np.stack([sky, sky * rng.uniform(0.3, 0.9)])
     if rng.random() < 0.08:  # night, or hardly any light
         colours, ambient = colours * 0.3, ambient * 0.35

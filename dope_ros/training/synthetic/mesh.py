@@ -20,8 +20,8 @@ CUT_OUT = 110
 class Material:
     """How a surface looks.
 
-    texture: of a `TextureBank`. tint: multiplies the texture's linear colour, RGB. gloss: strength of highlights.
-    alpha: texels of less alpha are holes; 0 for opaque.
+    texture: of a `TextureBank`. tint: multiplies the texture's linear colour, RGB.
+    gloss: strength of highlights. alpha: texels of less alpha are holes; 0 for opaque.
     """
 
     texture: int

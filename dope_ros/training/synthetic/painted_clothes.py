@@ -1,14 +1,14 @@
 # Copyright 2026 dope_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Clothes and hair that need no assets: the skin itself and MakeHuman's helper surfaces, pushed outwards and coloured.
+"""Clothes and hair that need no assets: parts of the body's mesh and of its helper surfaces, pushed outwards.
 
-Such clothes lie close: shirts with any length of sleeve, trousers of any length, leggings, skirts, shoes, gloves of
-nothing but colour.
+Such clothes lie close: shirts with sleeves of any length, trousers of any length, leggings, skirts, shoes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -25,8 +25,8 @@ CLOTH_METRES = 0.45
 class PaintedGarment:
     """A part of the body's mesh as a surface of its own.
 
-    triangles: indices into the model's triangles. offset: metres outwards. segment: what it counts as, or None
-    for that of the body below.
+    triangles: indices into the model's triangles. offset: metres outwards.
+    segment: what it counts as, or None for that of the body below.
     """
 
     triangles: np.ndarray
@@ -44,7 +44,7 @@ class PaintedWardrobe:
         self._skin = np.zeros(len(model.triangles), bool)
         self._skin[model.skin_triangles] = True
         self._tights = self._within("helper-tights")
-        self._names = np.array([Segment(value).name for value in model.segments])
+        self._names = _names_of(model.segments)
         self._uvs = np.stack([rest[:, 0] + 0.8 * rest[:, 1], rest[:, 2]], axis=1) / CLOTH_METRES
         self._down_arm = self._progress(("upperarm01", "lowerarm01", "wrist"))
         self._down_leg = self._progress(("upperleg01", "lowerleg01", "foot"))
@@ -125,8 +125,12 @@ class PaintedWardrobe:
     def _is(self, name: str) -> np.ndarray:
         return self._names == name
 
+    @lru_cache(maxsize=8)  # noqa: B019  # a renderer lives as long as its wardrobe
     def _ends_with(self, endings: tuple[str, ...]) -> np.ndarray:
-        return np.array([name.endswith(endings) for name in self._names])
+        inside = np.zeros(len(self._names), bool)
+        for ending in endings:
+            inside |= np.char.endswith(self._names, ending)
+        return inside
 
     def _level(self, heights: np.ndarray, bone: str) -> float:
         return float(heights[self._model.bone_index[bone]])
@@ -144,3 +148,9 @@ class PaintedWardrobe:
                 along = (rest[side] - first) @ (second - first) / ((second - first) @ (second - first))
                 progress[side] = np.where(along > 0, passed + np.minimum(along, 1), progress[side])
         return progress
+
+
+def _names_of(segments: np.ndarray) -> np.ndarray:
+    """The names of segments [V]: [V] str."""
+    names = {segment: Segment(segment).name for segment in np.unique(segments)}
+    return np.array([names[segment] for segment in segments])

@@ -25,7 +25,7 @@ class Person:
     """A dressed person in a posture; z up, feet or whatever is lowest at z = 0, the hips above the origin.
 
     rest: [V, 3] float32, the shape with its expression, not posed. bones: the posture, in this frame.
-    vertices: [V, 3] float32, the posed body, helpers included. skin: [N] indices of the vertices that are skin.
+    vertices: [V, 3] float32, the posed body, helpers included. skin: [N], indices of those that are skin.
     held: what is in the hands, posed.
     """
 
@@ -91,7 +91,7 @@ class PeopleSource:
         skin = model.group("body")
         down = np.array([*-bones.heads[0, :2], -vertices[skin, 2].min()])
         bones, vertices = bones.moved(np.eye(3), down), vertices + down.astype(np.float32)
-        held = tuple(self._held(side, shape, rest, bones, rng) for side in posture.held)
+        held = tuple(self._held(side, shape, bones, rng) for side in posture.held)
         return Person(shape, posture, outfit, rest, bones, vertices, skin, held)
 
     def in_view(self, person: Person, rotation: np.ndarray, translation: np.ndarray) -> PersonInView:
@@ -131,9 +131,7 @@ class PeopleSource:
         ]
         return [*body, *worn, *painted]
 
-    def _held(
-        self, side: Side, shape: Shape, rest: np.ndarray, bones: PosedBones, rng: np.random.Generator
-    ) -> Mesh:
+    def _held(self, side: Side, shape: Shape, bones: PosedBones, rng: np.random.Generator) -> Mesh:
         """An object made in the palm of the hand at rest, moved with the hand."""
         letter = SIDE_LETTER[side]
         wrist, index, middle, little = (

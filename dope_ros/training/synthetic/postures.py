@@ -1,6 +1,6 @@
 # Copyright 2026 dope_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Postures of whole bodies: captured ones, and standing, walking, sitting, crouching, lying, hanging, tumbling."""
+"""Postures of bodies: captured ones, and standing, walking, sitting, crouching, lying, hanging, tumbling."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from scipy.spatial.transform import Rotation
 
 from dope_ros.skeleton import Side
 from dope_ros.training.synthetic.hand_shapes import HOLDING, holding_shape, random_hand_shape, set_hand
-from dope_ros.training.synthetic.joint_ranges import ABDUCTION, FLEXION, TWIST, Anatomy
+from dope_ros.training.synthetic.joint_ranges import TWIST, Anatomy
 from dope_ros.training.synthetic.retarget import PoseLibrary
 from dope_ros.training.synthetic.rotations import random_rotation
-from dope_ros.training.synthetic.segments import SIDE_LETTER
 
 
 class Support(str, Enum):
@@ -144,7 +143,7 @@ class _Pose:
         self.set(f"foot.{letter}", foot + self.rng.normal(0, 5))
 
     def arm(self, letter: str, forward: float, out: float, elbow: float, turn: float = 0.0) -> None:
-        """`out` is 0 at the rest pose's 45 degrees, -45 beside the body; `elbow` is 0 where it is straight."""
+        """`out` is 0 at the rest pose's 45 degrees, -45 beside the body; `elbow` is 0 for a straight one."""
         self.set(f"upperarm01.{letter}", forward, out, turn)
         self.set(f"lowerarm01.{letter}", elbow - 38)
         raised = max(0.0, out) / 120

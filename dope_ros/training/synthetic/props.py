@@ -1,6 +1,6 @@
 # Copyright 2026 dope_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Objects: boxes, cylinders and balls, and what is made of them: held things, seats, bars, occluders, clutter.
+"""Objects: boxes, cylinders and balls, and what is made of them: held things, seats, bars, occluders.
 
 Objects stand on z = 0, z up, in metres, unless they say otherwise.
 """
@@ -67,7 +67,7 @@ def cylinder(radius: float, length: float, material: Material, taper: float = 1.
     ]
     around = np.stack([np.linspace(0, 2, count), np.zeros(count)], 1)
     cap_uvs = 0.5 + ring / 2
-    uvs = np.concatenate([around, around + [0, 1], cap_uvs, cap_uvs, np.full((2, 2), 0.5)])
+    uvs = np.concatenate([around, around + np.array([0, 1]), cap_uvs, cap_uvs, np.full((2, 2), 0.5)])
     return _mesh(np.concatenate([*rings, *rings, middles]), np.concatenate([*wall, *caps]), uvs, material)
 
 
@@ -153,8 +153,8 @@ def table(materials: Materials, rng: np.random.Generator) -> list[Mesh]:
     wood = any_material(materials, rng)
     parts = [at(box((width, depth, 0.05), wood), 0, 0, height)]
     for x in (-0.45, 0.45):
-        for y in (-0.42, 0.42):
-            parts.append(at(box((0.05, 0.05, height), wood), x * width, y * depth, height / 2))
+        leg = box((0.05, 0.05, height), wood)
+        parts += [at(leg, x * width, y * depth, height / 2) for y in (-0.42, 0.42)]
     for _ in range(rng.integers(0, 6)):
         thing = _small_thing(materials, rng)
         lift = -thing.vertices[:, 2].min() + height + 0.025
@@ -210,8 +210,8 @@ def horizontal_bar(
     metal = materials.plain(rng, 0.4)
     parts = [bar(middle - reach, middle + reach, rng.uniform(0.012, 0.03), metal)]
     if rng.random() < 0.5:
-        for end in (middle - reach, middle + reach):
-            parts.append(bar(np.array([end[0], end[1], 0]), end, rng.uniform(0.02, 0.05), metal))
+        ends = (middle - reach, middle + reach)
+        parts += [bar(end * (1, 1, 0), end, rng.uniform(0.02, 0.05), metal) for end in ends]
     return parts
 
 

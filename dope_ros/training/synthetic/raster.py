@@ -2,14 +2,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compiled loops over vertices, triangles and pixels.
 
-Geometry is in the camera's optical frame in metres. Screen vertices hold x and y in samples and 1 / z, which is
-linear over a triangle on the screen; a larger 1 / z is nearer, and a depth buffer starts at zero.
+Geometry is in the camera's optical frame in metres. Screen vertices hold x and y in samples and 1 / z, which
+is linear over a triangle on the screen; a larger 1 / z is nearer, and a depth buffer starts at zero.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
+
+Textures = tuple[np.ndarray, np.ndarray]
+"""Texels [N, 4] uint8, RGBA, and a table [R, 3] of the textures' starts, heights and widths in them."""
+
+Shadow = tuple[np.ndarray, np.ndarray, float]
+"""A shadow map [S, S], the way to it from the optical frame [3, 4], and its bias; 1 x 1 for no shadows."""
+
+LightArrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+"""Directions [L, 3] towards the lights, colours [L, 3], ambient [2, 3] from sky and ground, up [3]."""
 
 SHADOW_RADIUS = 1
 """A shadow's edge is averaged over (2 r + 1)^2 samples of the shadow map."""
@@ -18,7 +27,9 @@ SHININESS = 24.0
 
 
 @njit(cache=True)
-def skin_vertices(vertices, weights, bones, rotations, offsets):  # noqa: ANN001, ANN201
+def skin_vertices(
+    vertices: np.ndarray, weights: np.ndarray, bones: np.ndarray, rotations: np.ndarray, offsets: np.ndarray
+) -> np.ndarray:
     """Linear blend skinning; the weights of a vertex fall, and end at the first zero."""
     moved = np.empty(vertices.shape, np.float32)
     for i in range(vertices.shape[0]):
@@ -37,7 +48,7 @@ def skin_vertices(vertices, weights, bones, rotations, offsets):  # noqa: ANN001
 
 
 @njit(cache=True)
-def vertex_normals(vertices, triangles):  # noqa: ANN001, ANN201
+def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """Unit normals [V, 3], area-weighted over the triangles that meet."""
     normals = np.zeros(vertices.shape, np.float32)
     for i in range(triangles.shape[0]):
@@ -56,7 +67,7 @@ def vertex_normals(vertices, triangles):  # noqa: ANN001, ANN201
 
 
 @njit(cache=True, inline="always")
-def _difference(vertices, a, b):  # noqa: ANN001, ANN202
+def _difference(vertices: np.ndarray, a: int, b: int) -> tuple[float, float, float]:
     return (
         vertices[a, 0] - vertices[b, 0],
         vertices[a, 1] - vertices[b, 1],
@@ -65,7 +76,7 @@ def _difference(vertices, a, b):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True, inline="always")
-def _edges(screen, a, b, c):  # noqa: ANN001, ANN202
+def _edges(screen: np.ndarray, a: int, b: int, c: int) -> tuple[float, float, float, float]:
     """Gradients of the barycentric coordinates of corners a and b about corner c; zeros if degenerate."""
     ax, ay = screen[a, 0] - screen[c, 0], screen[a, 1] - screen[c, 1]
     bx, by = screen[b, 0] - screen[c, 0], screen[b, 1] - screen[c, 1]
@@ -77,7 +88,7 @@ def _edges(screen, a, b, c):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True, inline="always")
-def _span(p, q, r, limit):  # noqa: ANN001, ANN202
+def _span(p: float, q: float, r: float, limit: float) -> tuple[int, int]:
     """The samples whose middles may lie between three coordinates, within [0, limit)."""
     first = max(0.0, np.ceil(min(p, q, r) - 0.5))
     last = min(limit - 1.0, np.floor(max(p, q, r) - 0.5))
@@ -87,25 +98,33 @@ def _span(p, q, r, limit):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True)
-def draw_triangles(screen, triangles, uvs, uv_triangles, materials, alphas, textures, depth, hit, bary):  # noqa: ANN001, ANN201
+def draw_triangles(
+    screen: np.ndarray,
+    triangles: np.ndarray,
+    uvs: np.ndarray,
+    uv_triangles: np.ndarray,
+    materials: np.ndarray,
+    alphas: np.ndarray,
+    textures: Textures,
+    depth: np.ndarray,
+    hit: np.ndarray,
+    bary: np.ndarray,
+) -> None:
     """Draw triangles into a depth buffer, remembering which one each sample shows and where.
 
     Args:
         screen: [V, 3]; triangles with a corner whose 1 / z is not positive are left out.
         uvs, uv_triangles: texture coordinates, for triangles that are cut out by their texture's alpha.
         materials: [T], rows of `textures`. alphas: [T] int16, samples of less alpha are holes, 0 for opaque.
-        textures: see `look_up`.
         depth: [H, W] float32, hit: [H, W] int32 (-1 for none), bary: [H, W, 2] float32; all updated.
     """
     height, width = depth.shape
     for i in range(triangles.shape[0]):
         a, b, c = triangles[i, 0], triangles[i, 1], triangles[i, 2]
         za, zb, zc = screen[a, 2], screen[b, 2], screen[c, 2]
-        if za <= 0 or zb <= 0 or zc <= 0:
-            continue
         y0, y1 = _span(screen[a, 1], screen[b, 1], screen[c, 1], height)
         x0, x1 = _span(screen[a, 0], screen[b, 0], screen[c, 0], width)
-        if y0 > y1 or x0 > x1:
+        if min(za, zb, zc) <= 0 or y0 > y1 or x0 > x1:
             continue
         ax, ay, bx, by = _edges(screen, a, b, c)
         if ax == 0 and ay == 0:
@@ -116,10 +135,8 @@ def draw_triangles(screen, triangles, uvs, uv_triangles, materials, alphas, text
                 px = x + 0.5 - screen[c, 0]
                 la, lb = ax * px + ay * py, bx * px + by * py
                 lc = 1 - la - lb
-                if la < 0 or lb < 0 or lc < 0:
-                    continue
                 inverse_z = la * za + lb * zb + lc * zc
-                if inverse_z <= depth[y, x]:
+                if min(la, lb, lc) < 0 or inverse_z <= depth[y, x]:
                     continue
                 wa, wb = la * za / inverse_z, lb * zb / inverse_z
                 if alphas[i] > 0 and _alpha(uvs, uv_triangles[i], wa, wb, textures, materials[i]) < alphas[i]:
@@ -129,7 +146,7 @@ def draw_triangles(screen, triangles, uvs, uv_triangles, materials, alphas, text
 
 
 @njit(cache=True)
-def draw_depth(screen, triangles, depth):  # noqa: ANN001, ANN201
+def draw_depth(screen: np.ndarray, triangles: np.ndarray, depth: np.ndarray) -> None:
     """Draw triangles into an orthographic depth map whose third coordinate is larger for what is nearer."""
     height, width = depth.shape
     for i in range(triangles.shape[0]):
@@ -154,7 +171,7 @@ def draw_depth(screen, triangles, depth):  # noqa: ANN001, ANN201
 
 
 @njit(cache=True, inline="always")
-def _texture_coordinates(uvs, corners, wa, wb):  # noqa: ANN001, ANN202
+def _texture_coordinates(uvs: np.ndarray, corners: np.ndarray, wa: float, wb: float) -> tuple[float, float]:
     wc = 1 - wa - wb
     u = wa * uvs[corners[0], 0] + wb * uvs[corners[1], 0] + wc * uvs[corners[2], 0]
     v = wa * uvs[corners[0], 1] + wb * uvs[corners[1], 1] + wc * uvs[corners[2], 1]
@@ -162,7 +179,9 @@ def _texture_coordinates(uvs, corners, wa, wb):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True, inline="always")
-def _alpha(uvs, corners, wa, wb, textures, material):  # noqa: ANN001, ANN202
+def _alpha(
+    uvs: np.ndarray, corners: np.ndarray, wa: float, wb: float, textures: Textures, material: int
+) -> int:
     texels, table = textures
     u, v = _texture_coordinates(uvs, corners, wa, wb)
     start, height, width = table[material, 0], table[material, 1], table[material, 2]
@@ -172,7 +191,9 @@ def _alpha(uvs, corners, wa, wb, textures, material):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True, inline="always")
-def _colour(texels, start, height, width, u, v, channel):  # noqa: ANN001, ANN202
+def _colour(
+    texels: np.ndarray, start: int, height: int, width: int, u: float, v: float, channel: int
+) -> float:
     """A texture's colour at (u, v), bilinear; textures repeat."""
     fx, fy = u * width - 0.5, (1 - v) * height - 0.5
     x, y = int(np.floor(fx)), int(np.floor(fy))
@@ -184,9 +205,11 @@ def _colour(texels, start, height, width, u, v, channel):  # noqa: ANN001, ANN20
 
 
 @njit(cache=True, inline="always")
-def _lit_share(shadow, to_shadow, bias, x, y, z):  # noqa: ANN001, ANN202
+def _lit_share(shadow: np.ndarray, to_shadow: np.ndarray, bias: float, x: float, y: float, z: float) -> float:
     """Which share of the key light reaches a point, 0 to 1."""
     size = shadow.shape[0]
+    if size == 1:
+        return 1.0
     sx = to_shadow[0, 0] * x + to_shadow[0, 1] * y + to_shadow[0, 2] * z + to_shadow[0, 3]
     sy = to_shadow[1, 0] * x + to_shadow[1, 1] * y + to_shadow[1, 2] * z + to_shadow[1, 3]
     sz = to_shadow[2, 0] * x + to_shadow[2, 1] * y + to_shadow[2, 2] * z + to_shadow[2, 3]
@@ -201,7 +224,9 @@ def _lit_share(shadow, to_shadow, bias, x, y, z):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True, inline="always")
-def _interpolated(values, corners, wa, wb):  # noqa: ANN001, ANN202
+def _interpolated(
+    values: np.ndarray, corners: np.ndarray, wa: float, wb: float
+) -> tuple[float, float, float]:
     wc = 1 - wa - wb
     a, b, c = corners[0], corners[1], corners[2]
     return (
@@ -212,34 +237,33 @@ def _interpolated(values, corners, wa, wb):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True, inline="always")
-def _unit(x, y, z):  # noqa: ANN001, ANN202
+def _unit(x: float, y: float, z: float) -> tuple[float, float, float]:
     length = np.sqrt(x * x + y * y + z * z) + 1e-9
     return x / length, y / length, z / length
 
 
 @njit(cache=True)
 def shade(
-    picture,
-    hit,
-    bary,
-    triangles,
-    uvs,
-    uv_triangles,
-    vertices,
-    normals,
-    materials,
-    textures,
-    looks,
-    lights,
-    shadow,
-):  # noqa: ANN001, ANN201
+    picture: np.ndarray,
+    hit: np.ndarray,
+    bary: np.ndarray,
+    triangles: np.ndarray,
+    uvs: np.ndarray,
+    uv_triangles: np.ndarray,
+    vertices: np.ndarray,
+    normals: np.ndarray,
+    materials: np.ndarray,
+    textures: Textures,
+    looks: np.ndarray,
+    lights: LightArrays,
+    shadow: Shadow,
+) -> None:
     """Colour the samples that show a triangle: diffuse, ambient from above and below, highlights, one shadow.
 
     Args:
         picture: [H, W, 3] float32, 0 to 1, RGB; samples that show no triangle keep their colour.
         looks: [M, 4] float32 by material: tint in red, green and blue, and gloss.
-        lights: directions [L, 3] (towards the light), colours [L, 3], ambient [2, 3] (sky, ground), up [3].
-        shadow: map [S, S], to_shadow [3, 4], bias; the map of the first light.
+        shadow: of the first light.
     """
     directions, colours, ambient, up = lights
     shadow_map, to_shadow, bias = shadow
@@ -265,9 +289,7 @@ def shade(
                 facing = nx * directions[k, 0] + ny * directions[k, 1] + nz * directions[k, 2]
                 if facing <= 0:
                     continue
-                lit = 1.0
-                if k == 0 and shadow_map.shape[0] > 1:
-                    lit = _lit_share(shadow_map, to_shadow, bias, x, y, z)
+                lit = _lit_share(shadow_map, to_shadow, bias, x, y, z) if k == 0 else 1.0
                 red += lit * facing * colours[k, 0]
                 green += lit * facing * colours[k, 1]
                 blue += lit * facing * colours[k, 2]
@@ -278,15 +300,21 @@ def shade(
             u, v = _texture_coordinates(uvs, uv_triangles[i], wa, wb)
             start, height, width = table[material, 0], table[material, 1], table[material, 2]
             highlight *= looks[material, 3]
-            for channel in range(3):
-                light = red if channel == 0 else (green if channel == 1 else blue)
+            for channel, light in enumerate((red, green, blue)):
                 albedo = _colour(texels, start, height, width, u, v, channel) / 255.0
                 radiance = albedo * albedo * looks[material, channel] * light + highlight
                 picture[row, column, channel] = np.sqrt(min(max(radiance, 0.0), 1.0))
 
 
 @njit(cache=True)
-def shade_ground(picture, hit, sightlines, plane, strength, shadow):  # noqa: ANN001, ANN201
+def shade_ground(
+    picture: np.ndarray,
+    hit: np.ndarray,
+    sightlines: np.ndarray,
+    plane: np.ndarray,
+    strength: float,
+    shadow: Shadow,
+) -> None:
     """Darken what lies behind the people where their shadow falls on the ground.
 
     Args:

@@ -107,13 +107,10 @@ class Renderer:
             photograph = cv2.imread(str(photographs[rng.integers(len(photographs))]), cv2.IMREAD_COLOR)
             if photograph is None:
                 continue
-            photograph = (
-                np.rot90(photograph[..., ::-1], rng.integers(4))
-                if rng.random() < 0.3
-                else photograph[..., ::-1]
-            )
+            turns = int(rng.integers(4)) if rng.random() < 0.3 else 0
+            turned = np.rot90(cv2.cvtColor(photograph, cv2.COLOR_BGR2RGB), turns)
             side = int(self.size * rng.choice([1.0, rng.uniform(0.3, 0.9)]))
             top, left = rng.integers(self.size - side + 1, size=2)
-            small = cv2.resize(np.ascontiguousarray(photograph), (side, side), interpolation=cv2.INTER_AREA)
+            small = cv2.resize(np.ascontiguousarray(turned), (side, side), interpolation=cv2.INTER_AREA)
             background[top : top + side, left : left + side] = small.astype(np.float32) / 255
         return background

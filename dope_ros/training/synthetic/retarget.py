@@ -36,7 +36,7 @@ _ACCLAIM = {
     "tibia": ("lowerleg01", "lowerleg02"),
     "foot": ("foot",),
 }
-"""Bones of the Acclaim skeleton of the CMU database, without their sides, and the rig's bones that follow them."""
+"""Bones of the CMU database's skeleton, without their sides, and the rig's bones that follow them."""
 
 _BIPED = {
     "Hips": ("root",),
@@ -68,7 +68,7 @@ _LIMB_ENDS = {
 _LIMB_STARTS = {name: f"{name[:-2]}01" for name in _LIMB_ENDS}
 
 _HALF_FOLLOWED = ("clavicle", "shoulder01", "spine05", "spine03", "neck01", "neck03")
-"""Bones that follow only half: the first of two bones that share a bend, and the collar bones, for captured ones
+"""Bones that follow only half: the first of two that share a bend, and the collar bones, for captured ones
 take the shoulder's whole movement on themselves."""
 
 STRAIGHT_ELBOW = 12.0
@@ -79,7 +79,8 @@ STRAIGHT_ELBOW = 12.0
 class CapturedPoses:
     """Postures of a captured skeleton, y up, the left hip at +x where the root is not turned.
 
-    names: bones. rest: [J, 3], each bone's own vector at rest. rotations: [F, J, 3, 3], from rest, in one frame.
+    names: bones. rest: [J, 3], each bone's own vector at rest.
+    rotations: [F, J, 3, 3], each bone's from rest, all in one frame.
     """
 
     names: tuple[str, ...]
@@ -158,7 +159,7 @@ def _sources(names: tuple[str, ...]) -> dict[str, str]:
     biped = "Hips" in names
     table = _BIPED if biped else _ACCLAIM
     prefixes = {"L": "Left" if biped else "l", "R": "Right" if biped else "r"}
-    sources = {}
+    sources: dict[str, str] = {}
     for source, bones in table.items():
         if source in names and not source.startswith("Shoulder"):
             sources |= dict.fromkeys(bones, source)
@@ -181,7 +182,7 @@ def _rest_difference(model: BodyModel, bone: str, captured: np.ndarray) -> np.nd
 
 
 def _bend_elbow_as_a_hinge(local: np.ndarray, model: BodyModel, anatomy: Anatomy, letter: str) -> None:
-    """Turn upper arms about themselves so that their elbows bend as hinges; the forearms keep their directions.
+    """Turn upper arms about themselves so that elbows bend as hinges; the forearms keep their directions.
 
     Captured upper arms are turned about themselves by what the captured skeleton happens to count from.
     """

@@ -64,6 +64,16 @@ PEOPLE_COUNTS = {
 LEAST_DISTANCE = 0.4
 """Metres. Nobody stands nearer to the camera, but for close-ups, and no two people nearer to each other."""
 
+CLOSE_UPS = (Framing.FACE, Framing.HAND)
+TRIES = 6
+"""Directions that a camera tries for a close-up of what is not behind the rest of the body."""
+
+LEAST_CLEARANCE = 0.1
+"""Metres from a camera to the body that it takes a close-up of."""
+
+CLEAR_SHARE = 0.04
+"""Of a body's vertices, so many may lie before what a close-up shows."""
+
 OCCLUDED = 0.25
 CLUTTERED = 0.12
 """The shares of pictures of people with something before them, and with things about them."""
@@ -125,12 +135,12 @@ class SceneComposer:
         for _ in range(count - 1):
             placed += self._companion(view, placed, rng)
         props = [mesh for someone in placed for mesh in self._support(someone, rng)]
-        props += self._surroundings(view, subject, rng)
+        props += self._surroundings(view, subject, framing, rng)
         return self._seen(framing, view, placed, props)
 
     def _without_people(self, framing: Framing, size: int, rng: np.random.Generator) -> Scene:
         props: list[Mesh] = []
-        target = rng.uniform(-0.5, 0.5, (8, 3)) + (0, 0, 0.6)
+        target = rng.uniform(-0.5, 0.5, (8, 3)) + np.array([0, 0, 0.6])
         if framing is Framing.CLUTTER:
             props = random_clutter(self._materials, rng)
             target = np.concatenate([mesh.vertices for mesh in props])
@@ -150,6 +160,17 @@ class SceneComposer:
 
     def _view_of(self, subject: _Placed, framing: Framing, size: int, rng: np.random.Generator) -> View:
         """A camera that looks at a part of a person, more often from the front."""
+        target, share = self._target(subject, framing, rng)
+        target, body = subject.world(target), subject.world(subject.person.vertices[subject.person.skin])
+        intrinsics, shift = random_intrinsics(size, rng), rng.normal(0, 0.09, 2)
+        for _ in range(TRIES if framing in CLOSE_UPS else 1):
+            rotation = self._orientation(subject, framing, rng)
+            view = framed(target, rotation, intrinsics, size, share, shift)
+            if framing not in CLOSE_UPS or _is_clear(view, target, body):
+                break
+        return view
+
+    def _orientation(self, subject: _Placed, framing: Framing, rng: np.random.Generator) -> np.ndarray:
         facing = rng.normal(0, 38) if rng.random() < 0.65 else rng.uniform(-180, 180)
         turned_by = float(np.rad2deg(np.arctan2(subject.rotation[1, 0], subject.rotation[0, 0])))
         elevation = random_elevation(rng)
@@ -157,10 +178,7 @@ class SceneComposer:
             facing, elevation = rng.uniform(-180, 180), rng.uniform(-60, 80)
         if framing is Framing.FACE:
             facing *= 0.8
-        rotation = orientation(turned_by + facing, elevation, random_roll(rng))
-        target, share = self._target(subject, framing, rng)
-        shift = rng.normal(0, 0.09, 2)
-        return framed(subject.world(target), rotation, random_intrinsics(size, rng), size, share, shift)
+        return orientation(turned_by + facing, elevation, random_roll(rng))
 
     def _target(
         self, subject: _Placed, framing: Framing, rng: np.random.Generator
@@ -185,7 +203,7 @@ class SceneComposer:
     def _companion(self, view: View, placed: Sequence[_Placed], rng: np.random.Generator) -> list[_Placed]:
         """Somebody else beside, behind or before the subject; nobody where there is no room."""
         person = self._people.sample(rng)
-        anchor = placed[rng.integers(len(placed))]
+        anchor = placed[int(rng.integers(len(placed)))]
         aside, away = view.rotation[0] * (1, 1, 0), view.rotation[2] * (1, 1, 0)
         aside, away = (axis / max(float(np.linalg.norm(axis)), 1e-3) for axis in (aside, away))
         depth = rng.uniform(-0.7, 0.7) if rng.random() < 0.6 else rng.uniform(0.5, 4.0)
@@ -217,11 +235,13 @@ class SceneComposer:
             return []
         return [mesh.moved(placed.rotation, placed.position) for mesh in parts]
 
-    def _surroundings(self, view: View, subject: _Placed, rng: np.random.Generator) -> list[Mesh]:
+    def _surroundings(
+        self, view: View, subject: _Placed, framing: Framing, rng: np.random.Generator
+    ) -> list[Mesh]:
         """Sometimes something before the subject, and things about them."""
         props: list[Mesh] = []
         middle = subject.world(subject.person.hips)
-        if rng.random() < OCCLUDED:
+        if rng.random() < (OCCLUDED / 3 if framing in CLOSE_UPS else OCCLUDED):
             share = rng.uniform(0.35, 0.8)
             place = view.position + share * (middle - view.position)
             place += view.rotation[0] * rng.normal(0, 0.35) * share
@@ -235,7 +255,8 @@ class SceneComposer:
             ]
         if rng.random() < CLUTTERED:
             step = rng.normal(0, 1.2, 2) + view.rotation[2, :2] * 1.5
-            props += [at(mesh, *(middle[:2] + step), 0.0) for mesh in random_clutter(self._materials, rng)]
+            x, y = middle[:2] + step
+            props += [at(mesh, x, y, 0.0) for mesh in random_clutter(self._materials, rng)]
         return props
 
     def _seen(self, framing: Framing, view: View, placed: Sequence[_Placed], props: Sequence[Mesh]) -> Scene:
@@ -250,3 +271,16 @@ class SceneComposer:
         things += [(NOBODY, mesh.moved(view.rotation, view.translation)) for mesh in props]
         ground = np.array([*view.up, view.up @ view.translation])
         return Scene(framing, view, people, gathered([*owned, *things]), ground)
+
+
+def _is_clear(view: View, target: np.ndarray, body: np.ndarray) -> bool:
+    """Whether next to nothing of a body [N, 3] lies between the camera and the target [M, 3]."""
+    aim, points = view.seen(target), view.seen(body)
+    middle = aim.mean(axis=0)
+    radius = np.linalg.norm(aim - middle, axis=1).max()
+    behind_lens = points[:, 2] < 0
+    on_plane = points[:, :2] * (middle[2] / np.maximum(points[:, 2:], 1e-3))
+    in_the_way = np.linalg.norm(on_plane - middle[:2], axis=1) < 0.7 * radius
+    nearer = points[:, 2] < aim[:, 2].min() - 0.02
+    too_near = np.linalg.norm(points, axis=1).min() < LEAST_CLEARANCE
+    return bool((in_the_way & nearer & ~behind_lens).mean() < CLEAR_SHARE and not too_near)
