@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,9 @@ from dope_ros.training.synthetic.format import (
     write_labels,
 )
 from dope_ros.training.synthetic.render import Rendered, Renderer, Sources
+
+WriteAll = Callable[[Iterable[int]], Iterable[int]]
+"""Writes the pictures of some indices and gives back the indices as they are done."""
 
 JPEG_QUALITY = 93
 
@@ -63,8 +66,7 @@ def generate(folder: Path, settings: SetSettings, workers: int) -> int:
     renderer = Renderer(settings.sources, settings.size)
     _claim(folder, settings, renderer)
     lacking = sorted(set(range(settings.count)) - set(complete_pictures(folder)))
-    task = _Task(folder, renderer, settings.seed)
-    with _pool(task, min(workers, max(len(lacking), 1))) as write_all:
+    with _writers(folder, settings, renderer, min(workers, max(len(lacking), 1))) as write_all:
         for _ in _with_progress(write_all(lacking), len(lacking), settings.count):
             pass
     return len(lacking)
@@ -104,20 +106,6 @@ def _check_same(path: Path, made_from: dict[str, Any]) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """Renders one picture and writes it."""
-
-    folder: Path
-    renderer: Renderer
-    seed: int
-
-    def write(self, index: int) -> int:
-        rendered = self.renderer.render(self.seed, index)
-        write_rendered(self.folder, index, rendered)
-        return index
-
-
 def write_rendered(folder: Path, index: int, rendered: Rendered) -> None:
     """Write a picture, its mask and, last, its labels."""
     coded = simplejpeg.encode_jpeg(np.ascontiguousarray(rendered.picture), quality=JPEG_QUALITY)
@@ -127,29 +115,46 @@ def write_rendered(folder: Path, index: int, rendered: Rendered) -> None:
     write_labels(labels_path(folder, index), rendered.labels)
 
 
-_task_of_this_process: _Task | None = None
+class _Writer:
+    """Renders and writes pictures of one set."""
+
+    def __init__(self, folder: Path, renderer: Renderer, seed: int) -> None:
+        self._folder = folder
+        self._renderer = renderer
+        self._seed = seed
+
+    def write(self, index: int) -> int:
+        write_rendered(self._folder, index, self._renderer.render(self._seed, index))
+        return index
 
 
-def _start_process(task: _Task) -> None:
-    global _task_of_this_process  # a pool's way to give its processes what all tasks share
+_writer_of_this_process: _Writer | None = None
+
+
+def _start_process(folder: Path, settings: SetSettings) -> None:
+    global _writer_of_this_process  # a pool's way to give its processes what all their tasks share
     cv2.setNumThreads(1)
-    _task_of_this_process = task
+    _writer_of_this_process = _Writer(folder, Renderer(settings.sources, settings.size), settings.seed)
 
 
 def _write_in_process(index: int) -> int:
-    assert _task_of_this_process is not None
-    return _task_of_this_process.write(index)
+    assert _writer_of_this_process is not None
+    return _writer_of_this_process.write(index)
 
 
 @contextmanager
-def _pool(task: _Task, workers: int) -> Iterator[Any]:
-    """What writes pictures, here or in processes that share this one's memory; order does not matter."""
+def _writers(folder: Path, settings: SetSettings, renderer: Renderer, workers: int) -> Iterator[WriteAll]:
+    """What writes pictures, here or in other processes; they are done in any order.
+
+    The processes start afresh and load all for themselves: a fork would inherit locks of OpenCV's threads.
+    """
     if workers == 1:
-        yield lambda indices: map(task.write, indices)
+        writer = _Writer(folder, renderer, settings.seed)
+        yield lambda indices: map(writer.write, indices)
         return
-    fork = multiprocessing.get_context("fork")
-    with fork.Pool(workers, initializer=_start_process, initargs=(task,)) as pool:
-        yield lambda indices: pool.imap_unordered(_write_in_process, indices, chunksize=4)
+    spawn = multiprocessing.get_context("spawn")
+    with spawn.Pool(workers, initializer=_start_process, initargs=(folder, settings)) as pool:
+        yield lambda indices: pool.imap_unordered(_write_in_process, indices)
 
 
 def _with_progress(done: Iterable[int], lacking: int, count: int) -> Iterable[int]:
