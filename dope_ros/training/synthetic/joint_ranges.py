@@ -33,6 +33,9 @@ SHOULDER = "shoulder"
 
 FLEXION, ABDUCTION, TWIST = range(3)
 
+HINGE = 20.0
+"""Degrees. A joint whose abduction has less play than this is a hinge."""
+
 
 @dataclass(frozen=True, slots=True)
 class JointRange:
@@ -111,6 +114,8 @@ class Anatomy:
             for end in (0, 1)
         )
 
+        self._hinges = (self.high - self.low)[:, ABDUCTION] < HINGE
+
     def at_rest(self) -> np.ndarray:
         """[N, 3] zeros: flexion, abduction and twist of each of `bones`."""
         return np.zeros((len(self.bones), 3))
@@ -118,13 +123,14 @@ class Anatomy:
     def clamped(self, angles: np.ndarray) -> np.ndarray:
         """The nearest angles [..., N, 3] within the ranges.
 
-        Flexion and abduction share an ellipse: a joint at the end of one has nothing left of the other.
+        Flexion and abduction of a ball joint share an ellipse: at one's end nothing is left of the other.
         """
+        clipped = np.clip(angles, self.low, self.high)
         limits = np.maximum(np.where(angles < 0, -self.low, self.high), 1e-6)
-        shares = angles / limits
-        reach = np.linalg.norm(shares[..., :2], axis=-1, keepdims=True)
+        reach = np.linalg.norm((angles / limits)[..., :2], axis=-1, keepdims=True)
         swing = angles[..., :2] / np.maximum(reach, 1.0)
-        return np.concatenate([swing, np.clip(angles[..., 2:], self.low[:, 2:], self.high[:, 2:])], axis=-1)
+        swing = np.where(self._hinges[:, None], clipped[..., :2], swing)
+        return np.concatenate([swing, clipped[..., 2:]], axis=-1)
 
     def within(self, angles: np.ndarray, tolerance: float = 1e-6) -> np.ndarray:
         """Which bones' angles [..., N, 3] lie in their ranges, up to some degrees: bool [..., N]."""
