@@ -305,7 +305,7 @@ def test_all_of_who_stands_before_the_camera_is_seen(front_view):
     assert (labels.bodies.visibility[0, BUT_WRISTS] == Visibility.VISIBLE).all()
     assert (labels.faces.visibility == Visibility.VISIBLE).mean() > 0.8
     for side in Side:
-        assert (labels.hands[side].visibility == Visibility.VISIBLE).mean() > 0.6
+        assert (labels.hands[side].visibility == Visibility.VISIBLE).mean() > 0.3  # fingers hide fingers
 
 
 def test_a_joint_behind_an_object_is_hidden(front_view):

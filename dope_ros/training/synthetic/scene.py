@@ -66,7 +66,7 @@ LEAST_DISTANCE = 0.4
 
 CLOSE_UPS = (Framing.FACE, Framing.HAND)
 TRIES = 6
-"""Directions that a camera tries for a close-up of what is not behind the rest of the body."""
+"""Directions that a camera tries for a close-up of something that the rest of the body does not hide."""
 
 LEAST_CLEARANCE = 0.1
 """Metres from a camera to the body that it takes a close-up of."""
@@ -163,12 +163,15 @@ class SceneComposer:
         target, share = self._target(subject, framing, rng)
         target, body = subject.world(target), subject.world(subject.person.vertices[subject.person.skin])
         intrinsics, shift = random_intrinsics(size, rng), rng.normal(0, 0.09, 2)
-        for _ in range(TRIES if framing in CLOSE_UPS else 1):
-            rotation = self._orientation(subject, framing, rng)
-            view = framed(target, rotation, intrinsics, size, share, shift)
-            if framing not in CLOSE_UPS or _is_clear(view, target, body):
-                break
-        return view
+        views = [
+            framed(target, self._orientation(subject, framing, rng), intrinsics, size, share, shift)
+            for _ in range(TRIES if framing in CLOSE_UPS else 1)
+        ]
+        if len(views) == 1:
+            return views[0]
+        blocked = [_blocked_share(view, target, body) for view in views]
+        clear = [index for index, blocked_share in enumerate(blocked) if blocked_share < CLEAR_SHARE]
+        return views[clear[0] if clear else int(np.argmin(blocked))]
 
     def _orientation(self, subject: _Placed, framing: Framing, rng: np.random.Generator) -> np.ndarray:
         facing = rng.normal(0, 38) if rng.random() < 0.65 else rng.uniform(-180, 180)
@@ -273,8 +276,8 @@ class SceneComposer:
         return Scene(framing, view, people, gathered([*owned, *things]), ground)
 
 
-def _is_clear(view: View, target: np.ndarray, body: np.ndarray) -> bool:
-    """Whether next to nothing of a body [N, 3] lies between the camera and the target [M, 3]."""
+def _blocked_share(view: View, target: np.ndarray, body: np.ndarray) -> float:
+    """Which share of a body [N, 3] lies between the camera and the target [M, 3]; at least 1 if too near."""
     aim, points = view.seen(target), view.seen(body)
     middle = aim.mean(axis=0)
     radius = np.linalg.norm(aim - middle, axis=1).max()
@@ -283,4 +286,4 @@ def _is_clear(view: View, target: np.ndarray, body: np.ndarray) -> bool:
     in_the_way = np.linalg.norm(on_plane - middle[:2], axis=1) < 0.7 * radius
     nearer = points[:, 2] < aim[:, 2].min() - 0.02
     too_near = np.linalg.norm(points, axis=1).min() < LEAST_CLEARANCE
-    return bool((in_the_way & nearer & ~behind_lens).mean() < CLEAR_SHARE and not too_near)
+    return float((in_the_way & nearer & ~behind_lens).mean() + too_near)
