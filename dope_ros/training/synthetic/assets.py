@@ -13,7 +13,6 @@ Any of them may be missing; what is there is counted, and said.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -138,14 +137,11 @@ def _covering(suits: list[Garment], what: str, model: BodyModel) -> tuple[Garmen
 
 
 def _skins(folder: Path) -> list[Skin]:
-    def is_of(word: str) -> Callable[[Path], bool]:
-        return lambda path: word in path.name.lower()
-
-    female, dark, african = is_of("female"), is_of("dark"), is_of("african")
+    found = [(path, path.name.lower()) for path in files_in(folder, PICTURES)]
     return [
-        Skin(path, female(path), dark(path) or african(path))
-        for path in files_in(folder, PICTURES)
-        if "diffuse" in path.name
+        Skin(path, "female" in name, "dark" in name or "african" in name)
+        for path, name in found
+        if "diffuse" in name
     ]
 
 

@@ -27,7 +27,7 @@ SMALL_PIECE = 300
 """Vertices. Smaller connected pieces (buttons, belts) go with the larger piece that they lie on."""
 
 HIDES_WITHIN = 0.05
-"""Metres. A piece of a suit hides that skin which the suit hides and which is no further from the piece."""
+"""Metres. A piece of a suit hides what the suit hides, is nearest to this piece, and no further than this."""
 
 LEAST_ON_LEGS = 0.12
 """A garment of whose vertices fewer follow the legs is a top."""
@@ -121,28 +121,39 @@ def pieces(suit: Garment, model: BodyModel) -> list[Garment]:
 
     Connected pieces that cover the same go together; small ones go with the piece that they lie on.
     """
-    count = len(suit.references)
+    rest = suit.at_rest(model.mean_vertices)
+    owner = _connected_piece_of_each_vertex(suit, rest)
+    kinds = np.array(
+        [covers(_piece(suit, owner == index, suit.hides), model) for index in range(owner.max() + 1)]
+    )
+    kind_of_each = kinds[owner]
+    distances, nearest = cKDTree(rest).query(model.mean_vertices)
+    near = suit.hides & (distances < HIDES_WITHIN)
+    return [
+        _piece(suit, kind_of_each == kind, near & (kind_of_each[nearest] == kind))
+        for kind in np.unique(kinds)
+    ]
+
+
+def _connected_piece_of_each_vertex(suit: Garment, rest: np.ndarray) -> np.ndarray:
+    """[N] int, from 0: connected vertices go together, small pieces with the large one that they lie on."""
     edges = np.concatenate([suit.triangles[:, [0, 1]], suit.triangles[:, [1, 2]]])
-    graph = coo_array((np.ones(len(edges)), edges.T), shape=(count, count))
+    graph = coo_array((np.ones(len(edges)), edges.T), shape=(len(rest), len(rest)))
     _, labels = connected_components(graph, directed=False)
     sizes = np.bincount(labels)
     large = np.flatnonzero(sizes >= min(SMALL_PIECE, sizes.max()))
-    rest = suit.at_rest(model.mean_vertices)
     trees = [cKDTree(rest[labels == label]) for label in large]
     owner = np.empty(len(sizes), int)
     for label in range(len(sizes)):
         distances = [tree.query(rest[labels == label])[0].mean() for tree in trees]
         owner[label] = np.argmin(distances)
-    single = [_piece(suit, owner[labels] == index, rest, model) for index in range(len(trees))]
-    kinds = np.array([covers(piece, model) for piece in single])
-    return [_piece(suit, kinds[owner[labels]] == kind, rest, model) for kind in np.unique(kinds)]
+    return owner[labels]
 
 
-def _piece(suit: Garment, inside: np.ndarray, rest: np.ndarray, model: BodyModel) -> Garment:
+def _piece(suit: Garment, inside: np.ndarray, hides: np.ndarray) -> Garment:
     kept = np.flatnonzero(inside)
     number = np.cumsum(inside) - 1
     faces = inside[suit.triangles[:, 0]]
-    near = cKDTree(rest[inside]).query(model.mean_vertices, distance_upper_bound=HIDES_WITHIN)[0] < np.inf
     return replace(
         suit,
         references=suit.references[kept],
@@ -153,7 +164,7 @@ def _piece(suit: Garment, inside: np.ndarray, rest: np.ndarray, model: BodyModel
         weights=suit.weights[kept],
         weight_bones=suit.weight_bones[kept],
         segments=suit.segments[kept],
-        hides=suit.hides & near,
+        hides=hides,
     )
 
 

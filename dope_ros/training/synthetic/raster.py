@@ -60,7 +60,7 @@ def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
             normals[corner, 0] += nx
             normals[corner, 1] += ny
             normals[corner, 2] += nz
-    for i in range(normals.shape[0]):
+    for i in range(len(normals)):
         length = np.sqrt(normals[i, 0] ** 2 + normals[i, 1] ** 2 + normals[i, 2] ** 2) + 1e-12
         normals[i] /= length
     return normals

@@ -128,7 +128,7 @@ class SceneComposer:
         if framing in WITHOUT_PEOPLE:
             return self._without_people(framing, size, rng)
         count = 1 + int(rng.choice(5, p=PEOPLE_COUNTS[framing]))
-        subject = _Placed(self._people.sample(rng), about((0, 0, 1), rng.uniform(-180, 180)), self._lift(rng))
+        subject = _Placed(self._people.sample(rng), about((0, 0, 1), rng.uniform(-180, 180)), np.zeros(3))
         subject = self._lifted_by_posture(subject, rng)
         view = self._view_of(subject, framing, size, rng)
         placed = [subject]
@@ -149,11 +149,8 @@ class SceneComposer:
         view = framed(target, turned, intrinsics, size, rng.uniform(0.5, 1.8), rng.normal(0, 0.1, 2))
         return self._seen(framing, view, [], props)
 
-    def _lift(self, rng: np.random.Generator) -> np.ndarray:
-        return np.array([0.0, 0.0, 0.0 if rng.random() < 0.9 else rng.uniform(0, 0.6)])
-
     def _lifted_by_posture(self, placed: _Placed, rng: np.random.Generator) -> _Placed:
-        """Who hangs or tumbles is off the ground; who sits is as high as the feet let them be."""
+        """Who hangs or tumbles is off the ground; who sits is as high as their feet let them be."""
         height = {Support.BAR: rng.uniform(0.05, 0.9), Support.NOTHING: rng.uniform(0, 1.2)}
         lift = np.array([0, 0, height.get(placed.person.posture.support, 0.0)])
         return _Placed(placed.person, placed.rotation, placed.position + lift)
