@@ -34,9 +34,11 @@ setup(
     license=manifest("license"),
     python_requires=">=3.10",
     packages=find_packages(include=["dope_ros", "dope_ros.*"]),
-    package_data={"dope_ros": ["cli/*.jpg", "models/*", "py.typed"]},
+    package_data={"dope_ros": ["cli/*.jpg", "models/*", "py.typed", "training/synthetic/*.csv"]},
     install_requires=requirements("runtime"),
-    extras_require={name: requirements(name) for name in ("bags", "dev", "network", "tensorrt", "training")},
+    extras_require={
+        name: requirements(name) for name in ("bags", "dev", "network", "synthetic", "tensorrt", "training")
+    },
     entry_points={"console_scripts": ["dope = dope_ros.cli:main"]},
     # Away from colcon's build/dope_ros, and from a build/lib that outlives deleted modules.
     options={"build": {"build_base": "build/setuptools"}},

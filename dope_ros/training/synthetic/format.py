@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -132,7 +133,7 @@ def read_labels(path: Path) -> PictureLabels:
             intrinsics = Intrinsics(*map(float, arrays["intrinsics"]))
     except OSError as error:
         raise DatasetError(f"{path}: {error.strerror or error}") from error
-    except (KeyError, ValueError, EOFError) as error:
+    except (KeyError, ValueError, EOFError, BadZipFile) as error:
         raise DatasetError(f"{path}: not the labels of a rendered picture: {error}") from error
     hands = {Side.RIGHT: parts["right_hand"], Side.LEFT: parts["left_hand"]}
     return PictureLabels(width, height, intrinsics, parts["body"], hands, parts["face"])

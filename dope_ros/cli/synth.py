@@ -1,0 +1,65 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`dope synth`: rendered people with exact labels."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from dope_ros.errors import DatasetError
+
+
+def add_parser(verbs: Any) -> None:
+    """Add the verb `synth`."""
+    parser = verbs.add_parser(
+        "synth",
+        help="render people to train on",
+        description="Renders people with exact labels of their bodies, hands and faces, in 2D and metres.",
+        epilog="Picture i of a seed is the same whatever --count and --workers; what is there is kept. "
+        "docs/synthetic.md tells what the assets are and where to get them.",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for the set")
+    parser.add_argument("--count", type=int, required=True, help="pictures in the set")
+    parser.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
+    parser.add_argument("--size", type=int, default=400, help="pixels along a side (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
+    parser.add_argument(
+        "--assets",
+        type=Path,
+        help="folder of clothes, hair, postures and cloth (default: clothes are painted)",
+    )
+    parser.add_argument(
+        "--backgrounds",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="pictures without people (default: the wallpapers of Debian packages, or drawn ones)",
+    )
+    parser.add_argument(
+        "--bodies", type=Path, help="file of bodies, made if missing (default: in the user's cache)"
+    )
+    parser.add_argument("--no-contact-sheet", action="store_true", help="do not write OUT/contact_sheet.jpg")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the verb."""
+    try:
+        from dope_ros.training.synthetic.bodies import default_bodies_file, ensure_bodies
+        from dope_ros.training.synthetic.contact_sheet import write_contact_sheet
+        from dope_ros.training.synthetic.generate import SetSettings, generate
+        from dope_ros.training.synthetic.render import Sources
+    except ImportError as error:
+        raise DatasetError(f"{error.name} is missing: pip install 'dope_ros[synthetic]'") from error
+    bodies = ensure_bodies(arguments.bodies or default_bodies_file())
+    sources = Sources(bodies, arguments.assets, tuple(arguments.backgrounds))
+    settings = SetSettings(sources, arguments.count, arguments.seed, arguments.size)
+    made = generate(arguments.out, settings, arguments.workers)
+    print(f"{made} pictures rendered, {arguments.count} in {arguments.out}", file=sys.stderr)
+    if arguments.count and not arguments.no_contact_sheet:
+        write_contact_sheet(arguments.out, arguments.out / "contact_sheet.jpg")
+    return 0

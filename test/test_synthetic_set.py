@@ -1,0 +1,113 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`dope synth`: sets on disk, resumed, by several processes."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+for package in ("numba", "anny", "tqdm"):
+    pytest.importorskip(package, reason=f"{package} is not installed (pip install 'dope_ros[synthetic]')")
+
+from pathlib import Path
+
+from synthetic_tools import SIZE, bodies_file
+
+from dope_ros.cli import main
+from dope_ros.errors import DatasetError
+from dope_ros.training.synthetic.format import (
+    complete_pictures,
+    labels_path,
+    mask_path,
+    picture_path,
+    read_labels,
+)
+from dope_ros.training.synthetic.generate import SetSettings, generate
+from dope_ros.training.synthetic.render import Sources
+
+SOURCES = Sources(bodies_file(), None, (Path("/nowhere"),))
+FILES = (picture_path, labels_path, mask_path)
+
+
+def settings(count=4, seed=3, size=SIZE):
+    return SetSettings(SOURCES, count, seed, size)
+
+
+def contents(folder, index):
+    return [path(folder, index).read_bytes() for path in FILES]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("set") / "a"
+    assert generate(folder, settings(), workers=1) == 4
+    return folder
+
+
+def test_a_set_has_a_picture_labels_and_a_mask_for_each_number(finished):
+    assert complete_pictures(finished) == [0, 1, 2, 3]
+    for index in range(4):
+        labels = read_labels(labels_path(finished, index))
+        assert cv2.imread(str(picture_path(finished, index))).shape == (SIZE, SIZE, 3)
+        mask = cv2.imread(str(mask_path(finished, index)), cv2.IMREAD_UNCHANGED)
+        assert mask.shape == (SIZE, SIZE)
+        assert mask.max() <= len(labels)
+    assert json.loads((finished / "set.json").read_text())["seed"] == 3
+
+
+def test_pictures_are_the_same_whatever_the_count_and_the_number_of_processes(finished, tmp_path):
+    generate(tmp_path / "b", settings(count=2), workers=2)
+    for index in range(2):
+        assert contents(tmp_path / "b", index) == contents(finished, index)
+
+
+def test_a_set_goes_on_where_it_was_cut_off(finished, tmp_path):
+    folder = tmp_path / "c"
+    generate(folder, settings(count=2), workers=1)
+    labels_path(folder, 1).unlink()  # as if killed while picture 1 was written
+    kept = picture_path(folder, 0).stat().st_mtime_ns
+    assert generate(folder, settings(), workers=1) == 3
+    assert picture_path(folder, 0).stat().st_mtime_ns == kept
+    assert [contents(folder, index) for index in range(4)] == [
+        contents(finished, index) for index in range(4)
+    ]
+    assert generate(folder, settings(), workers=1) == 0
+
+
+@pytest.mark.parametrize(
+    ("other", "told"), [({"seed": 9}, "seed was 3, is 9"), ({"size": 64}, "size was 96")]
+)
+def test_another_set_in_the_folder_is_left_alone(finished, other, told):
+    before = contents(finished, 0)
+    with pytest.raises(DatasetError, match=f"holds another set.*{told}"):
+        generate(finished, settings(**other), workers=1)
+    assert contents(finished, 0) == before
+
+
+def test_a_folder_with_something_else_is_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(DatasetError, match="holds something else"):
+        generate(tmp_path, settings(), workers=1)
+
+
+@pytest.mark.parametrize("wrong", [{"count": -1}, {"size": 8}])
+def test_impossible_settings_are_refused(tmp_path, wrong):
+    with pytest.raises(DatasetError, match="a set needs"):
+        generate(tmp_path / "d", settings(**wrong), workers=1)
+
+
+def test_the_command_renders_a_set_and_a_contact_sheet(tmp_path, capsys):
+    common = ["--size", str(SIZE), "--bodies", str(bodies_file()), "--backgrounds", "/nowhere"]
+    assert main(["synth", "--out", str(tmp_path / "e"), "--count", "2", *common]) == 0
+    assert "2 pictures rendered, 2 in" in capsys.readouterr().err
+    sheet = cv2.imread(str(tmp_path / "e" / "contact_sheet.jpg"))
+    assert sheet.shape == (2 * SIZE, 6 * SIZE, 3)
+    assert np.ptp(sheet) > 50
+
+
+def test_the_command_says_which_folder_is_missing(tmp_path, capsys):
+    common = ["--count", "1", "--bodies", str(bodies_file()), "--assets", str(tmp_path / "absent")]
+    assert main(["synth", "--out", str(tmp_path / "f"), *common]) == 1
+    assert "absent: no such folder of assets" in capsys.readouterr().err
