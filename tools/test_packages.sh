@@ -2,13 +2,13 @@
 # Copyright 2026 dope_ros authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# Adds to .venv what only the tests of the network and its engines need, PyTorch above all: several gigabytes that neither
+# Adds to .venv what only the tests of the network and its training need, PyTorch above all: several gigabytes that neither
 # the node nor the demo wants. Does nothing where that was done from the same requirements.
 set -euo pipefail
 # shellcheck source=tools/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-files=(requirements/network.txt requirements/tensorrt.txt)
+files=(requirements/network.txt requirements/tensorrt.txt requirements/synthetic.txt requirements/training.txt)
 stamp=$venv/.dope_ros_test_packages
 
 main() {
@@ -19,7 +19,7 @@ main() {
     [ "$described" = "$(cat "$stamp" 2>/dev/null)" ] && return
     start_log test_packages.log
     rm -f "$stamp"
-    step "installing PyTorch and TensorRT's builder for the tests (gigabytes, some minutes)" install
+    step "installing PyTorch and what else only tests need (gigabytes, some minutes)" install
     echo "$described" >"$stamp"
 }
 
