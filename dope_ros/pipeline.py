@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from dope_ros.engine import Engine
-from dope_ros.geometry import Intrinsics, place, place_nominally
+from dope_ros.geometry import BODY_SIZES, DepthImage, Intrinsics, measure, place, place_nominally
 from dope_ros.poses import PartPose, Person, Proposals
 from dope_ros.postprocess.assemble import assemble
 from dope_ros.postprocess.integrate import integrate
@@ -22,6 +22,9 @@ from dope_ros.stopwatch import Stopwatch
 
 INTEGRATIONS = ("ppi", "nms")
 
+DepthSource = Callable[[], DepthImage | None]
+"""Gives the depth image of a picture, or None where there is none; called only if somebody is seen."""
+
 
 @dataclass(frozen=True, slots=True)
 class PipelineSettings:
@@ -32,19 +35,23 @@ class PipelineSettings:
         or that of `NmsSettings`.
     nominal_depth: metres, where people are put without intrinsics.
     assumed_fov_deg: horizontal field of view of a camera without intrinsics.
+    body_size: what is known of the people's sizes, one of `geometry.BODY_SIZES`.
 
     Raises:
-        ValueError: there is no such integration.
+        ValueError: there is no such integration or body size.
     """
 
     integration: str = "ppi"
     min_scores: Mapping[Part, float] = field(default_factory=dict)
     nominal_depth: float = 3.0
     assumed_fov_deg: float = 60.0
+    body_size: str = "seen"
 
     def __post_init__(self) -> None:
         if self.integration not in INTEGRATIONS:
             raise ValueError(f"integration {self.integration!r} is not one of {', '.join(INTEGRATIONS)}")
+        if self.body_size not in BODY_SIZES:
+            raise ValueError(f"body size {self.body_size!r} is not one of {', '.join(BODY_SIZES)}")
 
 
 class Pipeline:
@@ -59,12 +66,18 @@ class Pipeline:
         self.settings = settings or PipelineSettings()
         self.stopwatch = Stopwatch()
 
-    def __call__(self, picture: np.ndarray, intrinsics: Intrinsics | None = None) -> list[Person]:
+    def __call__(
+        self,
+        picture: np.ndarray,
+        intrinsics: Intrinsics | None = None,
+        depth_source: DepthSource | None = None,
+    ) -> list[Person]:
         """Find the people in a picture (DOPE, figure 2).
 
         Args:
             picture: uint8 [height, width, 3], RGB.
             intrinsics: of the camera; None where they are not known.
+            depth_source: of the picture's depth image, for cameras with known intrinsics.
 
         Returns:
             People by falling score, 2D in the picture's pixels, 3D in metres in the camera's optical frame;
@@ -84,7 +97,12 @@ class Pipeline:
         with self.stopwatch.stage("assemble"):
             people = assemble(poses[Part.BODY], poses[Part.HAND], poses[Part.FACE])
         with self.stopwatch.stage("place"):
-            return _in_camera_frame(people, intrinsics, picture.shape, settings)
+            people = _in_camera_frame(people, intrinsics, picture.shape, settings)
+        if depth_source is None or intrinsics is None or not people:
+            return people
+        with self.stopwatch.stage("depth"):
+            depth = depth_source()
+            return people if depth is None else measure(people, depth, intrinsics, *picture.shape[:2])
 
     def close(self) -> None:
         """Free the engine; the pipeline cannot run after that."""
@@ -104,8 +122,9 @@ class Pipeline:
 def _in_camera_frame(
     people: list[Person], intrinsics: Intrinsics | None, shape: tuple[int, ...], settings: PipelineSettings
 ) -> list[Person]:
+    size = BODY_SIZES[settings.body_size]
     if intrinsics is not None:
-        return place(people, intrinsics, settings.nominal_depth)
+        return place(people, intrinsics, settings.nominal_depth, size)
     height, width = shape[:2]
     assumed = Intrinsics.assumed(width, height, settings.assumed_fov_deg)
-    return place_nominally(people, assumed, settings.nominal_depth)
+    return place_nominally(people, assumed, settings.nominal_depth, size)

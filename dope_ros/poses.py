@@ -59,6 +59,9 @@ class Person:
         of a person without a body. None before placement.
     metric: whether the position comes from the camera's intrinsics. False means an assumed field of
         view and a nominal depth.
+    depth_measured: whether the distance is that of a depth image. False means that it follows from the
+        body's size, or is nominal.
+    root_covariance: [3, 3] float64, square metres, of the root. None where the position is not metric.
     """
 
     id: int
@@ -68,6 +71,8 @@ class Person:
     face: PartPose | None = None
     root: np.ndarray | None = None
     metric: bool = False
+    depth_measured: bool = False
+    root_covariance: np.ndarray | None = None
 
     def parts(self) -> dict[str, PartPose]:
         """The parts that were seen, by their name in messages and files."""

@@ -8,7 +8,7 @@ side is on the left of the picture.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -116,6 +116,15 @@ def detections(people: Iterable[Person]) -> tuple[list[PartPose], list[PartPose]
 def moved(pose: PartPose, pixels: Sequence[float]) -> PartPose:
     """The pose elsewhere in the picture."""
     return replace(pose, keypoints_2d=pose.keypoints_2d + np.float32(pixels))
+
+
+def with_pixels(person: Person, pixels: Mapping[str, np.ndarray]) -> Person:
+    """The person with other 2D in the parts that are named."""
+    parts = {
+        name: replace(person.parts()[name], keypoints_2d=values.astype(np.float32))
+        for name, values in pixels.items()
+    }
+    return replace(person, **parts)
 
 
 def flipped(pose: PartPose, part: Part) -> PartPose:

@@ -14,8 +14,9 @@ import dope_ros
 LAYERS = (
     {"skeleton", "errors", "files", "stopwatch"},
     {"poses", "settings", "palette", "pictures"},
-    {"preprocess", "geometry", "postprocess", "tracking", "draw", "network"},
-    {"engine"},
+    {"joint_arrays"},
+    {"preprocess", "geometry", "postprocess", "smoothing", "draw", "network"},
+    {"tracking", "transforms", "engine"},
     {"pipeline"},
     {"ros", "training"},
     {"cli"},

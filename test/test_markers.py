@@ -8,12 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scenes import standing
+from scenes import CAMERA, seen, standing
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
+from dope_ros.geometry import Transform, place, transformed
 from dope_ros.ros.markers import MarkerPublisher
-from dope_ros.skeleton import SKELETONS, Part
+from dope_ros.skeleton import HEAD, LEFT_WRIST, RIGHT_WRIST, SKELETONS, Part
 
 HEADER = Header(frame_id="camera_optical_frame")
 
@@ -66,10 +67,32 @@ def test_only_what_vanished_is_deleted(person):
     markers = by_key(publisher.update(HEADER, [replace(person, face=None)], 0.5))
     deleted = {key for key, marker in markers.items() if marker.action == Marker.DELETE}
     expected = {(f"{name}/{kind}", 5) for name in other.parts() for kind in ("bones", "joints")}
-    assert deleted == expected | {("face/bones", 4), ("face/joints", 4)}
+    expected |= {("face/attachment", 5), ("id", 5)}
+    assert deleted == expected | {(f"face/{kind}", 4) for kind in ("bones", "joints", "attachment")}
     again = by_key(publisher.update(HEADER, [replace(person, face=None)], 0.5))
     assert not any(marker.action == Marker.DELETE for marker in again.values())
 
 
 def test_a_picture_without_people_has_no_markers():
     assert MarkerPublisher().update(HEADER, [], 0.5).markers == []
+
+
+def test_hands_and_face_hang_on_the_body_without_a_gap(person):
+    (placed,) = place([seen(person)], CAMERA, 3.0)
+    markers = by_key(MarkerPublisher().update(HEADER, [placed], 0.5))
+    body = points(markers[("body/joints", 4)])
+    for name, wrist in (("left_hand", LEFT_WRIST), ("right_hand", RIGHT_WRIST)):
+        np.testing.assert_allclose(points(markers[(f"{name}/joints", 4)])[0], body[wrist], atol=1e-6)
+    head, landmark = points(markers[("face/attachment", 4)])
+    np.testing.assert_allclose(head, body[HEAD])
+    assert (points(markers[("face/joints", 4)]) == landmark).all(axis=1).any()
+
+
+def test_the_id_is_written_over_the_head_whichever_way_the_frame_lies(person):
+    upright = Transform(np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]], float), np.array([0.0, 0.0, 1.0]))
+    for people, up in (([person], (0, -1, 0)), (transformed([person], upright), (0, 0, 1))):
+        text = by_key(MarkerPublisher().update(HEADER, people, 0.5))[("id", 4)]
+        assert (text.type, text.text) == (Marker.TEXT_VIEW_FACING, "4")
+        over = np.array([text.pose.position.x, text.pose.position.y, text.pose.position.z])
+        above = over - people[0].body.keypoints_3d[HEAD]
+        assert above @ np.array(up) > 0.25

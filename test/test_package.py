@@ -119,9 +119,10 @@ def test_the_message_counts_the_joints_as_the_skeleton_does():
     assert counts == tuple(len(SKELETONS[part]) for part in (Part.BODY, Part.HAND, Part.FACE))
 
 
-def test_the_parameter_file_holds_each_parameter_of_the_node_at_its_default():
+def test_the_parameter_file_holds_each_parameter_of_the_node_at_its_default_but_for_tracking():
     document = yaml.safe_load((ROOT / "config" / "dope.yaml").read_text())
-    assert document == {"/**": {"ros__parameters": {spec.name: spec.default for spec in PARAMETERS}}}
+    expected = {spec.name: spec.default for spec in PARAMETERS} | {"tracking": "smooth"}
+    assert document == {"/**": {"ros__parameters": expected}}
 
 
 def test_the_launch_file_offers_the_values_that_the_node_takes():

@@ -65,10 +65,13 @@ class FrameStatistics:
         return report
 
 
-def frames_status(node: Node, hardware: str, report: FrameReport, silence: str) -> DiagnosticStatus:
+def frames_status(
+    node: Node, hardware: str, report: FrameReport, silence: str, camera: str = ""
+) -> DiagnosticStatus:
     """A report as a diagnostic status.
 
     Args:
+        camera: its name where there are several.
         hardware: what runs the network.
         silence: why no image comes in; empty while images do.
     """
@@ -77,7 +80,7 @@ def frames_status(node: Node, hardware: str, report: FrameReport, silence: str) 
     times = [entry for name, values in report.milliseconds.items() for entry in _time_values(name, values)]
     return DiagnosticStatus(
         level=level,
-        name=f"{node.get_fully_qualified_name().lstrip('/')}: frames",
+        name=f"{node.get_fully_qualified_name().lstrip('/')}: frames{' of ' + camera if camera else ''}",
         message=message,
         hardware_id=hardware,
         values=[KeyValue(key=key, value=value) for key, value in (*counts, *times)],

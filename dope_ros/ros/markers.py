@@ -1,9 +1,10 @@
 # Copyright 2026 dope_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""People as RViz markers: bones as line lists, joints as sphere lists.
+"""People as RViz markers: bones as line lists, joints as sphere lists, ids as text.
 
-A marker's namespace is the part (`body/bones`, `left_hand/joints`, ...), its id the person's, so that RViz
-moves a person's markers instead of making new ones.
+A marker's namespace is the part (`body/bones`, `left_hand/joints`, ...) or `id`, its id the person's, so
+that RViz moves a person's markers instead of making new ones. Hands begin at the wrists of their bodies,
+and a line joins a face to its head.
 """
 
 from __future__ import annotations
@@ -17,14 +18,17 @@ from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
 from dope_ros.palette import BODY_BONE_SIDES, PART_COLOURS, SIDE_COLOURS, Colour
-from dope_ros.poses import PART_NAMES, Person
-from dope_ros.skeleton import SKELETONS, Part
+from dope_ros.poses import PART_NAMES, PartPose, Person
+from dope_ros.skeleton import HEAD, SKELETONS, Part
 
 LINE_WIDTH = {Part.BODY: 0.02, Part.HAND: 0.006, Part.FACE: 0.003}
 """Metres."""
 
 JOINT_DIAMETER = {Part.BODY: 0.04, Part.HAND: 0.010, Part.FACE: 0.005}
 """Metres."""
+
+ID_HEIGHT, ID_ABOVE = 0.12, 0.3
+"""Metres: of the letters of an id, and from the head to them."""
 
 MarkerKey = tuple[str, int]
 
@@ -39,10 +43,10 @@ class MarkerPublisher:
         self._shown: set[MarkerKey] = set()
 
     def update(self, header: Header, people: Iterable[Person], lifetime: float) -> MarkerArray:
-        """Markers for `people`, in the camera frame, and deletions.
+        """Markers for `people`, and deletions.
 
         Args:
-            header: of the image.
+            header: of the image, in the frame that the people are in.
             people: placed ones, 3D in metres in the frame that `header` names.
             lifetime: seconds after which RViz removes a marker that was not renewed; 0 keeps it.
         """
@@ -59,6 +63,10 @@ def _person_markers(header: Header, person: Person, lifetime: float) -> Iterable
         points = [Point(x=x, y=y, z=z) for x, y, z in pose.keypoints_3d.tolist()]
         yield _bones(header, person.id, name, part, points, lifetime)
         yield _joints(header, person.id, name, part, points, lifetime)
+    if person.body is not None and person.face is not None:
+        yield _attachment(header, person.id, person.body, person.face, lifetime)
+    if person.root is not None:
+        yield _id_text(header, person, person.root, lifetime)
 
 
 def _bones(
@@ -82,6 +90,38 @@ def _joints(
     marker.color = _colour(PART_COLOURS[name])
     marker.points = points
     return marker
+
+
+def _attachment(header: Header, person_id: int, body: PartPose, face: PartPose, lifetime: float) -> Marker:
+    """A line from the head to the landmark that is nearest to it."""
+    marker = _marker(header, "face/attachment", person_id, Marker.LINE_LIST, lifetime)
+    marker.scale.x = LINE_WIDTH[Part.FACE]
+    marker.color = _colour(PART_COLOURS["face"])
+    head = body.keypoints_3d[HEAD]
+    nearest = np.linalg.norm(face.keypoints_3d - head, axis=1).argmin()
+    marker.points = [_point(head), _point(face.keypoints_3d[nearest])]
+    return marker
+
+
+def _id_text(header: Header, person: Person, root: np.ndarray, lifetime: float) -> Marker:
+    """The id over the head, away from the hips, whichever way the frame's axes go."""
+    marker = _marker(header, "id", person.id, Marker.TEXT_VIEW_FACING, lifetime)
+    marker.scale.z = ID_HEIGHT
+    marker.color = _colour(PART_COLOURS["face"])
+    marker.text = str(person.id)
+    place = root
+    if person.body is not None:
+        upwards = person.body.keypoints_3d[HEAD] - root
+        place = person.body.keypoints_3d[HEAD] + upwards * (
+            ID_ABOVE / max(float(np.linalg.norm(upwards)), 1e-3)
+        )
+    marker.pose.position = _point(place)
+    return marker
+
+
+def _point(place: np.ndarray) -> Point:
+    x, y, z = place.tolist()
+    return Point(x=x, y=y, z=z)
 
 
 def _marker(header: Header, namespace: str, marker_id: int, kind: int, lifetime: float) -> Marker:

@@ -15,6 +15,9 @@ from dope_ros.msg import PartPose3D, WholeBodyPose3D, WholeBodyPose3DArray
 from dope_ros.poses import PART_NAMES, PartPose, Person
 from dope_ros.skeleton import Side
 
+_UNKNOWN = np.array([-1.0, *[0.0] * 8])
+"""The covariance of a position that is not metric."""
+
 _HAND_SIDES = {"left_hand": Side.LEFT, "right_hand": Side.RIGHT}
 
 
@@ -53,7 +56,13 @@ def _read_only(values: array[float], dimensions: int) -> np.ndarray:
 
 
 def _person_to_message(person: Person) -> WholeBodyPose3D:
-    message = WholeBodyPose3D(id=person.id, score=person.score, metric=person.metric)
+    message = WholeBodyPose3D(
+        id=person.id,
+        score=person.score,
+        metric=person.metric,
+        depth_measured=person.depth_measured,
+        root_covariance=_UNKNOWN if person.root_covariance is None else person.root_covariance.ravel(),
+    )
     if person.root is not None:
         message.root = Point(x=float(person.root[0]), y=float(person.root[1]), z=float(person.root[2]))
     for name, pose in person.parts().items():
@@ -74,7 +83,15 @@ def _flat(keypoints: np.ndarray) -> array[float]:
 def _person_from_message(message: WholeBodyPose3D) -> Person:
     parts = {name: _part_from_message(getattr(message, name), name) for name in PART_NAMES}
     root = np.array([message.root.x, message.root.y, message.root.z], np.float32)
-    return Person(id=message.id, root=root, metric=message.metric, **parts)
+    covariance = np.array(message.root_covariance).reshape(3, 3)
+    return Person(
+        id=message.id,
+        root=root,
+        metric=message.metric,
+        depth_measured=message.depth_measured,
+        root_covariance=None if covariance[0, 0] < 0 else covariance,
+        **parts,
+    )
 
 
 def _part_from_message(message: PartPose3D, name: str) -> PartPose | None:

@@ -20,7 +20,7 @@ from rclpy.parameter import Parameter
 
 from dope_ros.errors import DopeError
 from dope_ros.ros import images
-from dope_ros.ros.diagnostics import frames_status, state_status
+from dope_ros.ros.diagnostics import state_status
 from dope_ros.ros.logs import NodeLogHandler, Throttle
 from dope_ros.ros.parameters import declare_parameters, read_settings
 from dope_ros.ros.perception import Perception
@@ -125,21 +125,20 @@ class DopeNode(LifecycleNode):
     def _tell_progress(self, step: str) -> None:
         """Log what goes on while the network is opened, and show it; building an engine takes minutes."""
         self.get_logger().info(step)
-        self._publish_status(state_status(self, f"configuring: {step}"))
+        self._publish_statuses([state_status(self, f"configuring: {step}")])
 
     def _publish_diagnostics(self) -> None:
         if self._perception is None:
-            status = state_status(self, "unconfigured")
+            statuses = [state_status(self, "unconfigured")]
         else:
-            silence = self._perception.silence()
-            if silence and self._silence.passes(silence):
-                self.get_logger().warning(silence)
-            report = self._perception.statistics.report()
-            status = frames_status(self, self._perception.description, report, silence)
-        self._publish_status(status)
+            for silence in self._perception.silences():
+                if self._silence.passes(silence):
+                    self.get_logger().warning(silence)
+            statuses = self._perception.report()
+        self._publish_statuses(statuses)
 
-    def _publish_status(self, status: DiagnosticStatus) -> None:
-        message = DiagnosticArray(status=[status])
+    def _publish_statuses(self, statuses: Sequence[DiagnosticStatus]) -> None:
+        message = DiagnosticArray(status=statuses)
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
 

@@ -23,26 +23,33 @@ from dope_ros.ros.messages import people_to_message
 
 
 class Outputs:
-    """Publishes what was seen in each image: poses always, markers and overlay while somebody listens."""
+    """Publishes what was seen in the images of a camera.
 
-    def __init__(self, node: LifecycleNode) -> None:
+    Poses always; markers and overlay while somebody listens.
+
+    Args:
+        prefix: of the topics' names.
+    """
+
+    def __init__(self, node: LifecycleNode, prefix: str = "~/") -> None:
         self._node = node
-        self._poses = self._publisher(WholeBodyPose3DArray, "~/poses")
-        self._markers = self._publisher(MarkerArray, "~/markers")
-        self._overlay = self._publisher(Image, "~/overlay")
+        self._poses = self._publisher(WholeBodyPose3DArray, f"{prefix}poses")
+        self._markers = self._publisher(MarkerArray, f"{prefix}markers")
+        self._overlay = self._publisher(Image, f"{prefix}overlay")
         self._marker_state = MarkerPublisher()
 
     def publish_poses(self, header: Header, people: Sequence[Person], picture: np.ndarray) -> None:
-        """Publish the people seen in `picture` under the image's own header."""
+        """Publish the people seen in `picture`, in the header's frame."""
         height, width = picture.shape[:2]
         self._poses.publish(people_to_message(header, people, width, height))
 
-    def publish_pictures(
-        self, header: Header, people: Sequence[Person], picture: np.ndarray, marker_lifetime: float
-    ) -> None:
-        """Publish markers and overlay, each only if it has subscribers."""
+    def publish_markers(self, header: Header, people: Sequence[Person], lifetime: float) -> None:
+        """Publish markers in the header's frame, if somebody subscribes."""
         if self._markers.get_subscription_count():
-            self._markers.publish(self._marker_state.update(header, people, marker_lifetime))
+            self._markers.publish(self._marker_state.update(header, people, lifetime))
+
+    def publish_overlay(self, header: Header, people: Sequence[Person], picture: np.ndarray) -> None:
+        """Publish the picture with people drawn over it, in the image's own frame, if somebody subscribes."""
         if self._overlay.get_subscription_count():
             overlay = encode_image(draw_people(picture, people))
             overlay.header = header

@@ -6,19 +6,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from dope_ros.engine import ENGINES
+from dope_ros.geometry import BODY_SIZES
 from dope_ros.pipeline import INTEGRATIONS, PipelineSettings
 from dope_ros.skeleton import Part
+from dope_ros.smoothing import SmoothingSettings
+from dope_ros.tracking import TRACKINGS, TrackingSettings
 
 IMAGE_TRANSPORTS = ("raw", "compressed")
 
-ParameterValue = str | bool | int | float
+ParameterValue = str | bool | int | float | list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,32 @@ PARAMETERS = (
         choices=IMAGE_TRANSPORTS,
     ),
     ParameterSpec(
+        "image_topics",
+        [""],
+        "Topics of several cameras, in place of the topic image. The camera info lies beside each.",
+    ),
+    ParameterSpec(
+        "use_depth",
+        False,
+        "Measure distances in depth images, on the topic depth or on depth_topics.",
+    ),
+    ParameterSpec(
+        "depth_topics",
+        [""],
+        "Topics of the depth images of image_topics, in their order; empty where a camera has none.",
+    ),
+    ParameterSpec(
+        "target_frame",
+        "",
+        "Frame in which people are published, looked up in TF at the image's stamp; empty for the camera's.",
+    ),
+    ParameterSpec(
+        "broadcast_tf", False, "Publish frames of bodies, faces and hands on /tf (REP-155). Needs tf2_msgs."
+    ),
+    ParameterSpec(
+        "hri", False, "Publish people under /humans too, and their frames (REP-155, ROS4HRI). Needs hri_msgs."
+    ),
+    ParameterSpec(
         "integration",
         "ppi",
         "How proposals become detections: ppi merges them, nms keeps the best.",
@@ -110,6 +139,74 @@ PARAMETERS = (
         live=True,
         low=5,
         high=175,
+    ),
+    ParameterSpec(
+        "rectified",
+        False,
+        "Whether images are rectified: then the camera info's P describes them, else K and distortion.",
+        live=True,
+    ),
+    ParameterSpec(
+        "body_size",
+        "seen",
+        "What is known of the people's sizes, which holds distances in place; seen trusts the network.",
+        live=True,
+        choices=tuple(BODY_SIZES),
+    ),
+    ParameterSpec(
+        "depth_tolerance",
+        0.04,
+        "Seconds between an image and the depth image that goes with it.",
+        live=True,
+        low=0.0,
+        high=1.0,
+    ),
+    ParameterSpec(
+        "depth_timeout",
+        0.05,
+        "Seconds to wait for the depth image of an image.",
+        live=True,
+        low=0.0,
+        high=1.0,
+    ),
+    ParameterSpec(
+        "tracking",
+        "off",
+        "off; ids: people keep their ids from image to image; smooth: and their joints do not jitter.",
+        live=True,
+        choices=TRACKINGS,
+    ),
+    ParameterSpec(
+        "tracking_memory",
+        2.5,
+        "Seconds that an id is kept for somebody who is not seen.",
+        live=True,
+        low=0.0,
+        high=60.0,
+    ),
+    ParameterSpec(
+        "smoothing_min_cutoff",
+        0.2,
+        "Hertz; the lower, the less what rests jitters (One-Euro filter).",
+        live=True,
+        low=0.001,
+        high=100.0,
+    ),
+    ParameterSpec(
+        "smoothing_beta",
+        2.0,
+        "Hertz per m/s; the higher, the less what moves lags (One-Euro filter).",
+        live=True,
+        low=0.0,
+        high=1000.0,
+    ),
+    ParameterSpec(
+        "transform_timeout",
+        0.1,
+        "Seconds to wait for the transform to target_frame.",
+        live=True,
+        low=0.0,
+        high=5.0,
     ),
     ParameterSpec(
         "marker_lifetime",
@@ -138,9 +235,20 @@ class NodeSettings:
     engine: str
     threads: int
     image_transport: str
+    image_topics: tuple[str, ...]
+    use_depth: bool
+    depth_topics: tuple[str, ...]
+    target_frame: str
+    broadcast_tf: bool
+    hri: bool
+    rectified: bool
+    depth_tolerance: float
+    depth_timeout: float
+    transform_timeout: float
     marker_lifetime: float
     autostart: bool
     pipeline: PipelineSettings
+    tracking: TrackingSettings
 
 
 def declare_parameters(node: Node, is_configured: Callable[[], bool]) -> None:
@@ -169,16 +277,26 @@ def read_settings(node: Node) -> NodeSettings:
     values = {name: node.get_parameter(name).value for name in _BY_NAME}
     min_scores = {part: values[f"{part.value}_min_score"] for part in Part}
     return NodeSettings(
-        model=values["model"],
-        engine=values["engine"],
-        threads=values["threads"],
-        image_transport=values["image_transport"],
-        marker_lifetime=values["marker_lifetime"],
-        autostart=values["autostart"],
+        **{name: values[name] for name in _PLAIN},
+        image_topics=tuple(values["image_topics"]) if any(values["image_topics"]) else (),
+        depth_topics=tuple(values["depth_topics"]) if any(values["depth_topics"]) else (),
         pipeline=PipelineSettings(
             integration=values["integration"],
             min_scores={part: score for part, score in min_scores.items() if score > 0},
             nominal_depth=values["nominal_depth"],
             assumed_fov_deg=values["assumed_fov_deg"],
+            body_size=values["body_size"],
+        ),
+        tracking=TrackingSettings(
+            mode=values["tracking"],
+            memory=values["tracking_memory"],
+            smoothing=SmoothingSettings(
+                min_cutoff=values["smoothing_min_cutoff"], beta=values["smoothing_beta"]
+            ),
         ),
     )
+
+
+_LISTS = {"image_topics", "depth_topics"}
+_PLAIN = {field.name for field in fields(NodeSettings)} & set(_BY_NAME) - _LISTS - {"tracking"}
+"""The settings that are the values of the parameters of their names."""

@@ -1,39 +1,36 @@
 # Copyright 2026 dope_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a configured node holds: the pipeline between its subscriptions and its publishers."""
+"""What a configured node holds: the one pipeline between its cameras and its publishers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from copy import copy
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from traceback import format_exc
-from typing import Any
 
 import numpy as np
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.lifecycle import LifecycleNode
-from rclpy.qos import qos_profile_sensor_data
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.serialization import deserialize_message
-from rclpy.subscription import Subscription
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
 
 from dope_ros.engine import Progress, load_engine
-from dope_ros.errors import EngineError, ImageError
-from dope_ros.geometry import Intrinsics
-from dope_ros.pipeline import Pipeline
-from dope_ros.ros.camera_info import CameraInfoError, intrinsics_for
-from dope_ros.ros.diagnostics import FrameStatistics, explain_silence
-from dope_ros.ros.images import decode_compressed, decode_image
+from dope_ros.errors import DopeError, EngineError, ImageError
+from dope_ros.geometry import transformed
+from dope_ros.pipeline import DepthSource, Pipeline
+from dope_ros.poses import Person
+from dope_ros.ros.cameras import CameraStream, camera_topics
+from dope_ros.ros.diagnostics import frames_status
+from dope_ros.ros.hri import HumansPublisher
 from dope_ros.ros.logs import THROTTLE_SECONDS, Throttle
-from dope_ros.ros.outputs import Outputs
 from dope_ros.ros.parameters import NodeSettings
+from dope_ros.ros.tf import PeopleBroadcaster, Transforms, listen_to_transforms, nanoseconds
 from dope_ros.ros.worker import NewestWorker
-
-SILENCE_SECONDS = 5.0
-"""Without an image for so long, the node says why."""
+from dope_ros.transforms import TransformError
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,137 +40,164 @@ class Frame:
     Only the frame that the worker takes is worth deserialising, so that is left to it.
     """
 
+    camera: CameraStream
     data: bytes
     arrived: float
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """What exists while images are taken: the worker and what feeds it."""
-
-    worker: NewestWorker[Frame]
-    subscriptions: tuple[Subscription, ...]
-
-
 class Perception:
-    """Turns images into people while it is started.
+    """Turns the images of one or more cameras into people while it is started.
 
     Raises:
         ModelError, EngineError: the network cannot be loaded.
+        DopeError: messages that a parameter asks for are not installed, or topics contradict each other.
     """
 
     def __init__(self, node: LifecycleNode, settings: NodeSettings, progress: Progress) -> None:
         self._node = node
+        self._settings = settings
         self._throttle = Throttle()
-        self._pipeline = _load_pipeline(settings, progress)
-        self._outputs = Outputs(node)
-        self._marker_lifetime = settings.marker_lifetime
-        self._image_type, self._decode, suffix = _TRANSPORTS[settings.image_transport]
-        self._topic = node.resolve_topic_name("image") + suffix
-        self._camera_info: CameraInfo | None = None
-        self._last_arrival = perf_counter()
-        self._stream: Stream | None = None
-        self.statistics = FrameStatistics()
+        self._worker: NewestWorker[Frame] | None = None
+        topics = camera_topics(settings)
+        with ExitStack() as opened:  # what was opened before something fails is closed again
+            self._transforms = _transforms_for(node, settings)
+            if self._transforms is not None:
+                opened.callback(self._transforms.close)
+            self._broadcaster = PeopleBroadcaster(node) if settings.broadcast_tf or settings.hri else None
+            if self._broadcaster is not None:
+                opened.callback(self._broadcaster.close)
+            self._humans = HumansPublisher(node) if settings.hri else None
+            if self._humans is not None:
+                opened.callback(self._humans.close)
+            self._pipeline = _load_pipeline(settings, progress)
+            opened.callback(self._pipeline.close)
+            self._cameras = [
+                CameraStream(node, each, settings, self._transforms, self._warn) for each in topics
+            ]
+            for camera in self._cameras:
+                opened.callback(camera.outputs.close)
+            self._opened = opened.pop_all()
 
     @property
     def description(self) -> str:
-        """What runs the network, and on which topic images are awaited."""
-        return f"{self._pipeline.engine.description}, images on '{self._topic}'"
+        """What runs the network, and on which topics images are awaited."""
+        topics = ", ".join(f"'{camera.topic}'" for camera in self._cameras)
+        return f"{self._pipeline.engine.description}, images on {topics}"
 
     def apply(self, settings: NodeSettings) -> None:
         """Take over the settings that may change while images flow; the next image sees them."""
+        self._settings = settings
         self._pipeline.settings = settings.pipeline
-        self._marker_lifetime = settings.marker_lifetime
 
     def start(self) -> None:
         """Subscribe; from now on images are turned into people."""
-        self._last_arrival = perf_counter()
-        worker = NewestWorker(self._process_safely, name="perception")
-        self._stream = Stream(worker, (self._subscribe_to_images(worker), self._subscribe_to_camera_info()))
+        worker = NewestWorker(self._process_safely, name="perception", sources=len(self._cameras))
+        for source, camera in enumerate(self._cameras):
+            camera.start(_slot(worker, camera, source))
+        self._worker = worker
 
     def stop(self) -> None:
         """Unsubscribe, and wait for the image under way."""
-        if self._stream is None:
+        if self._worker is None:
             return
-        for subscription in self._stream.subscriptions:
-            self._node.destroy_subscription(subscription)
-        self._stream.worker.stop()
-        self._stream = None
+        for camera in self._cameras:
+            camera.stop()
+        self._worker.stop()
+        self._worker = None
 
     def close(self) -> None:
         """Free everything; this object is of no use after that."""
         self.stop()
-        self._outputs.close()
-        self._pipeline.close()
+        self._opened.close()
 
-    def silence(self) -> str:
-        """Why no image has come for a while; empty while images come, and while stopped."""
-        if self._stream is None or perf_counter() - self._last_arrival < SILENCE_SECONDS:
-            return ""
-        package, name = self._image_type.__module__.split(".")[0], self._image_type.__name__
-        return explain_silence(self._node, self._topic, f"{package}/msg/{name}")
+    def silences(self) -> Iterator[str]:
+        """Why no image has come for a while, of each camera of which none did."""
+        return (silence for camera in self._cameras if (silence := camera.silence()))
 
-    def _subscribe_to_images(self, worker: NewestWorker[Frame]) -> Subscription:
-        def on_image(data: bytes) -> None:
-            self._last_arrival = perf_counter()
-            self.statistics.count("received")
-            if worker.put(Frame(data, self._last_arrival)):
-                self.statistics.count("replaced")
-
-        return self._subscribe(self._image_type, self._topic, on_image, raw=True)
-
-    def _subscribe_to_camera_info(self) -> Subscription:
-        def on_camera_info(message: CameraInfo) -> None:
-            self._camera_info = message
-
-        return self._subscribe(CameraInfo, "camera_info", on_camera_info, raw=False)
-
-    def _subscribe(self, kind: type, topic: str, callback: Callable[[Any], None], raw: bool) -> Subscription:
-        return self._node.create_subscription(
-            kind,
-            topic,
-            callback,
-            copy(qos_profile_sensor_data),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-            raw=raw,
-        )
+    def report(self) -> list[DiagnosticStatus]:
+        """What happened to each camera's frames since the last report."""
+        hardware = self.description
+        return [
+            frames_status(self._node, hardware, camera.statistics.report(), camera.silence(), camera.name)
+            for camera in self._cameras
+        ]
 
     def _process_safely(self, frame: Frame) -> None:
         """Process a frame; whatever is wrong with it costs that frame and nothing else."""
+        topic = frame.camera.topic
         try:
             self._process(frame)
-        except ImageError as error:
-            self._drop("rejected", f"image on '{self._topic}' dropped: {error}")
+        except (ImageError, TransformError) as error:
+            self._drop(frame.camera, "rejected", f"image on '{topic}' dropped: {error}")
         except EngineError as error:
-            self._drop("failed", f"image on '{self._topic}' lost: {error}")
+            self._drop(frame.camera, "failed", f"image on '{topic}' lost: {error}")
         except Exception:  # the boundary of a thread: it must outlive a fault that nobody thought of
             if self._node.context.ok():
-                self._drop("failed", f"image on '{self._topic}' lost, please report this: {format_exc()}")
+                report = f"image on '{topic}' lost, please report this: {format_exc()}"
+                self._drop(frame.camera, "failed", report)
 
     def _process(self, frame: Frame) -> None:
-        stopwatch = self._pipeline.stopwatch
+        camera, settings, stopwatch = frame.camera, self._settings, self._pipeline.stopwatch
+        stopwatch.seconds.clear()
         stopwatch.seconds["wait"] = perf_counter() - frame.arrived
         with stopwatch.stage("decode"):
-            message = deserialize_message(frame.data, self._image_type)
-            picture = self._decode(message)
-        people = self._pipeline(picture, self._intrinsics_for(picture))
+            message = deserialize_message(frame.data, camera.image_type)
+            picture = camera.decode(message)
+        intrinsics = camera.intrinsics(picture, settings.rectified)
+        people = self._pipeline(picture, intrinsics, self._depth_source(camera, message.header, settings))
+        with stopwatch.stage("track"):
+            seconds = nanoseconds(message.header.stamp) * 1e-9
+            people = camera.over_time(people, seconds, settings.tracking)
+        with stopwatch.stage("transform"):
+            header, placed = self._in_target_frame(message.header, people, settings)
         with stopwatch.stage("messages"):
-            self._outputs.publish_poses(message.header, people, picture)
-        self.statistics.processed(perf_counter() - frame.arrived, stopwatch.seconds)
-        self._outputs.publish_pictures(message.header, people, picture, self._marker_lifetime)
+            camera.outputs.publish_poses(header, placed, picture)
+            self._publish_humans(header, message.header, placed, camera, picture)
+        camera.statistics.processed(perf_counter() - frame.arrived, stopwatch.seconds)
+        camera.outputs.publish_markers(header, placed, settings.marker_lifetime)
+        camera.outputs.publish_overlay(message.header, people, picture)
 
-    def _intrinsics_for(self, picture: np.ndarray) -> Intrinsics | None:
-        info = self._camera_info
-        if info is None:
+    def _depth_source(
+        self, camera: CameraStream, header: Header, settings: NodeSettings
+    ) -> DepthSource | None:
+        depth = camera.depth
+        if depth is None:
             return None
-        try:
-            return intrinsics_for(info, picture.shape[1], picture.shape[0])
-        except CameraInfoError as error:
-            self._warn(f"no intrinsics for '{self._topic}', positions are not metric: {error}", every=60.0)
-            return None
+        return lambda: depth.image_for(header, settings.depth_tolerance, settings.depth_timeout)
 
-    def _drop(self, event: str, fault: str) -> None:
-        self.statistics.count(event, fault)
+    def _in_target_frame(
+        self, header: Header, people: list[Person], settings: NodeSettings
+    ) -> tuple[Header, list[Person]]:
+        """The people in the frame that they are published in, and a header that says so.
+
+        Raises:
+            TransformError: there is no transform at the image's stamp.
+        """
+        if not settings.target_frame or self._transforms is None:
+            return header, people
+        transform = self._transforms.lookup(
+            settings.target_frame, header.frame_id, header.stamp, settings.transform_timeout
+        )
+        placed = deepcopy(header)
+        placed.frame_id = settings.target_frame
+        return placed, transformed(people, transform)
+
+    def _publish_humans(
+        self,
+        header: Header,
+        image_header: Header,
+        people: list[Person],
+        camera: CameraStream,
+        picture: np.ndarray,
+    ) -> None:
+        if self._broadcaster is not None:
+            self._broadcaster.publish(header, people, camera.letter)
+        if self._humans is not None:
+            height, width = picture.shape[:2]
+            self._humans.publish(image_header, people, width, height, camera.letter)
+
+    def _drop(self, camera: CameraStream, event: str, fault: str) -> None:
+        camera.statistics.count(event, fault)
         self._warn(fault)
 
     def _warn(self, message: str, every: float = THROTTLE_SECONDS) -> None:
@@ -181,11 +205,25 @@ class Perception:
             self._node.get_logger().warning(message)
 
 
-_TRANSPORTS: dict[str, tuple[type, Callable[[Any], np.ndarray], str]] = {
-    "raw": (Image, decode_image, ""),
-    "compressed": (CompressedImage, decode_compressed, "/compressed"),
-}
-"""Message, decoder, and what image_transport adds to the topic's name."""
+def _slot(worker: NewestWorker[Frame], camera: CameraStream, source: int) -> Callable[[bytes, float], bool]:
+    """Where a camera's images go; says whether one took the place of another."""
+    return lambda data, arrived: worker.put(Frame(camera, data, arrived), source)
+
+
+def _transforms_for(node: LifecycleNode, settings: NodeSettings) -> Transforms | None:
+    """What looks up transforms, if any may be needed.
+
+    Raises:
+        DopeError: they are needed for certain, and tf2_msgs is not installed.
+    """
+    if not settings.target_frame and not settings.use_depth:
+        return None
+    try:
+        return listen_to_transforms(node)
+    except DopeError:
+        if settings.target_frame:
+            raise
+        return None  # a depth image of another frame will say what is missing
 
 
 def _load_pipeline(settings: NodeSettings, progress: Progress) -> Pipeline:

@@ -1,6 +1,6 @@
 # Copyright 2026 dope_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One thread, one slot: the newest frame wins."""
+"""One thread, a slot for each source: the newest frame wins, and sources take turns."""
 
 from __future__ import annotations
 
@@ -12,24 +12,26 @@ T = TypeVar("T")
 
 
 class NewestWorker(Generic[T]):
-    """Hands items to one thread; an item that nobody took yet is replaced by the next.
+    """Hands items to one thread; an item that nobody took yet is replaced by the next of its source.
 
-    So latency never grows: the work is always on the newest item there was when it began.
+    So latency never grows: the work is always on the newest item there was when it began. Of several
+    sources with an item, the one whose turn is longest ago goes first.
     """
 
-    def __init__(self, work: Callable[[T], None], name: str) -> None:
+    def __init__(self, work: Callable[[T], None], name: str, sources: int = 1) -> None:
         self._work = work
-        self._slot: T | None = None
+        self._slots: list[T | None] = [None] * sources
+        self._turns = list(range(sources))
         self._stopping = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def put(self, item: T) -> bool:
-        """Offer an item; says whether it replaced one that nobody took."""
+    def put(self, item: T, source: int = 0) -> bool:
+        """Offer an item of a source; says whether it replaced one that nobody took."""
         with self._changed:
-            replaced = self._slot is not None
-            self._slot = item
+            replaced = self._slots[source] is not None
+            self._slots[source] = item
             self._changed.notify()
         return replaced
 
@@ -47,8 +49,11 @@ class NewestWorker(Generic[T]):
     def _take(self) -> T | None:
         """The next item, once there is one; None when it is time to end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._stopping or self._slot is not None)
+            self._changed.wait_for(lambda: self._stopping or any(slot is not None for slot in self._slots))
             if self._stopping:
                 return None
-            item, self._slot = self._slot, None
+            source = next(source for source in self._turns if self._slots[source] is not None)
+            self._turns.remove(source)
+            self._turns.append(source)
+            item, self._slots[source] = self._slots[source], None
             return item

@@ -1,0 +1,105 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Cameras: pixels to lines of sight, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import cv2
+import numpy as np
+
+REFINEMENTS = 6
+"""Rounds that bring what OpenCV undistorts in few iterations to a hundredth of a pixel."""
+
+WORST_ERROR = 1.0
+"""Pixels. A pixel that comes back further off than that lies outside of what the lens model describes."""
+
+
+class Lens(str, Enum):
+    """How a lens bends lines of sight.
+
+    RADIAL_TANGENTIAL takes 4, 5, 8, 12 or 14 coefficients in OpenCV's order (k1, k2, p1, p2, k3, ...),
+    FISHEYE 4 (Kannala and Brandt, PAMI 2006).
+    """
+
+    PINHOLE = "pinhole"
+    RADIAL_TANGENTIAL = "radial_tangential"
+    FISHEYE = "fisheye"
+
+
+@dataclass(frozen=True, slots=True)
+class Intrinsics:
+    """A camera, in pixels; without distortion u = fx x / z + cx, v = fy y / z + cy.
+
+    distortion: the lens's coefficients.
+    """
+
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    lens: Lens = Lens.PINHOLE
+    distortion: tuple[float, ...] = ()
+
+    @classmethod
+    def assumed(cls, width: int, height: int, horizontal_fov_deg: float) -> Intrinsics:
+        """A camera that looks through the middle of the picture with an assumed field of view."""
+        focal = width / 2 / np.tan(np.deg2rad(horizontal_fov_deg) / 2)
+        return cls(focal, focal, width / 2, height / 2)
+
+    def scaled(self, across: float, down: float) -> Intrinsics:
+        """The camera whose picture has so many times as many pixels across and down."""
+        return Intrinsics(
+            self.fx * across, self.fy * down, self.cx * across, self.cy * down, self.lens, self.distortion
+        )
+
+    def normalise(self, pixels: np.ndarray) -> np.ndarray:
+        """Pixels [..., 2] to the plane at z = 1: [..., 2] float64.
+
+        NaN where no line of sight reaches a pixel, far outside of the picture of a strongly bent lens.
+        """
+        pixels = np.asarray(pixels, np.float64)
+        if self.lens is Lens.PINHOLE:
+            return (pixels - (self.cx, self.cy)) / (self.fx, self.fy)
+        flat = np.ascontiguousarray(pixels.reshape(-1, 2))
+        return self._undistorted(flat).reshape(pixels.shape) if len(flat) else pixels
+
+    def project(self, points: np.ndarray) -> np.ndarray:
+        """Points [..., 3] in front of the camera to pixels [..., 2] float64."""
+        points = np.asarray(points, np.float64)
+        on_plane = points[..., :2] / points[..., 2:]
+        if self.lens is Lens.PINHOLE:
+            return on_plane * (self.fx, self.fy) + (self.cx, self.cy)
+        flat = on_plane.reshape(-1, 2)
+        return self._distorted(flat).reshape(on_plane.shape) if len(flat) else on_plane
+
+    @property
+    def _matrix(self) -> np.ndarray:
+        return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1]], np.float64)
+
+    def _undistorted(self, pixels: np.ndarray) -> np.ndarray:
+        undistort = cv2.fisheye.undistortPoints if self.lens is Lens.FISHEYE else cv2.undistortPoints
+        lines = undistort(pixels[:, None], self._matrix, np.array(self.distortion))[:, 0]
+        with np.errstate(over="ignore", invalid="ignore"):
+            for _ in range(REFINEMENTS):
+                errors = pixels - self._distorted(lines)
+                lines = lines + errors / (self.fx, self.fy)
+            errors = pixels - self._distorted(lines)
+        lines[~(np.abs(errors) < WORST_ERROR).all(axis=1)] = np.nan
+        return lines
+
+    def _distorted(self, on_plane: np.ndarray) -> np.ndarray:
+        points = np.ones((len(on_plane), 1, 3))
+        points[:, 0, :2] = on_plane
+        project = cv2.fisheye.projectPoints if self.lens is Lens.FISHEYE else cv2.projectPoints
+        pixels, _ = _projected(project, points, self._matrix, np.array(self.distortion))
+        return pixels.reshape(-1, 2)
+
+
+def _projected(
+    project: object, points: np.ndarray, matrix: np.ndarray, distortion: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    still = np.zeros(3)
+    return project(points, still, still, matrix, distortion)  # type: ignore[operator]

@@ -1,0 +1,207 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The cameras that a node listens to: their topics, and what is known of each while images come."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from rclpy.lifecycle import LifecycleNode
+from rclpy.qos import qos_profile_sensor_data
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from dope_ros.errors import DopeError
+from dope_ros.geometry import Intrinsics
+from dope_ros.ros.camera_info import CameraInfoError, intrinsics_for
+from dope_ros.ros.depth import DepthCamera
+from dope_ros.ros.diagnostics import FrameStatistics, explain_silence
+from dope_ros.ros.images import decode_compressed, decode_image
+from dope_ros.ros.outputs import Outputs
+from dope_ros.ros.parameters import NodeSettings
+from dope_ros.ros.tf import Transforms
+from dope_ros.tracking import PeopleOverTime
+
+SILENCE_SECONDS = 5.0
+"""Without an image for so long, the node says why."""
+
+INFO_EVERY = 60.0
+"""Seconds between warnings of intrinsics that are missing."""
+
+Warn = Callable[[str, float], None]
+"""Logs a message, once in so many seconds."""
+
+TRANSPORTS: dict[str, tuple[type, Callable[[Any], np.ndarray], str]] = {
+    "raw": (Image, decode_image, ""),
+    "compressed": (CompressedImage, decode_compressed, "/compressed"),
+}
+"""Message, decoder, and what image_transport adds to the topic's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraTopics:
+    """name: in topics and diagnostics; empty where there is one camera. letter: in the ids of people."""
+
+    name: str
+    letter: str
+    image: str
+    camera_info: str
+    depth: str
+    depth_camera_info: str
+
+    @property
+    def prefix(self) -> str:
+        """Of the topics that the camera's people are published on."""
+        return f"~/{self.name}/" if self.name else "~/"
+
+
+def camera_topics(settings: NodeSettings) -> list[CameraTopics]:
+    """The topics of each camera.
+
+    The one camera's are `image`, `camera_info`, `depth` and `depth_camera_info`. Of several, the camera info
+    lies beside each image or depth topic, as image_transport has it, and a camera is called by the namespace
+    of its images, or by their whole topic where two share one.
+
+    Raises:
+        DopeError: there are more depth topics than cameras, or more than one camera has the same topic.
+    """
+    images = settings.image_topics
+    if not images:
+        return [CameraTopics("", "", "image", "camera_info", "depth", "depth_camera_info")]
+    if len(set(images)) < len(images) or not all(images):
+        raise DopeError(f"image_topics names a topic twice or an empty one: {', '.join(images)}")
+    if len(settings.depth_topics) > len(images):
+        raise DopeError(f"{len(settings.depth_topics)} depth_topics are more than {len(images)} image_topics")
+    depths = [*settings.depth_topics, *[""] * (len(images) - len(settings.depth_topics))]
+    names = _names(images)
+    return [
+        CameraTopics(name, chr(ord("a") + i), image, _beside(image), depth, _beside(depth) if depth else "")
+        for i, (name, image, depth) in enumerate(zip(names, images, depths, strict=True))
+    ]
+
+
+def _beside(topic: str) -> str:
+    namespace, _, _ = topic.rpartition("/")
+    return f"{namespace}/camera_info" if namespace else "camera_info"
+
+
+def _names(topics: Sequence[str]) -> list[str]:
+    namespaces = [topic.strip("/").rpartition("/")[0] for topic in topics]
+    counts = Counter(namespaces)
+    return [
+        space if space and counts[space] == 1 else topic.strip("/")
+        for space, topic in zip(namespaces, topics, strict=True)
+    ]
+
+
+class CameraStream:
+    """One camera: what it is like, what is published of it, and who is seen by it over time."""
+
+    def __init__(
+        self,
+        node: LifecycleNode,
+        topics: CameraTopics,
+        settings: NodeSettings,
+        transforms: Transforms | None,
+        warn: Warn,
+    ) -> None:
+        self._node = node
+        self._warn = warn
+        self._topics = topics
+        self.image_type, self.decode, suffix = TRANSPORTS[settings.image_transport]
+        self.topic = node.resolve_topic_name(topics.image) + suffix
+        self.outputs = Outputs(node, topics.prefix)
+        self.statistics = FrameStatistics()
+        self.over_time = PeopleOverTime()
+        self.depth: DepthCamera | None = None
+        if settings.use_depth and topics.depth:
+            topic = node.resolve_topic_name(topics.depth)
+            self.depth = DepthCamera(topic, transforms, lambda message: warn(message, INFO_EVERY))
+        self._info: CameraInfo | None = None
+        self._info_topic = node.resolve_topic_name(topics.camera_info)
+        self._subscriptions: list[Subscription] = []
+        self._last_arrival = perf_counter()
+
+    @property
+    def name(self) -> str:
+        """Empty where the node has one camera."""
+        return self._topics.name
+
+    @property
+    def letter(self) -> str:
+        """What ids of people end in; empty where the node has one camera."""
+        return self._topics.letter
+
+    def start(self, on_image: Callable[[bytes, float], bool]) -> None:
+        """Subscribe.
+
+        Args:
+            on_image: takes a serialised image and when it arrived; says whether it replaced another.
+        """
+
+        def receive(data: bytes) -> None:
+            self._last_arrival = perf_counter()
+            self.statistics.count("received")
+            if on_image(data, self._last_arrival):
+                self.statistics.count("replaced")
+
+        self._last_arrival = perf_counter()
+        self._subscriptions = [
+            self._subscribe(self.image_type, self.topic, receive, raw=True),
+            self._subscribe(CameraInfo, self._topics.camera_info, self._on_camera_info),
+        ]
+        if self.depth is not None:
+            self._subscriptions += [
+                self._subscribe(Image, self._topics.depth, self.depth.on_image),
+                self._subscribe(CameraInfo, self._topics.depth_camera_info, self.depth.on_camera_info),
+            ]
+
+    def stop(self) -> None:
+        """Unsubscribe."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        self._subscriptions = []
+
+    def intrinsics(self, picture: np.ndarray, rectified: bool) -> Intrinsics | None:
+        """What the camera is like; None where that is not known, and the log says why."""
+        if self._info is None:
+            self._warn(
+                f"no camera info on '{self._info_topic}': positions of '{self.topic}' are not metric",
+                INFO_EVERY,
+            )
+            return None
+        try:
+            return intrinsics_for(self._info, picture.shape[1], picture.shape[0], rectified)
+        except CameraInfoError as error:
+            message = f"no intrinsics for '{self.topic}', positions are not metric: {error}"
+            self._warn(message, INFO_EVERY)
+            return None
+
+    def silence(self) -> str:
+        """Why no image has come for a while; empty while images come, and while stopped."""
+        if not self._subscriptions or perf_counter() - self._last_arrival < SILENCE_SECONDS:
+            return ""
+        package, name = self.image_type.__module__.split(".")[0], self.image_type.__name__
+        return explain_silence(self._node, self.topic, f"{package}/msg/{name}")
+
+    def _on_camera_info(self, message: CameraInfo) -> None:
+        self._info = message
+
+    def _subscribe(
+        self, kind: type, topic: str, callback: Callable[[Any], None], raw: bool = False
+    ) -> Subscription:
+        return self._node.create_subscription(
+            kind,
+            topic,
+            callback,
+            copy(qos_profile_sensor_data),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            raw=raw,
+        )

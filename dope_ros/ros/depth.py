@@ -1,0 +1,107 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Depth images that go with camera images, by their stamps."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import numpy as np
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
+
+from dope_ros.errors import DopeError, ImageError
+from dope_ros.geometry import DepthImage
+from dope_ros.ros.camera_info import CameraInfoError, intrinsics_for
+from dope_ros.ros.matching import Matcher
+from dope_ros.ros.tf import Transforms, nanoseconds
+from dope_ros.transforms import TransformError
+
+DEPTH_ENCODINGS = {"16UC1": (np.uint16, 0.001), "32FC1": (np.float32, 1.0)}
+"""The type of a depth, and what it is in metres (REP-118)."""
+
+
+def decode_depth(message: Image) -> np.ndarray:
+    """The depths in an image message: float32 [height, width], metres; 0 or NaN where nothing was measured.
+
+    Raises:
+        ImageError: the encoding is none of depth, or the data does not fit the header.
+    """
+    if message.encoding not in DEPTH_ENCODINGS:
+        raise ImageError(f"encoding {message.encoding!r} is not one of {', '.join(DEPTH_ENCODINGS)}")
+    kind, metres = DEPTH_ENCODINGS[message.encoding]
+    size = np.dtype(kind).itemsize
+    if message.step < message.width * size or len(message.data) < message.step * message.height:
+        raise ImageError(
+            f"{len(message.data)} bytes with a step of {message.step} do not hold "
+            f"{message.width} x {message.height} pixels of {message.encoding}"
+        )
+    rows = np.frombuffer(message.data, np.uint8, count=message.step * message.height)
+    packed = np.ascontiguousarray(rows.reshape(message.height, message.step)[:, : message.width * size])
+    depths = packed.view(kind)
+    if bool(message.is_bigendian) != (sys.byteorder == "big"):
+        depths = depths.byteswap()
+    return depths.astype(np.float32) * np.float32(metres)
+
+
+class DepthCamera:
+    """Receives the depth images of a camera, and gives the one that belongs to an image.
+
+    Depth images in the image's own frame are taken as aligned to it. Those of another frame need a
+    CameraInfo of their own, and a transform between both frames.
+    """
+
+    def __init__(self, topic: str, transforms: Transforms | None, warn: Callable[[str], None]) -> None:
+        self._topic = topic
+        self._transforms = transforms
+        self._warn = warn
+        self._images: Matcher[Image] = Matcher()
+        self._info: CameraInfo | None = None
+
+    def on_image(self, message: Image) -> None:
+        """Take in a depth image."""
+        self._images.put(nanoseconds(message.header.stamp), message)
+
+    def on_camera_info(self, message: CameraInfo) -> None:
+        """Take in what the depth camera is like."""
+        self._info = message
+
+    def image_for(self, header: Header, tolerance: float, patience: float) -> DepthImage | None:
+        """The depth image that was taken with an image; None where there is none, and the log says why.
+
+        Args:
+            header: of the image.
+            tolerance: seconds between the two.
+            patience: seconds to wait for it, and for a transform.
+        """
+        stamp = nanoseconds(header.stamp)
+        message = self._images.nearest(stamp, round(tolerance * 1e9), patience)
+        if message is None:
+            self._warn(
+                f"no depth on '{self._topic}' within {tolerance * 1e3:.0f} ms of the image: "
+                "distances follow from the size of bodies"
+            )
+            return None
+        try:
+            return self._depth_image(message, header, patience)
+        except (DopeError, CameraInfoError, TransformError) as error:
+            self._warn(
+                f"depth on '{self._topic}' is of no use, distances follow from the size of bodies: {error}"
+            )
+            return None
+
+    def _depth_image(self, message: Image, header: Header, patience: float) -> DepthImage:
+        metres = decode_depth(message)
+        if message.header.frame_id == header.frame_id:
+            return DepthImage(metres)
+        if self._info is None:
+            raise CameraInfoError(
+                f"it is in frame '{message.header.frame_id}', not '{header.frame_id}', and there is no "
+                "camera info of it"
+            )
+        if self._transforms is None:
+            raise TransformError(f"'{message.header.frame_id}' to '{header.frame_id}' needs tf2_msgs")
+        camera = intrinsics_for(self._info, message.width, message.height)
+        to_picture = self._transforms.lookup(header.frame_id, message.header.frame_id, header.stamp, patience)
+        return DepthImage(metres, camera, to_picture)

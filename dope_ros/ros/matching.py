@@ -1,0 +1,56 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Finds what belongs to an image by its stamp: approximate synchronisation with a bounded queue.
+
+message_filters would hold images back until all their partners came. Here the newest image goes through at
+once, and asks for its partner when that is needed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from time import monotonic
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+JUMP_NS = 1_000_000_000
+"""Stamps that go back so far are those of another time: a bag began anew."""
+
+
+class Matcher(Generic[T]):
+    """Keeps the latest items by their stamps; safe to use from several threads."""
+
+    def __init__(self, length: int = 10) -> None:
+        self._items: deque[tuple[int, T]] = deque(maxlen=length)
+        self._changed = threading.Condition()
+
+    def put(self, stamp: int, item: T) -> None:
+        """Take in an item; the oldest one goes where there are too many.
+
+        Args:
+            stamp: nanoseconds.
+        """
+        with self._changed:
+            if self._items and stamp < self._items[-1][0] - JUMP_NS:
+                self._items.clear()
+            self._items.append((stamp, item))
+            self._changed.notify_all()
+
+    def nearest(self, stamp: int, tolerance: int, patience: float) -> T | None:
+        """The item whose stamp is nearest; None where none is within `tolerance` nanoseconds.
+
+        Waits for up to `patience` seconds while a nearer one may still come.
+        """
+        deadline = monotonic() + patience
+        with self._changed:
+            while not self._has_reached(stamp) and (left := deadline - monotonic()) > 0:
+                self._changed.wait(left)
+            near = [
+                (abs(other - stamp), item) for other, item in self._items if abs(other - stamp) <= tolerance
+            ]
+        return min(near, key=lambda pair: pair[0])[1] if near else None
+
+    def _has_reached(self, stamp: int) -> bool:
+        return any(other >= stamp for other, _ in self._items)

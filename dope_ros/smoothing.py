@@ -1,0 +1,167 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Poses without jitter: the One-Euro filter (Casiez, Roussel, Vogel, CHI 2012) on all joints at once.
+
+It smooths what rests and follows what moves. The packages that there are filter one number at a time; a
+person has 695.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dope_ros import joint_arrays
+from dope_ros.joint_arrays import JointArrays, roots_of, with_joints
+from dope_ros.poses import Person
+from dope_ros.skeleton import HEAD, LEFT_WRIST, RIGHT_WRIST
+
+ANCHORS = (
+    (joint_arrays.LEFT_HAND, LEFT_WRIST),
+    (joint_arrays.RIGHT_HAND, RIGHT_WRIST),
+    (joint_arrays.FACE, HEAD),
+)
+"""Parts, and the joint of the body that they hang on."""
+
+FORGOTTEN = 1.0
+"""Seconds. A pose so old has nothing to do with the next."""
+
+STATURE = 1.7
+"""Metres. A person's extent in the picture stands for so many, which makes speeds in it comparable."""
+
+
+@dataclass(frozen=True, slots=True)
+class SmoothingSettings:
+    """Of the One-Euro filter.
+
+    min_cutoff: hertz; the lower, the less jitter of what rests.
+    beta: hertz per m/s; the higher, the less lag of what moves.
+    derivative_cutoff: hertz, of the speeds that the filter goes by.
+    """
+
+    min_cutoff: float = 0.2
+    beta: float = 2.0
+    derivative_cutoff: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class FilterState:
+    """What the filter remembers of one person.
+
+    values, velocities: [139, 5], x and y in the picture, then x, y and z relative to the anchors.
+    """
+
+    values: np.ndarray
+    velocities: np.ndarray
+    seconds: float
+
+
+class Smoother:
+    """Smooths people by their ids; hands and faces stay where their bodies' wrists and heads go."""
+
+    def __init__(self) -> None:
+        self._states: dict[int, FilterState] = {}
+
+    def __call__(self, people: Sequence[Person], seconds: float, settings: SmoothingSettings) -> list[Person]:
+        """The people of one moment, smoothed.
+
+        Args:
+            people: in the camera frame, with ids that are theirs over time.
+            seconds: of the picture. If it goes back, all begins anew.
+        """
+        self._forget(seconds)
+        if not people:
+            return []
+        arrays = JointArrays.of(people)
+        now = np.concatenate([arrays.keypoints_2d, relative_to_anchors(arrays.keypoints_3d)], axis=2)
+        before, velocities, elapsed = self._states_of(people, now, seconds)
+        smoothed, velocities = one_euro(now, before, velocities, elapsed, settings)
+        for row, person in enumerate(people):
+            self._states[person.id] = FilterState(smoothed[row], velocities[row], seconds)
+        joints = hung_on_anchors(smoothed[..., 2:])
+        changes = [{"root": root} for root in roots_of(people, joints)]
+        return with_joints(people, joints, smoothed[..., :2], changes)
+
+    def _forget(self, seconds: float) -> None:
+        known = self._states.items()
+        self._states = {key: state for key, state in known if 0 <= seconds - state.seconds < FORGOTTEN}
+
+    def _states_of(
+        self, people: Sequence[Person], now: np.ndarray, seconds: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What is remembered of each person, as far as anything is: values, velocities, seconds since."""
+        nothing = FilterState(np.full_like(now[0], np.nan), np.zeros_like(now[0]), seconds)
+        states = [self._states.get(person.id, nothing) for person in people]
+        elapsed = np.array([seconds - state.seconds for state in states])
+        return (
+            np.stack([state.values for state in states]),
+            np.stack([state.velocities for state in states]),
+            elapsed,
+        )
+
+
+def one_euro(
+    now: np.ndarray,
+    before: np.ndarray,
+    velocities: np.ndarray,
+    elapsed: np.ndarray,
+    settings: SmoothingSettings,
+) -> tuple[np.ndarray, np.ndarray]:
+    """One step of the filter: smoothed values and velocities, both [P, 139, 5].
+
+    Args:
+        now: [P, 139, 5]; NaN where there is nothing.
+        before: the smoothed values of the step before; NaN begins anew.
+        velocities: of the step before, units per second.
+        elapsed: [P] seconds between the steps; 0 leaves all as it was.
+    """
+    known = ~np.isnan(before)
+    steps = np.where(known, now - before, 0.0)
+    elapsed = elapsed[:, None, None]
+    change = steps / np.maximum(elapsed, 1e-3) - velocities
+    velocities = velocities + _gain(settings.derivative_cutoff, elapsed) * change
+    velocities = np.where(np.isnan(velocities), 0.0, velocities)
+    cutoffs = settings.min_cutoff + settings.beta * _speeds(velocities, now)
+    smoothed = np.where(known, before, now) + _gain(cutoffs, elapsed) * steps
+    return smoothed, velocities
+
+
+def relative_to_anchors(joints: np.ndarray) -> np.ndarray:
+    """Joints [P, 139, 3], those of hands and faces as seen from the wrists and heads of their bodies."""
+    relative = joints.copy()
+    for part, anchor in ANCHORS:
+        relative[:, part] -= _or_nothing(joints[:, [anchor]])
+    return relative
+
+
+def hung_on_anchors(relative: np.ndarray) -> np.ndarray:
+    """The way back from `relative_to_anchors`."""
+    joints = relative.copy()
+    for part, anchor in ANCHORS:
+        joints[:, part] += _or_nothing(relative[:, [anchor]])
+    return joints
+
+
+def _or_nothing(anchors: np.ndarray) -> np.ndarray:
+    """The anchors; zero for people without a body."""
+    return np.where(np.isnan(anchors), 0.0, anchors)
+
+
+def _gain(cutoff: float | np.ndarray, elapsed: np.ndarray) -> np.ndarray:
+    """The share of a step that a low-pass of first order takes."""
+    turns = 2 * np.pi * cutoff * elapsed
+    return turns / (turns + 1)
+
+
+def _speeds(velocities: np.ndarray, now: np.ndarray) -> np.ndarray:
+    """Metres per second of each joint, in the picture and in space: [P, 139, 5]."""
+    extents = np.fmax.reduce(now[..., 1], axis=1) - np.fmin.reduce(now[..., 1], axis=1)
+    metres_per_pixel = STATURE / np.maximum(extents, 1.0)
+    in_picture = np.sqrt(np.einsum("pji,pji->pj", velocities[..., :2], velocities[..., :2]))
+    in_space = np.sqrt(np.einsum("pji,pji->pj", velocities[..., 2:], velocities[..., 2:]))
+    speeds = np.empty_like(velocities)
+    speeds[..., :2] = (in_picture * metres_per_pixel[:, None])[..., None]
+    speeds[..., 2:] = in_space[..., None]
+    return speeds

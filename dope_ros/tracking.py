@@ -1,0 +1,268 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Who is who from picture to picture: ids that outlast occlusion and crossing.
+
+People are assigned to tracks all at once (scipy's linear_sum_assignment), by how far they are from where
+the tracks would be by now, in the picture and in space. The trackers that there are as packages count
+frames, not seconds, and know boxes alone; a camera drops frames, and a pose tells people apart better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from dope_ros import joint_arrays
+from dope_ros.joint_arrays import JointArrays
+from dope_ros.poses import Person
+from dope_ros.smoothing import Smoother, SmoothingSettings
+
+TRACKINGS = ("off", "ids", "smooth")
+
+LATE = 0.1
+"""Seconds. Stamps go back so far where a camera's clock is not strict; if further, time itself went back."""
+
+PICTURE_GATE, PICTURE_DRIFT = 0.35, 0.5
+"""How far a person may be from where it was expected, as a share of its extent in the picture; and how much
+further for each second that it was not seen."""
+
+SPACE_GATE, SPACE_SHARE, SPACE_DRIFT = 0.6, 0.15, 1.0
+"""The same in metres, plus a share of the distance: that is how exactly a distance is known."""
+
+VELOCITY_SECONDS, ROOT_VELOCITY_SECONDS = 0.25, 1.0
+"""Seconds over which a track's velocities are averaged, in the picture and in space: distances are noisy."""
+
+SPACE_WEIGHT = 0.5
+"""What the way in space counts, next to that in the picture."""
+
+IMPOSSIBLE = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingSettings:
+    """mode: `off`, `ids`, or `smooth`: ids and smoothing.
+
+    memory: seconds that an id is kept for somebody who is not seen.
+    """
+
+    mode: str = "off"
+    memory: float = 2.5
+    smoothing: SmoothingSettings = field(default_factory=SmoothingSettings)
+
+
+class PeopleOverTime:
+    """Gives the people of one camera their ids, and smooths them."""
+
+    def __init__(self) -> None:
+        self._tracker = Tracker()
+        self._smoother = Smoother()
+
+    def __call__(self, people: Sequence[Person], seconds: float, settings: TrackingSettings) -> list[Person]:
+        """The people of one picture with what is known of them from those before.
+
+        Args:
+            people: in the camera frame.
+            seconds: when the picture was taken.
+        """
+        if settings.mode == "off":
+            return list(people)
+        tracked = self._tracker(people, seconds, settings.memory)
+        return tracked if settings.mode == "ids" else self._smoother(tracked, seconds, settings.smoothing)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What people are compared by; one row a person or track.
+
+    landmarks: [P, 16, 2] pixels: the body's joints, the middles of the hands and the face; NaN where unseen.
+    extents: [P] pixels, the diagonal of the box around all joints.
+    roots: [P, 3] metres; NaN without a body or a metric place.
+    """
+
+    landmarks: np.ndarray
+    extents: np.ndarray
+    roots: np.ndarray
+
+    def rows(self, index: np.ndarray) -> Seen:
+        """Some of the people."""
+        return Seen(self.landmarks[index], self.extents[index], self.roots[index])
+
+    def joined(self, other: Seen) -> Seen:
+        """These people and others."""
+        return Seen(
+            np.concatenate([self.landmarks, other.landmarks]),
+            np.concatenate([self.extents, other.extents]),
+            np.concatenate([self.roots, other.roots]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Tracks:
+    """People as they were last seen, and how they moved; one row a track.
+
+    velocities: [T, 2] pixels per second. root_velocities: [T, 3] metres per second.
+    last: [T] seconds. hits: [T], how often each was seen.
+    """
+
+    ids: np.ndarray
+    seen: Seen
+    velocities: np.ndarray
+    root_velocities: np.ndarray
+    last: np.ndarray
+    hits: np.ndarray
+
+    @classmethod
+    def begun(cls, ids: np.ndarray, seen: Seen, seconds: float) -> Tracks:
+        """Tracks of people who are seen for the first time."""
+        count = len(ids)
+        return cls(
+            ids,
+            seen,
+            np.zeros((count, 2)),
+            np.zeros((count, 3)),
+            np.full(count, seconds),
+            np.ones(count, int),
+        )
+
+    def rows(self, index: np.ndarray) -> Tracks:
+        """Some of the tracks."""
+        return Tracks(
+            self.ids[index],
+            self.seen.rows(index),
+            self.velocities[index],
+            self.root_velocities[index],
+            self.last[index],
+            self.hits[index],
+        )
+
+    def joined(self, other: Tracks) -> Tracks:
+        """These tracks and others."""
+        return Tracks(
+            np.concatenate([self.ids, other.ids]),
+            self.seen.joined(other.seen),
+            np.concatenate([self.velocities, other.velocities]),
+            np.concatenate([self.root_velocities, other.root_velocities]),
+            np.concatenate([self.last, other.last]),
+            np.concatenate([self.hits, other.hits]),
+        )
+
+    def expected(self, seconds: float) -> Seen:
+        """Where all would be by now, had they gone on as they did."""
+        elapsed = (seconds - self.last)[:, None]
+        return Seen(
+            self.seen.landmarks + (self.velocities * elapsed)[:, None],
+            self.seen.extents,
+            self.seen.roots + self.root_velocities * elapsed,
+        )
+
+    def moved_to(self, now: Seen, seconds: float) -> Tracks:
+        """The same tracks, seen again."""
+        elapsed = seconds - self.last
+        gains = _gains(elapsed, VELOCITY_SECONDS, self.hits)
+        root_gains = _gains(elapsed, ROOT_VELOCITY_SECONDS, self.hits)
+        rate = 1 / np.maximum(elapsed, 1e-3)[:, None]
+        shift = _mean_seen(now.landmarks - self.seen.landmarks)
+        root_shift = np.nan_to_num(now.roots - self.seen.roots)
+        return Tracks(
+            self.ids,
+            now,
+            self.velocities + gains * (shift * rate - self.velocities),
+            self.root_velocities + root_gains * (root_shift * rate - self.root_velocities),
+            np.maximum(self.last, seconds),
+            self.hits + 1,
+        )
+
+
+class Tracker:
+    """Gives people ids that stay theirs. An id is never used for another person, after a reset neither."""
+
+    def __init__(self) -> None:
+        self._next_id = 0
+        self._now = -np.inf
+        self._tracks = Tracks.begun(np.empty(0, int), seen_of([]), 0.0)
+
+    def __call__(self, people: Sequence[Person], seconds: float, memory: float) -> list[Person]:
+        """The same people in the same order, with the ids of their tracks.
+
+        Args:
+            seconds: when they were seen. If it goes back, all tracks end.
+            memory: seconds that a track lasts without being seen.
+        """
+        if seconds < self._now - LATE:
+            memory = -np.inf
+        self._now = seconds
+        tracks = self._tracks.rows(seconds - self._tracks.last <= memory)
+        now = seen_of(people)
+        costs = assignment_costs(tracks.expected(seconds), now, seconds - tracks.last)
+        rows, columns = linear_sum_assignment(costs)
+        possible = costs[rows, columns] < IMPOSSIBLE
+        rows, columns = rows[possible], columns[possible]
+        ids = np.full(len(people), -1)
+        ids[columns] = tracks.ids[rows]
+        new = np.flatnonzero(ids < 0)
+        ids[new] = self._next_id + np.arange(len(new))
+        self._next_id += len(new)
+        unseen = np.setdiff1d(np.arange(len(tracks.ids)), rows)
+        self._tracks = (
+            tracks.rows(rows)
+            .moved_to(now.rows(columns), seconds)
+            .joined(tracks.rows(unseen))
+            .joined(Tracks.begun(ids[new], now.rows(new), seconds))
+        )
+        return [replace(person, id=int(ids[row])) for row, person in enumerate(people)]
+
+
+def seen_of(people: Sequence[Person]) -> Seen:
+    """What tracks are compared by, of the people of one picture."""
+    joints = JointArrays.of(people).keypoints_2d
+    middles = [
+        joints[:, part].mean(axis=1, keepdims=True)
+        for part in (joint_arrays.LEFT_HAND, joint_arrays.RIGHT_HAND, joint_arrays.FACE)
+    ]
+    landmarks = np.concatenate([joints[:, joint_arrays.BODY], *middles], axis=1)
+    spans = np.fmax.reduce(joints, axis=1) - np.fmin.reduce(joints, axis=1)  # past what is NaN
+    roots = [person.root if person.metric and person.body is not None else None for person in people]
+    nowhere = np.full(3, np.nan)
+    return Seen(
+        landmarks,
+        np.maximum(_lengths(spans), 1.0),
+        np.array([nowhere if root is None else root for root in roots], float).reshape(-1, 3),
+    )
+
+
+def assignment_costs(expected: Seen, now: Seen, unseen: np.ndarray) -> np.ndarray:
+    """What it costs to take each person for each track: [T, P]; `IMPOSSIBLE` where it cannot be.
+
+    Args:
+        expected: of T tracks.
+        now: of P people.
+        unseen: [T] seconds since each track was seen.
+    """
+    apart = _mean_seen(_lengths(expected.landmarks[:, None] - now.landmarks[None])[..., None], axis=2)[..., 0]
+    shared = (~np.isnan(expected.landmarks[:, None, :, 0]) & ~np.isnan(now.landmarks[None, :, :, 0])).any(-1)
+    extents = np.minimum(expected.extents[:, None], now.extents[None])
+    in_picture = apart / (extents * (PICTURE_GATE + PICTURE_DRIFT * unseen[:, None]))
+    distances = _lengths(expected.roots[:, None] - now.roots[None])
+    gates = SPACE_GATE + SPACE_SHARE * _lengths(now.roots)[None] + SPACE_DRIFT * unseen[:, None]
+    in_space = np.where(np.isnan(distances), in_picture, distances / gates)
+    possible = shared & (in_picture < 1) & (in_space < 1)
+    return np.where(possible, in_picture + SPACE_WEIGHT * in_space, IMPOSSIBLE)
+
+
+def _gains(elapsed: np.ndarray, seconds: float, hits: np.ndarray) -> np.ndarray:
+    """How much a new velocity counts: [T, 1]; the first ones are plainly averaged."""
+    gains = np.maximum(1 - np.exp(-elapsed / seconds), 1 / hits)
+    return np.where(elapsed > 0, gains, 0.0)[:, None]
+
+
+def _mean_seen(vectors: np.ndarray, axis: int = 1) -> np.ndarray:
+    """The mean over an axis of vectors [..., D] of what is not NaN; 0 where all is."""
+    seen = ~np.isnan(vectors)
+    return np.where(seen, vectors, 0.0).sum(axis=axis) / np.maximum(seen.sum(axis=axis), 1)
+
+
+def _lengths(vectors: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.einsum("...i,...i->...", vectors, vectors))

@@ -1,0 +1,79 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Cameras with lenses: lines of sight and back."""
+
+import cv2
+import numpy as np
+import pytest
+import scenes
+from hypothesis import given
+from hypothesis import strategies as st
+from scenes import CAMERA, seen, standing
+
+from dope_ros.geometry import Intrinsics, Lens, place
+
+BARREL = (-0.28, 0.07, 0.0006, -0.0004, 0.0)
+RATIONAL = (0.6, -2.1, 0.0003, -0.0002, 1.1, 0.5, -1.9, 1.05)
+FISHEYE = (-0.02, 0.004, -0.001, 0.0002)
+
+LENSES = {
+    "plumb_bob": Intrinsics(520, 510, 322, 236, Lens.RADIAL_TANGENTIAL, BARREL),
+    "rational_polynomial": Intrinsics(520, 510, 322, 236, Lens.RADIAL_TANGENTIAL, RATIONAL),
+    "equidistant": Intrinsics(330, 328, 322, 236, Lens.FISHEYE, FISHEYE),
+}
+every_lens = pytest.mark.parametrize("camera", LENSES.values(), ids=LENSES)
+sightlines = st.tuples(st.floats(-0.55, 0.55), st.floats(-0.45, 0.45))
+
+
+@every_lens
+@scenes.light
+@given(lines=st.lists(sightlines, min_size=1, max_size=20))
+def test_a_pixel_leads_back_to_the_line_of_sight_that_it_came_from(camera, lines):
+    points = np.concatenate([np.array(lines), np.ones((len(lines), 1))], axis=1)
+    back = camera.normalise(camera.project(points))
+    np.testing.assert_allclose(back, np.array(lines), rtol=0, atol=1e-4)
+
+
+@every_lens
+def test_a_lens_projects_as_opencv_says(camera):
+    points = np.random.default_rng(0).uniform((-1, -1, 2), (1, 1, 4), (50, 3))
+    matrix = np.array([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1]], float)
+    project = cv2.fisheye.projectPoints if camera.lens is Lens.FISHEYE else cv2.projectPoints
+    expected, _ = project(points[:, None], np.zeros(3), np.zeros(3), matrix, np.array(camera.distortion))
+    np.testing.assert_allclose(camera.project(points), expected[:, 0], atol=1e-6)
+
+
+@every_lens
+@scenes.light
+@given(
+    st.builds(
+        lambda x, y, z: (x * z, y * z, z), st.floats(-0.2, 0.2), st.floats(-0.1, 0.1), st.floats(2.5, 6)
+    )
+)
+def test_a_person_seen_through_a_lens_is_placed_where_it_stands(camera, at):
+    person = standing(at, parts=["body"])
+    bent = scenes.with_pixels(seen(person), {"body": camera.project(person.body.keypoints_3d)})
+    (found,) = place([bent], camera, 3.0)
+    np.testing.assert_allclose(found.root, person.root, atol=5e-3 * at[2])
+
+
+def test_joints_that_no_line_of_sight_reaches_do_not_move_the_person():
+    camera = LENSES["plumb_bob"]
+    person = standing((0.0, 0.0, 3.0), parts=["body"])
+    pixels = camera.project(person.body.keypoints_3d)
+    pixels[0] = (-4000, 9000)
+    assert np.isnan(camera.normalise(pixels)[0]).all()
+    (found,) = place([scenes.with_pixels(seen(person), {"body": pixels})], camera, 3.0)
+    assert found.metric
+    np.testing.assert_allclose(found.root, person.root, atol=0.02)
+
+
+def test_a_picture_of_half_the_pixels_is_that_of_a_scaled_camera():
+    camera, half = LENSES["equidistant"], LENSES["equidistant"].scaled(0.5, 0.5)
+    point = np.array([[0.4, -0.3, 2.0]])
+    np.testing.assert_allclose(half.project(point), camera.project(point) / 2)
+
+
+def test_no_pixels_give_no_lines_of_sight():
+    assert LENSES["plumb_bob"].normalise(np.empty((0, 2))).shape == (0, 2)
+    assert CAMERA.normalise(np.empty((0, 2))).shape == (0, 2)

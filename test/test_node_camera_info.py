@@ -1,0 +1,130 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a CameraInfo says, and what a node does with it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scenes
+from robot import camera_info, running_node
+from scenes import CAMERA, seen, standing
+from sensor_msgs.msg import CameraInfo, RegionOfInterest
+from tiny_model import write_tiny_model
+
+from dope_ros.geometry import Intrinsics, Lens
+from dope_ros.ros.camera_info import CameraInfoError, intrinsics_for
+from dope_ros.ros.messages import people_from_message
+
+BARREL = [-0.28, 0.07, 0.0006, -0.0004, 0.0]
+GREY = np.full((480, 640, 3), 90, np.uint8)
+
+
+def calibrated(**fields):
+    k = [520.0, 0.0, 322.0, 0.0, 510.0, 236.0, 0.0, 0.0, 1.0]
+    p = [480.0, 0.0, 318.0, 0.0, 0.0, 470.0, 240.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+    return CameraInfo(**{"width": 640, "height": 480, "k": k, "p": p, **fields})
+
+
+@pytest.mark.parametrize(
+    ("model", "coefficients", "lens"),
+    [
+        ("plumb_bob", BARREL, Lens.RADIAL_TANGENTIAL),
+        ("plumb_bob", [0.0] * 5, Lens.PINHOLE),
+        ("rational_polynomial", [0.1] * 8, Lens.RADIAL_TANGENTIAL),
+        ("equidistant", [0.01] * 4, Lens.FISHEYE),
+        ("equidistant", [0.0] * 4, Lens.FISHEYE),
+        ("", [], Lens.PINHOLE),
+    ],
+)
+def test_the_distortion_model_is_that_of_the_lens(model, coefficients, lens):
+    camera = intrinsics_for(calibrated(distortion_model=model, d=coefficients), 640, 480)
+    assert camera.lens is lens
+    assert camera.distortion == (() if lens is Lens.PINHOLE else tuple(coefficients))
+    assert (camera.fx, camera.fy, camera.cx, camera.cy) == (520, 510, 322, 236)
+
+
+def test_a_rectified_image_has_the_projection_of_p_and_no_distortion():
+    info = calibrated(distortion_model="plumb_bob", d=BARREL)
+    assert intrinsics_for(info, 640, 480, rectified=True) == Intrinsics(480, 470, 318, 240)
+
+
+def test_a_region_of_the_sensor_moves_the_middle():
+    info = calibrated(roi=RegionOfInterest(x_offset=100, y_offset=40, width=320, height=200))
+    camera = intrinsics_for(info, 320, 200)
+    assert (camera.cx, camera.cy, camera.fx) == (222, 196, 520)
+
+
+def test_binning_divides_all_by_the_pixels_in_one():
+    info = calibrated(binning_x=2, binning_y=4)
+    assert intrinsics_for(info, 320, 120) == Intrinsics(260, 127.5, 161, 59)
+
+
+def test_a_binned_region_is_a_region_that_is_binned():
+    roi = RegionOfInterest(x_offset=100, y_offset=40, width=320, height=200)
+    camera = intrinsics_for(calibrated(roi=roi, binning_x=2, binning_y=2), 160, 100)
+    assert camera == Intrinsics(260, 255, 111, 98)
+
+
+@pytest.mark.parametrize(
+    ("info", "rectified", "words"),
+    [
+        (CameraInfo(width=640, height=480), False, "uncalibrated"),
+        (calibrated(p=[0.0] * 12), True, "P has fx 0"),
+        (calibrated(distortion_model="fish", d=[0.1]), False, "'fish' is not one of plumb_bob"),
+        (calibrated(distortion_model="equidistant", d=[0.1]), False, "1 coefficients"),
+        (calibrated(width=1280), False, "1280 x 480"),
+        (calibrated(binning_x=2, binning_y=2), False, "320 x 240"),
+    ],
+)
+def test_a_camera_info_that_says_nothing_of_the_image_says_why(info, rectified, words):
+    with pytest.raises(CameraInfoError, match=words):
+        intrinsics_for(info, 640, 480, rectified)
+
+
+@pytest.fixture
+def bent_model(tmp_path):
+    """Sees a person as through a lens, and says what lens that is and where the person stands."""
+    camera = Intrinsics(520, 510, 322, 236, Lens.RADIAL_TANGENTIAL, tuple(BARREL))
+    person = standing((0.8, 0.1, 3.0), parts=["body"])
+    bent = scenes.with_pixels(seen(person), {"body": camera.project(person.body.keypoints_3d)})
+    return write_tiny_model(tmp_path / "bent.onnx", [bent], 480, 640), person
+
+
+def metric_root(robot, info):
+    def now():
+        robot.camera_infos.publish(info)
+        (person,) = people_from_message(robot.show(robot.image(GREY)))
+        return person.root if person.metric else None
+
+    return robot.wait_until(lambda: now() is not None and [now()], "a metric position")[0]
+
+
+def test_the_node_sees_through_a_lens(robot, bent_model):
+    model, person = bent_model
+    with running_node({"model": model}):
+        root = metric_root(robot, calibrated(distortion_model="plumb_bob", d=BARREL))
+    np.testing.assert_allclose(root, person.root, atol=0.02)
+
+
+def test_the_node_takes_a_rectified_topic_by_p(robot, tmp_path):
+    person = standing((0.5, 0.1, 3.0), parts=["body"])
+    model = write_tiny_model(tmp_path / "one.onnx", [seen(person)], 480, 640)
+    p = [CAMERA.fx, 0.0, CAMERA.cx, 0.0, 0.0, CAMERA.fy, CAMERA.cy, 0.0, 0.0, 0.0, 1.0, 0.0]
+    info = calibrated(
+        p=p, k=[900.0, 0, 1.0, 0, 900.0, 2.0, 0, 0, 1.0], distortion_model="plumb_bob", d=BARREL
+    )
+    with running_node({"model": model, "rectified": True}):
+        root = metric_root(robot, info)
+    np.testing.assert_allclose(root, person.root, atol=0.01)
+
+
+def test_no_camera_info_and_an_uncalibrated_one_are_told_apart(robot, tmp_path):
+    model = write_tiny_model(tmp_path / "one.onnx", [seen(standing())], 480, 640)
+    with running_node({"model": model}) as node:
+        robot.show(robot.image(GREY))
+        node.wait_for_log("no camera info on '/camera/camera_info'", "not metric")
+        assert "uncalibrated" not in node.log
+        robot.camera_infos.publish(camera_info(640, 480, Intrinsics(0, 0, 0, 0)))
+        robot.show(robot.image(GREY))
+        node.wait_for_log("uncalibrated")

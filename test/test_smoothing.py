@@ -1,0 +1,111 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Less jitter of what rests, no lag of what moves, and parts that stay where they are attached."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scenes
+from hypothesis import given
+from hypothesis import strategies as st
+from scenes import standing
+from sequences import film, walk
+
+from dope_ros.skeleton import HAND_WRIST, HEAD, LEFT_HIP, LEFT_WRIST, RIGHT_HIP, RIGHT_WRIST
+from dope_ros.smoothing import Smoother, SmoothingSettings
+
+WALKING = 1.4
+"""m/s."""
+
+
+def smoothed(moments, settings=None):
+    smoother = Smoother()
+    alone = [[replace(person, id=0) for person in moment.people] for moment in moments]
+    return [
+        smoother(people, moment.seconds, settings or SmoothingSettings())[0]
+        for people, moment in zip(alone, moments, strict=True)
+    ]
+
+
+def bodies(people, dimensions):
+    return np.array([getattr(person.body, f"keypoints_{dimensions}d") for person in people], float)
+
+
+@pytest.mark.parametrize("rate", [15, 30])
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_a_still_person_jitters_by_at_least_sixty_per_cent_less(rate, dimensions):
+    moments = film([walk((0, 0.1, 3), (0, 0, 0))], 12.0, rate, noise=2, shape_noise=0.01)
+    settled = slice(2 * rate, None)
+    before = bodies([moment.people[0] for moment in moments], dimensions)[settled].std(axis=0)
+    after = bodies(smoothed(moments), dimensions)[settled].std(axis=0)
+    assert after.mean() <= 0.4 * before.mean()
+
+
+@pytest.mark.parametrize("rate", [10, 15, 30])
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_a_walking_person_lags_by_one_frame_at_most(rate, dimensions):
+    moments = film([walk((-2.5, 0.1, 4), (WALKING, 0, 0))], 3.5, rate)
+    truth = bodies([moment.people[0] for moment in moments], dimensions)[..., 0].mean(axis=1)
+    found = bodies(smoothed(moments), dimensions)[..., 0].mean(axis=1)
+    lag = (truth - found)[1:] / np.diff(truth)
+    assert lag[rate:].max() <= 1.0
+
+
+@scenes.light
+@given(st.lists(st.tuples(st.floats(-1, 1), st.floats(2, 5)), min_size=2, max_size=6))
+def test_hands_hang_on_their_wrists_and_faces_keep_to_their_heads(places):
+    smoother = Smoother()
+    for frame, (x, z) in enumerate(places):
+        person = standing((x, 0, z))
+        (found,) = smoother([person], frame * 0.07, SmoothingSettings())
+    body = found.body.keypoints_3d
+    np.testing.assert_allclose(found.left_hand.keypoints_3d[HAND_WRIST], body[LEFT_WRIST], atol=1e-5)
+    np.testing.assert_allclose(found.right_hand.keypoints_3d[HAND_WRIST], body[RIGHT_WRIST], atol=1e-5)
+    np.testing.assert_allclose(found.root, body[[RIGHT_HIP, LEFT_HIP]].mean(axis=0), atol=1e-5)
+    offset = found.face.keypoints_3d.mean(axis=0) - body[HEAD]
+    expected = person.face.keypoints_3d.mean(axis=0) - person.body.keypoints_3d[HEAD]
+    np.testing.assert_allclose(offset, expected, atol=1e-4)
+
+
+def test_a_hand_that_appears_later_hangs_on_its_wrist_at_once():
+    smoother = Smoother()
+    for frame in range(5):
+        smoother([standing((0.1 * frame, 0, 3), parts=["body"])], frame * 0.1, SmoothingSettings())
+    (found,) = smoother([standing((0.5, 0, 3))], 0.5, SmoothingSettings())
+    wrist = found.body.keypoints_3d[LEFT_WRIST]
+    np.testing.assert_allclose(found.left_hand.keypoints_3d[HAND_WRIST], wrist, atol=1e-5)
+
+
+def test_the_first_moment_is_as_it_was_seen():
+    person = standing((0.3, 0, 3))
+    (found,) = Smoother()([person], 5.0, SmoothingSettings())
+    for name, pose in person.parts().items():
+        np.testing.assert_allclose(found.parts()[name].keypoints_3d, pose.keypoints_3d, atol=1e-6)
+        np.testing.assert_array_equal(found.parts()[name].keypoints_2d, pose.keypoints_2d)
+
+
+def test_time_that_goes_back_forgets_what_was():
+    smoother = Smoother()
+    smoother([standing((0, 0, 3))], 100.0, SmoothingSettings())
+    (found,) = smoother([standing((1, 0, 4))], 2.0, SmoothingSettings())
+    np.testing.assert_allclose(found.root, (1, 0, 4), atol=1e-5)
+
+
+def test_the_same_moment_again_changes_nothing():
+    smoother = Smoother()
+    (first,) = smoother([standing((0, 0, 3))], 1.0, SmoothingSettings())
+    (second,) = smoother([standing((0.2, 0, 3))], 1.0, SmoothingSettings())
+    np.testing.assert_allclose(second.root, first.root, atol=1e-6)
+
+
+def test_one_person_is_smoothed_as_if_alone():
+    moments = film([walk((-0.5, 0, 3), (0.5, 0, 0)), walk((1, 0, 4), (0, 0, 0))], 1.0, 10, 2, 0.01)
+    smoother, alone = Smoother(), Smoother()
+    for moment in moments:
+        people = sorted(
+            (replace(p, id=a) for p, a in zip(moment.people, moment.actors, strict=True)), key=lambda p: p.id
+        )
+        together = smoother(people, moment.seconds, SmoothingSettings())
+        (single,) = alone([people[1]], moment.seconds, SmoothingSettings())
+    np.testing.assert_array_equal(together[1].body.keypoints_3d, single.body.keypoints_3d)

@@ -1,0 +1,128 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Who is who over time, on films of people whose identity is known."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scenes import seen, standing
+from sequences import film, five_crossing, idf1, walk
+
+from dope_ros.geometry import place
+from dope_ros.tracking import PeopleOverTime, Tracker, TrackingSettings
+
+MEMORY = 2.5
+
+
+def tracked(moments, memory=MEMORY):
+    tracker = Tracker()
+    return [tracker(moment.people, moment.seconds, memory) for moment in moments]
+
+
+def ids(frames):
+    return [[person.id for person in people] for people in frames]
+
+
+@pytest.mark.parametrize("rate", [10, 15, 30])
+@pytest.mark.parametrize(("pixels", "metres"), [(0, 0), (3, 0.03), (5, 0.06)])
+def test_five_people_who_cross_keep_their_ids(rate, pixels, metres):
+    moments = film(five_crossing(), 8.0, rate, pixels, metres, seed=rate)
+    hidden = [5 - len(moment.people) for moment in moments]
+    assert sum(hidden) / rate > 2.0, "people should cover each other for some time"
+    assert idf1(moments, ids(tracked(moments))) >= 0.95
+
+
+def test_five_people_who_cross_keep_their_ids_without_intrinsics():
+    moments = film(five_crossing(), 8.0, 15, 3, 0.03)
+    flat = [replace(m, people=[replace(p, metric=False) for p in m.people]) for m in moments]
+    assert idf1(flat, ids(tracked(flat))) >= 0.95
+
+
+def test_an_id_outlasts_one_second_of_occlusion_of_a_walker():
+    moments = film([walk((-2, 0.1, 4), (1, 0, 0))], 4.0, 15, 2, 0.02)
+    hidden = [m for m in moments if not 1.5 < m.seconds < 2.6]
+    assert {p.id for people in tracked(hidden) for p in people} == {0}
+
+
+def test_somebody_who_comes_after_the_memory_is_over_is_somebody_new():
+    moments = film([walk((0, 0.1, 3), (0, 0, 0))], 5.0, 10)
+    hidden = [m for m in moments if not 1.0 < m.seconds < 4.0]
+    assert [p.id for people in tracked(hidden) for p in people][-1] == 1
+
+
+def test_an_id_is_never_used_twice():
+    tracker = Tracker()
+    tracker([standing((0, 0, 3))], 0.0, MEMORY)
+    tracker([], 10.0, MEMORY)
+    assert tracker([standing((0, 0, 3))], 20.0, MEMORY)[0].id == 1
+
+
+def test_people_keep_their_order_and_all_but_their_ids():
+    people = [standing((-1, 0, 3)), standing((1, 0, 4))]
+    tracker = Tracker()
+    tracker(people, 0.0, MEMORY)
+    swapped = tracker(people[::-1], 0.1, MEMORY)
+    assert [person.id for person in swapped] == [1, 0]
+    assert swapped[0] == replace(people[1], id=1)
+
+
+def test_time_that_goes_back_ends_all_tracks():
+    person = standing((0, 0, 3))
+    tracker = Tracker()
+    first = [tracker([person], seconds, MEMORY)[0].id for seconds in (100.0, 100.1)]
+    again = [tracker([person], seconds, MEMORY)[0].id for seconds in (3.0, 3.1)]
+    assert first == [0, 0]
+    assert again == [1, 1]
+
+
+def test_stamps_that_are_a_little_out_of_order_end_no_track():
+    person = standing((0, 0, 3))
+    tracker = Tracker()
+    assert {tracker([person], seconds, MEMORY)[0].id for seconds in (1.0, 1.1, 1.08, 1.2)} == {0}
+
+
+def test_a_face_alone_is_the_one_of_the_body_that_was_there():
+    person = standing((0, 0, 3))
+    tracker = Tracker()
+    tracker([person, standing((1, 0, 3))], 0.0, MEMORY)
+    lone = replace(person, body=None, left_hand=None, right_hand=None)
+    assert tracker([lone], 0.1, MEMORY)[0].id == 0
+
+
+def test_a_hand_elsewhere_is_not_taken_for_a_body():
+    tracker = Tracker()
+    tracker([standing((0, 0, 3))], 0.0, MEMORY)
+    assert tracker([standing((1.5, 0, 3), parts=["left_hand"])], 0.1, MEMORY)[0].id == 1
+
+
+def test_someone_at_another_distance_is_somebody_else():
+    tracker = Tracker()
+    tracker([standing((0, 0, 2), parts=["body"])], 0.0, MEMORY)
+    far = place([seen(standing((0, 0, 2), parts=["body"]))], _wider_camera(), 3.0)
+    assert tracker(far, 0.1, MEMORY)[0].id == 1
+
+
+def _wider_camera():
+    from scenes import CAMERA
+
+    return CAMERA.scaled(3, 3)
+
+
+@pytest.mark.parametrize("mode", ["off", "ids", "smooth"])
+def test_nobody_gives_nobody(mode):
+    over_time = PeopleOverTime()
+    for seconds in (0.0, 0.1):
+        assert over_time([], seconds, TrackingSettings(mode)) == []
+
+
+def test_tracking_that_is_off_changes_nothing():
+    people = [standing((0, 0, 3))]
+    assert PeopleOverTime()(people, 0.0, TrackingSettings("off")) == people
+
+
+def test_ids_are_those_of_ten_thousand_frames_without_growing():
+    tracker = Tracker()
+    for frame in range(300):
+        tracker([standing((np.sin(frame), 0, 3 + (frame % 7)))], frame * 10.0, MEMORY)
+    assert len(tracker._tracks.ids) == 1
