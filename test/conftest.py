@@ -32,6 +32,14 @@ def pytest_configure() -> None:
     use_large_shared_memory()
 
 
+@pytest.fixture(scope="session")
+def interfaces() -> None:
+    """The messages of tf2_msgs and hri_msgs, built where they are not installed."""
+    from interfaces import provide_interfaces
+
+    provide_interfaces()
+
+
 @pytest.fixture
 def robot() -> Iterator[Robot]:  # noqa: F821 (there is no Robot without ROS)
     """The rest of the ROS graph around a node under test."""

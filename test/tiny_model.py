@@ -101,6 +101,48 @@ def write_tiny_model(
     return path
 
 
+def write_film_model(
+    path: Path, frames: Sequence[Sequence[Person]], height: int = 96, width: int = 128
+) -> Path:
+    """Write a model that sees the people of one of `frames`, at most 256, and return its path.
+
+    Which one, the red of the picture's top left pixel says (`film_picture`).
+    """
+    rows = max(1, *(len(list(_proposals_of(people))) for people in frames))
+    of_frames = [constant_outputs(people, rows) for people in frames]
+    stacked = {name: np.stack([outputs[name] for outputs in of_frames]) for name in of_frames[0]}
+    nodes = [
+        *_reading_nodes("image", slow=False),
+        helper.make_node("Cast", ["red"], ["frame"], to=TensorProto.INT64),
+    ]
+    for name in stacked:
+        nodes += [
+            helper.make_node("Gather", [f"{name}_frames", "frame"], [f"{name}_frame"], axis=0),
+            helper.make_node("Squeeze", [f"{name}_frame", "first"], [name]),
+        ]
+    graph = helper.make_graph(
+        nodes,
+        "film",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, [1, height, width, 3])],
+        [_value_info(name, values[0]) for name, values in stacked.items()],
+        [
+            *_constants(slow=False),
+            *(numpy_helper.from_array(values, f"{name}_frames") for name, values in stacked.items()),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, {"dope": json.dumps(default_entry())})
+    onnx.save(model, path)
+    return path
+
+
+def film_picture(frame: int, height: int = 96, width: int = 128) -> np.ndarray:
+    """The picture in which a film's model sees the people of a frame."""
+    picture = np.full((height, width, 3), 90, np.uint8)
+    picture[:, :, 0] = frame
+    return picture
+
+
 def constant_outputs(people: Sequence[Person], proposals: int | None = None) -> dict[str, np.ndarray]:
     """The outputs of the contract that describe `people`; padding rows look like people, and are invalid."""
     seen = list(_proposals_of(people))

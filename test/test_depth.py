@@ -1,0 +1,132 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Distances that are measured in depth images."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from depth_scene import render, spoiled
+from scenes import CAMERA, HEIGHT, WIDTH, seen, standing
+
+from dope_ros.geometry import DepthImage, Intrinsics, Transform, measure, place
+from dope_ros.skeleton import HAND_WRIST, LEFT_WRIST
+
+WRONG_SIZE = 1.25
+"""The network takes people for so much larger than they are, so that without depth they are too far away."""
+
+
+def placed_too_far(person, noise=2.0, seed=0):
+    rng = np.random.default_rng(seed)
+    parts = {
+        name: replace(
+            pose,
+            keypoints_2d=np.float32(pose.keypoints_2d + rng.normal(0, noise, pose.keypoints_2d.shape)),
+            keypoints_3d=np.float32(pose.keypoints_3d * WRONG_SIZE),
+        )
+        for name, pose in seen(person).parts().items()
+    }
+    (placed,) = place([replace(seen(person), **parts)], CAMERA, 3.0)
+    assert abs(placed.root[2] / person.root[2] - WRONG_SIZE) < 0.1
+    return placed
+
+
+def measured(person, metres, **depth):
+    return measure([person], DepthImage(metres, **depth), CAMERA, HEIGHT, WIDTH)[0]
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.6, 1.2, 3.0])
+@pytest.mark.parametrize("distance", [1.8, 3.0, 4.5])
+@pytest.mark.parametrize("wall", [0.0, 1.2])
+def test_a_root_is_within_three_centimetres_in_spite_of_noise_and_holes(turn, distance, wall):
+    errors = []
+    for seed in range(5):
+        person = standing((0.2, 0.0, distance), turn=turn)
+        scene = render([person], wall=wall and distance + wall)
+        placed = placed_too_far(person, seed=seed)
+        found = measured(placed, spoiled(scene, noise=0.01, holes=0.2, seed=seed))
+        assert found.depth_measured
+        errors.append(abs(found.root[2] - person.root[2]))
+    assert np.median(errors) < 0.03
+
+
+def test_a_measured_body_still_projects_onto_its_pixels():
+    person = standing((0.3, 0.0, 3.0))
+    placed = placed_too_far(person, noise=0.0)
+    found = measured(placed, render([person]))
+    hands_aside = [i for i in range(13) if i not in (6, 7)]
+    before = CAMERA.project(placed.body.keypoints_3d[hands_aside])
+    np.testing.assert_allclose(CAMERA.project(found.body.keypoints_3d[hands_aside]), before, atol=0.1)
+
+
+def test_a_hand_goes_where_its_wrist_is_measured():
+    person = standing((0.0, 0.0, 3.0))
+    joints = person.body.keypoints_3d.copy()
+    sight = joints[LEFT_WRIST] / joints[LEFT_WRIST][2]
+    joints[LEFT_WRIST] -= 0.2 * sight  # nearer than the network thinks, on the same line of sight
+    reaching = replace(person, body=replace(person.body, keypoints_3d=joints))
+    (placed,) = place([seen(person)], CAMERA, 3.0)
+    found = measured(placed, render([reaching]))
+    wrist = found.body.keypoints_3d[LEFT_WRIST]
+    assert abs(wrist[2] - joints[LEFT_WRIST][2]) < 0.04
+    assert abs(placed.body.keypoints_3d[LEFT_WRIST][2] - joints[LEFT_WRIST][2]) > 0.15
+    np.testing.assert_allclose(found.left_hand.keypoints_3d[HAND_WRIST], wrist, atol=1e-5)
+
+
+def test_the_wall_behind_a_wrist_is_not_its_depth():
+    person = standing((0.0, 0.0, 3.0))
+    (placed,) = place([seen(person)], CAMERA, 3.0)
+    scene = render([person], wall=5.0)
+    column, row = person.body.keypoints_2d[LEFT_WRIST].astype(int)
+    scene[row - 25 : row + 25, column - 25 : column + 25] = 5.0
+    found = measured(placed, scene)
+    expected = placed.body.keypoints_3d[LEFT_WRIST] * (found.root[2] / placed.root[2])
+    np.testing.assert_allclose(found.body.keypoints_3d[LEFT_WRIST], expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("metres", [0.0, np.nan, np.inf, 30.0, 0.2])
+def test_a_depth_image_that_shows_nobody_changes_nothing(metres):
+    placed = placed_too_far(standing((0.0, 0.0, 3.0)))
+    found = measured(placed, np.full((HEIGHT, WIDTH), metres, np.float32))
+    assert not found.depth_measured
+    np.testing.assert_array_equal(found.root, placed.root)
+
+
+def test_a_smaller_aligned_image_measures_the_same():
+    person = standing((0.2, 0.0, 3.0))
+    placed = placed_too_far(person)
+    found = measured(placed, render([person])[::2, ::2])
+    assert found.depth_measured
+    assert abs(found.root[2] - 3.0) < 0.03
+
+
+def test_a_depth_camera_beside_the_camera_measures_the_same():
+    person = standing((0.2, 0.0, 3.0))
+    depth_camera = Intrinsics(430.0, 430.0, 320.0, 200.0)
+    turned = Transform.from_quaternion(np.array([0.0, 0.03, 0.0, 1.0]), np.array([-0.05, 0.01, 0.02]))
+    scene = render([person], depth_camera, 400, 640, pose=turned.inverse(), wall=4.5)
+    placed = placed_too_far(person)
+    found = measured(placed, spoiled(scene, 0.01, 0.2), camera=depth_camera, to_picture=turned)
+    assert found.depth_measured
+    assert abs(found.root[2] - 3.0) < 0.03
+
+
+def test_the_nearer_of_two_people_on_one_line_of_sight_is_not_taken_for_the_other():
+    near, far = standing((0.0, 0.0, 2.5)), standing((0.9, 0.0, 4.5))
+    scene = render([near, far], wall=6.0)
+    (placed,) = place([seen(far)], CAMERA, 3.0)
+    found = measured(placed, spoiled(scene, 0.01, 0.2))
+    assert abs(found.root[2] - 4.5) < 0.04
+
+
+def test_the_covariance_shrinks_along_the_line_of_sight():
+    placed = placed_too_far(standing((0.0, 0.0, 3.0)))
+    found = measured(placed, render([standing((0.0, 0.0, 3.0))]))
+    assert np.sqrt(found.root_covariance[2, 2]) < 0.03 < np.sqrt(placed.root_covariance[2, 2])
+
+
+def test_people_without_a_body_or_a_place_stay_where_they_are():
+    lone = standing((0.0, 0.0, 3.0), parts=["face"])
+    nominal = replace(standing((0.0, 0.0, 3.0)), metric=False)
+    found = measure([lone, nominal], DepthImage(render([standing()])), CAMERA, HEIGHT, WIDTH)
+    assert found == [lone, nominal]
