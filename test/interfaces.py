@@ -80,6 +80,14 @@ def provide_interfaces() -> None:
         _use(WORKSPACE / "install" / name)
 
 
+def environment_without() -> dict[str, str]:
+    """The environment of a machine that lacks what is built here."""
+    return {
+        name: os.pathsep.join(path for path in value.split(os.pathsep) if str(WORKSPACE) not in path)
+        for name, value in os.environ.items()
+    }
+
+
 def _mark(names: list[str]) -> str:
     return hashlib.sha256(repr((names, DEFINITIONS, MANIFEST, CMAKE, sys.prefix)).encode()).hexdigest()
 

@@ -37,7 +37,12 @@ PATIENCE = 30.0
 class NodeProcess:
     """The node `dope` in a process of its own, and its log."""
 
-    def __init__(self, parameters: Mapping[str, Any], remaps: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        parameters: Mapping[str, Any],
+        remaps: Mapping[str, str],
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         settings = [word for name, value in parameters.items() for word in ("-p", f"{name}:={_yaml(value)}")]
         renames = [word for name, other in remaps.items() for word in ("-r", f"{name}:={other}")]
         self._process = subprocess.Popen(
@@ -45,6 +50,7 @@ class NodeProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            env=environment,
         )
         self._log: list[str] = []
         self._changed = threading.Condition()
@@ -205,11 +211,17 @@ class Robot:
 
 @contextmanager
 def running_node(
-    parameters: Mapping[str, Any], remaps: Mapping[str, str] | None = None
+    parameters: Mapping[str, Any],
+    remaps: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[NodeProcess]:
-    """A node between the robot's camera and its listeners; ended at the end, whatever happened."""
+    """A node between the robot's camera and its listeners; ended at the end, whatever happened.
+
+    Args:
+        environment: of the process; None for that of the tests.
+    """
     topics = {"image": "camera/image", "camera_info": "camera/camera_info", **(remaps or {})}
-    process = NodeProcess(parameters, topics)
+    process = NodeProcess(parameters, topics, environment)
     try:
         yield process
     finally:

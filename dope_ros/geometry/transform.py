@@ -91,6 +91,7 @@ def body_frame(joints: np.ndarray) -> Transform | None:
     Returns:
         From the body's frame to that of the joints; None where hips and shoulders give no directions.
     """
+    joints = np.asarray(joints, np.float64)
     hips, shoulders = joints[[RIGHT_HIP, LEFT_HIP]], joints[[RIGHT_SHOULDER, LEFT_SHOULDER]]
     leftwards = (hips[1] - hips[0]) + (shoulders[1] - shoulders[0])
     return _frame(hips.mean(axis=0), up=shoulders.mean(axis=0) - hips.mean(axis=0), leftwards=leftwards)
@@ -98,6 +99,7 @@ def body_frame(joints: np.ndarray) -> Transform | None:
 
 def face_frame(joints: np.ndarray) -> Transform | None:
     """The frame of a face [84, 3] (REP-155): origin at the sellion, x out of the face, z to the scalp."""
+    joints = np.asarray(joints, np.float64)
     middle = {name: joints[list(span)].mean(axis=0) for name, span in FACE_FEATURES.items()}
     eyes = (middle["right_eye"] + middle["left_eye"]) / 2
     sellion = joints[FACE_FEATURES["nose_bridge"].start]
@@ -107,6 +109,7 @@ def face_frame(joints: np.ndarray) -> Transform | None:
 
 def hand_frame(joints: np.ndarray, side: Side) -> Transform | None:
     """The frame of a hand [21, 3]: origin at the wrist, x to the middle finger's base, z out of the back."""
+    joints = np.asarray(joints, np.float64)
     wrist, index, middle, little = joints[[HAND_WRIST, *(FINGER_BASES[i] for i in (1, 2, 4))]]
     to_index = index - little if side is Side.RIGHT else little - index
     forward, back = middle - wrist, np.cross(middle - wrist, to_index)

@@ -1,0 +1,196 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Frames over DDS: people on /tf, people in a target frame, depth images of another camera."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from depth_scene import render
+from geometry_msgs.msg import TransformStamped
+from rclpy.qos import qos_profile_sensor_data
+from robot import camera_info, running_node
+from scenes import CAMERA, HEIGHT, WIDTH, seen, standing
+from sensor_msgs.msg import CameraInfo, Image
+from tiny_model import write_tiny_model
+
+from dope_ros.geometry import Intrinsics, Transform
+from dope_ros.ros.messages import people_from_message
+from dope_ros.skeleton import HEAD, LEFT_HIP, LEFT_WRIST, RIGHT_HIP
+
+GREY = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+PERSON = standing((0.4, 0.1, 3.0))
+UPRIGHT = Transform(np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]], float), np.array([0.1, 0.0, 1.4]))
+"""Of a camera that looks along the x axis of its base, which has z up."""
+
+pytestmark = pytest.mark.usefixtures("interfaces")
+
+
+@pytest.fixture
+def model(tmp_path):
+    return write_tiny_model(tmp_path / "one.onnx", [seen(PERSON)], HEIGHT, WIDTH)
+
+
+class Broadcaster:
+    """Says on /tf where a frame is."""
+
+    def __init__(self, robot):
+        from tf2_msgs.msg import TFMessage
+
+        self._kind = TFMessage
+        self._publisher = robot.node.create_publisher(TFMessage, "/tf", 100)
+
+    def say(self, parent, child, place, stamp):
+        message = TransformStamped(child_frame_id=child)
+        message.header.frame_id, message.header.stamp = parent, stamp
+        t, q = message.transform.translation, message.transform.rotation
+        t.x, t.y, t.z = place.translation.tolist()
+        q.x, q.y, q.z, q.w = place.quaternion().tolist()
+        self._publisher.publish(self._kind(transforms=[message]))
+
+
+def show_metric(robot, before=None):
+    """Shows the scene until the answer is metric; `before` each image something may be done with it."""
+    info = camera_info(WIDTH, HEIGHT, CAMERA)
+
+    def now():
+        robot.camera_infos.publish(info)
+        image = robot.image(GREY)
+        if before is not None:
+            before(image)
+        robot.images.publish(image)
+        return robot.wait_until(lambda: robot.poses and robot.poses[-1], "poses")
+
+    return robot.wait_until(
+        lambda: (message := now()).people and message.people[0].metric and [message], "a metric position"
+    )[0]
+
+
+def test_frames_of_people_are_broadcast(robot, model):
+    from tf2_msgs.msg import TFMessage
+
+    frames = robot.listen(TFMessage, "/tf", 100)
+    with running_node({"model": model, "broadcast_tf": True}):
+        show_metric(robot)
+        robot.wait_until(lambda: frames, "frames")
+    found = {each.child_frame_id: each for each in frames[-1].transforms}
+    assert {"body_b0", "head_b0", "l_wrist_b0", "r_knee_b0", "face_f0", "gaze_f0", "left_hand_b0"} <= set(
+        found
+    )
+    body = found["body_b0"]
+    assert body.header.frame_id == "camera_optical_frame"
+    t, q = body.transform.translation, body.transform.rotation
+    pose = Transform.from_quaternion(np.array([q.x, q.y, q.z, q.w]), np.array([t.x, t.y, t.z]))
+    joints = PERSON.body.keypoints_3d
+    np.testing.assert_allclose(pose.translation, joints[[RIGHT_HIP, LEFT_HIP]].mean(axis=0), atol=0.02)
+    assert pose.rotation[:, 0] @ (0, 0, -1) > 0.95, "x is forward: the person faces the camera"
+    assert pose.rotation[:, 2] @ (0, -1, 0) > 0.95, "z is up"
+    wrist = found["l_wrist_b0"]
+    assert wrist.header.frame_id == "body_b0"
+    t = wrist.transform.translation
+    np.testing.assert_allclose(pose.apply(np.array([t.x, t.y, t.z])), joints[LEFT_WRIST], atol=0.02)
+
+
+def test_people_are_published_in_the_target_frame_at_the_images_stamp(robot, model):
+    tf = Broadcaster(robot)
+    with running_node({"model": model, "target_frame": "base_link"}):
+        robot.wait_until(lambda: robot.node.count_subscribers("/tf"), "the node listens to /tf")
+        message = show_metric(
+            robot, lambda image: tf.say("base_link", "camera_optical_frame", UPRIGHT, image.header.stamp)
+        )
+    assert message.header.frame_id == "base_link"
+    (person,) = people_from_message(message)
+    np.testing.assert_allclose(person.root, UPRIGHT.apply(PERSON.root), atol=0.02)
+    head = UPRIGHT.apply(PERSON.body.keypoints_3d[HEAD])
+    np.testing.assert_allclose(person.body.keypoints_3d[HEAD], head, atol=0.02)
+    np.testing.assert_allclose(person.body.keypoints_2d, PERSON.body.keypoints_2d, atol=1e-2)
+
+
+def test_a_transform_that_is_missing_is_named_and_no_pose_is_published(robot, model):
+    with running_node({"model": model, "target_frame": "map"}) as node:
+        image = robot.image(GREY)
+
+        def named():
+            robot.images.publish(image)
+            robot.wait_until(lambda: True, "a moment", patience=1)
+            return "image on '/camera/image' dropped" in node.log
+
+        robot.wait_until(named, "a transform is missing")
+        node.wait_for_log("'map'")
+        assert not robot.poses
+
+
+def depth_message(image, metres, encoding, frame=None):
+    """A depth image of the same moment as an image."""
+    message = Image(height=metres.shape[0], width=metres.shape[1], encoding=encoding)
+    values = np.uint16(np.round(metres * 1000)) if encoding == "16UC1" else np.float32(metres)
+    message.step = int(values.strides[0])
+    message.data.frombytes(values.tobytes())
+    message.header.stamp = image.header.stamp
+    message.header.frame_id = frame or image.header.frame_id
+    return message
+
+
+def show_with_depth(robot, publish_depth, accept=lambda person: person.depth_measured):
+    def now():
+        message = show_metric(robot, publish_depth)
+        return [person for person in people_from_message(message) if accept(person)]
+
+    return robot.wait_until(now, "a measured depth")[0]
+
+
+@pytest.mark.parametrize("encoding", ["16UC1", "32FC1"])
+def test_a_root_is_where_the_depth_image_says(robot, tmp_path, encoding):
+    depths = robot.node.create_publisher(Image, "camera/depth", qos_profile_sensor_data)
+    near = standing((0.4, 0.1, 3.0))
+    far = standing(np.array((0.4, 0.1, 3.0)) * 1.2)
+    model = write_tiny_model(tmp_path / "far.onnx", [seen(_bigger(far, near))], HEIGHT, WIDTH)
+    scene = render([near])
+    with running_node({"model": model, "use_depth": True}, {"depth": "camera/depth"}):
+        person = show_with_depth(robot, lambda image: depths.publish(depth_message(image, scene, encoding)))
+    assert abs(person.root[2] - 3.0) < 0.03
+
+
+def _bigger(far, near):
+    """Somebody larger further off, who is seen just as `near` is."""
+    from dataclasses import replace
+
+    parts = {
+        name: replace(pose, keypoints_3d=pose.keypoints_3d * np.float32(1.2))
+        for name, pose in near.parts().items()
+    }
+    return replace(far, **parts)
+
+
+def test_a_depth_camera_of_its_own_frame_measures_over_tf(robot, model):
+    tf = Broadcaster(robot)
+    depths = robot.node.create_publisher(Image, "camera/depth", qos_profile_sensor_data)
+    infos = robot.node.create_publisher(CameraInfo, "camera/depth_info", qos_profile_sensor_data)
+    camera = Intrinsics(430.0, 430.0, 320.0, 200.0)
+    beside = Transform(np.eye(3), np.array([-0.05, 0.01, 0.0]))
+    scene = render([PERSON], camera, 400, 640, pose=beside.inverse())
+
+    def publish(image):
+        tf.say("camera_optical_frame", "depth_frame", beside, image.header.stamp)
+        infos.publish(camera_info(640, 400, camera))
+        depths.publish(depth_message(image, scene, "16UC1", "depth_frame"))
+
+    remaps = {"depth": "camera/depth", "depth_camera_info": "camera/depth_info"}
+    with running_node({"model": model, "use_depth": True, "depth_timeout": 0.5}, remaps):
+        person = show_with_depth(robot, publish)
+    assert abs(person.root[2] - 3.0) < 0.03
+
+
+def test_without_a_depth_image_of_its_moment_a_person_says_so(robot, model):
+    depths = robot.node.create_publisher(Image, "camera/depth", qos_profile_sensor_data)
+
+    def publish_late(image):
+        message = depth_message(image, render([PERSON]), "32FC1")
+        message.header.stamp.sec += 100
+        depths.publish(message)
+
+    with running_node({"model": model, "use_depth": True}, {"depth": "camera/depth"}) as node:
+        person = show_with_depth(robot, publish_late, accept=lambda person: person.metric)
+        node.wait_for_log("no depth on '/camera/depth' within 40 ms", "size of bodies")
+    assert not person.depth_measured
+    np.testing.assert_allclose(person.root, PERSON.root, atol=0.02)

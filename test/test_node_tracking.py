@@ -1,0 +1,65 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Identities over DDS: a node watches a film of people who cross, cover each other and come back."""
+
+from __future__ import annotations
+
+import numpy as np
+from robot import camera_info, running_node
+from scenes import CAMERA, HEIGHT, WIDTH
+from sequences import film, five_crossing, idf1, walk
+from tiny_model import film_picture, write_film_model
+
+from dope_ros.ros.messages import people_from_message
+
+RATE = 15
+
+
+def watch(robot, tmp_path, moments, parameters, start=1000.0):
+    """What a node publishes for each moment of a film."""
+    model = write_film_model(tmp_path / "film.onnx", [m.people for m in moments], HEIGHT, WIDTH)
+    with running_node({"model": model, **parameters}):
+        info = camera_info(WIDTH, HEIGHT, CAMERA)
+        metric = False
+        while not metric:  # until the node knows the camera; without tracks, for time goes back after it
+            robot.camera_infos.publish(info)
+            metric = all(person.metric for person in shown(robot, moments, 0, start + 1e5))
+        return [shown(robot, moments, index, start + m.seconds) for index, m in enumerate(moments)]
+
+
+def shown(robot, moments, index, seconds):
+    del moments
+    image = robot.image(film_picture(index, HEIGHT, WIDTH))
+    image.header.stamp.sec = int(seconds)
+    image.header.stamp.nanosec = round((seconds % 1) * 1e9)
+    return people_from_message(robot.show(image))
+
+
+def in_order(moments, answers):
+    """The ids of each moment's people, in the order in which the film has them."""
+    ids = []
+    for moment, people in zip(moments, answers, strict=True):
+        assert len(people) == len(moment.people)
+        middles = np.array([person.body.keypoints_2d.mean(axis=0) for person in people])
+        truth = np.array([person.body.keypoints_2d.mean(axis=0) for person in moment.people])
+        nearest = np.linalg.norm(truth[:, None] - middles[None], axis=2).argmin(axis=1)
+        ids.append([people[index].id for index in nearest])
+    return ids
+
+
+def test_five_people_who_cross_keep_their_ids(robot, tmp_path):
+    moments = film(five_crossing(), 8.0, RATE, 3, 0.02, parts=["body"], as_seen=True)
+    answers = watch(robot, tmp_path, moments, {"tracking": "ids"})
+    assert idf1(moments, in_order(moments, answers)) >= 0.95
+
+
+def test_a_still_person_jitters_less_when_smoothed_and_a_looped_bag_begins_anew(robot, tmp_path):
+    moments = film([walk((0, 0.1, 3), (0, 0, 0))], 4.0, RATE, 2, 0.01, parts=["body"], as_seen=True)
+    raw = np.array([moment.people[0].body.keypoints_2d for moment in moments])
+    answers = watch(robot, tmp_path, moments, {"tracking": "smooth"})
+    smooth = np.array([people[0].body.keypoints_2d for people in answers])
+    settled = slice(RATE, None)
+    assert smooth[settled].std(axis=0).mean() < 0.4 * raw[settled].std(axis=0).mean()
+    assert len({people[0].id for people in answers}) == 1
+    assert answers[0][0].id > 0, "the moment before, which was later, was forgotten"
+    np.testing.assert_allclose(smooth[0], raw[0], atol=1e-2)

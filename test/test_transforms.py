@@ -1,0 +1,214 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Rigid transforms, the frames of people, and the tree that frames hang on."""
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scenes
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scenes import CAMERA, seen, standing
+
+from dope_ros.geometry import (
+    Transform,
+    body_frame,
+    face_frame,
+    gaze_frame,
+    hand_frame,
+    place,
+    transformed,
+)
+from dope_ros.skeleton import HAND_WRIST, LEFT_HIP, RIGHT_HIP, Side
+from dope_ros.transforms import TransformError, TransformTree
+
+SECOND = 1_000_000_000
+UPWARDS = np.array([0.0, -1.0, 0.0])
+"""In a camera frame."""
+
+transforms = st.builds(
+    Transform.from_quaternion,
+    arrays(float, 4, elements=st.floats(-1, 1)).filter(lambda q: np.linalg.norm(q) > 0.1),
+    arrays(float, 3, elements=st.floats(-5, 5)),
+)
+points = arrays(float, (4, 3), elements=st.floats(-10, 10))
+
+
+def moved(*translation):
+    return Transform(np.eye(3), np.array(translation, float))
+
+
+# Transforms
+
+
+@scenes.light
+@given(transforms, points)
+def test_the_way_back_leads_back(transform, places):
+    back = transform.inverse().apply(transform.apply(places))
+    np.testing.assert_allclose(back, places, atol=1e-9)
+
+
+@scenes.light
+@given(transforms, transforms, points)
+def test_one_after_the_other_is_both(first, second, places):
+    both = second.after(first).apply(places)
+    np.testing.assert_allclose(both, second.apply(first.apply(places)), atol=1e-9)
+
+
+@scenes.light
+@given(transforms)
+def test_a_quaternion_says_the_same_rotation(transform):
+    again = Transform.from_quaternion(transform.quaternion(), transform.translation)
+    np.testing.assert_allclose(again.rotation, transform.rotation, atol=1e-9)
+
+
+@scenes.light
+@given(transforms)
+def test_people_in_another_frame_keep_their_shape_and_their_pixels(transform):
+    (person,) = place([seen(standing((0.3, 0.1, 3.0)))], CAMERA, 3.0)
+    (found,) = transformed([person], transform)
+    np.testing.assert_allclose(found.root, transform.apply(person.root), atol=1e-4)
+    for name, pose in person.parts().items():
+        other = found.parts()[name]
+        np.testing.assert_array_equal(other.keypoints_2d, pose.keypoints_2d)
+        np.testing.assert_allclose(other.keypoints_3d, transform.apply(pose.keypoints_3d), atol=1e-4)
+    spread = np.linalg.eigvalsh(found.root_covariance)
+    np.testing.assert_allclose(spread, np.linalg.eigvalsh(person.root_covariance), atol=1e-9)
+
+
+# Frames of people (REP-155)
+
+
+@pytest.mark.parametrize("turn", [-2.0, 0.0, 0.7])
+def test_a_body_looks_along_x_with_z_up_from_between_its_hips(turn):
+    joints = standing((0.3, 0.1, 3.0), turn=turn).body.keypoints_3d
+    frame = body_frame(joints)
+    np.testing.assert_allclose(frame.translation, joints[[RIGHT_HIP, LEFT_HIP]].mean(axis=0), atol=1e-6)
+    _forward, left, up = frame.rotation.T
+    assert up @ UPWARDS > 0.95
+    assert left @ (joints[LEFT_HIP] - joints[RIGHT_HIP]) > 0
+    np.testing.assert_allclose(frame.rotation.T @ frame.rotation, np.eye(3), atol=1e-9)
+    assert np.linalg.det(frame.rotation) == pytest.approx(1.0)
+
+
+def test_a_face_looks_out_of_its_sellion():
+    landmarks = standing((0.0, 0.0, 3.0)).face.keypoints_3d
+    frame = face_frame(landmarks)
+    forward, left, up = frame.rotation.T
+    assert forward @ (0, 0, -1) > 0.95  # at the camera
+    assert up @ UPWARDS > 0.95
+    assert left @ (1, 0, 0) > 0.95  # the person's left is on the right of the picture
+    np.testing.assert_allclose(frame.translation, landmarks[43], atol=1e-6)
+
+
+def test_a_gaze_is_the_optical_frame_of_a_face():
+    face = face_frame(standing((0.0, 0.0, 3.0), turn=0.4).face.keypoints_3d)
+    right, down, forward = gaze_frame(face).rotation.T
+    np.testing.assert_allclose(forward, face.rotation[:, 0], atol=1e-12)
+    np.testing.assert_allclose(right, -face.rotation[:, 1], atol=1e-12)
+    np.testing.assert_allclose(down, -face.rotation[:, 2], atol=1e-12)
+
+
+@pytest.mark.parametrize("side", Side)
+def test_a_hand_points_along_x_with_its_back_up(side):
+    # Palms down, fingers ahead (+x), z up: the thumb of a right hand is on its left (+y).
+    thumbwards = 1.0 if side is Side.RIGHT else -1.0
+    joints = np.zeros((21, 3))
+    for finger in range(5):
+        joints[1 + finger] = (0.09, thumbwards * 0.02 * (2 - finger), 0.0)
+    frame = hand_frame(joints, side)
+    np.testing.assert_allclose(frame.rotation, np.eye(3), atol=1e-9)
+    np.testing.assert_allclose(frame.translation, joints[HAND_WRIST])
+
+
+@scenes.light
+@given(transforms)
+def test_a_frame_turns_with_the_person(transform):
+    (person,) = place([seen(standing((0.0, 0.0, 3.0)))], CAMERA, 3.0)
+    (turned,) = transformed([person], transform)
+    expected = transform.after(body_frame(person.body.keypoints_3d))
+    found = body_frame(turned.body.keypoints_3d)
+    np.testing.assert_allclose(found.rotation, expected.rotation, atol=1e-4)
+
+
+def test_joints_at_one_point_have_no_frame():
+    assert body_frame(np.ones((13, 3))) is None
+    assert face_frame(np.ones((84, 3))) is None
+    assert hand_frame(np.ones((21, 3)), Side.LEFT) is None
+
+
+# The tree
+
+
+def test_a_frame_is_looked_up_over_its_common_ancestor():
+    tree = TransformTree()
+    tree.add("base", "camera", 5 * SECOND, moved(0, 0, 1))
+    tree.add("map", "base", 5 * SECOND, moved(10, 0, 0))
+    tree.add("map", "door", 0, moved(12, 0, 0), static=True)
+    found = tree.lookup("door", "camera", 5 * SECOND)
+    np.testing.assert_allclose(found.translation, (-2, 0, 1))
+    np.testing.assert_allclose(tree.lookup("camera", "door", 5 * SECOND).translation, (2, 0, -1))
+
+
+def test_between_two_stamps_a_frame_is_between_two_places():
+    tree = TransformTree()
+    quarter = Transform.from_quaternion(np.array([0, 0, 1, 1.0]), np.array([4.0, 0, 0]))
+    tree.add("map", "base", 0, Transform.identity())
+    tree.add("map", "base", SECOND, quarter)
+    half = tree.lookup("map", "base", SECOND // 2)
+    np.testing.assert_allclose(half.translation, (2, 0, 0))
+    np.testing.assert_allclose(half.rotation[0, 0], np.cos(np.pi / 4))
+
+
+@pytest.mark.parametrize(
+    ("target", "source", "words"),
+    [
+        ("map", "camera", "nobody publishes a transform of 'camera'"),
+        ("moon", "base", "'moon'"),
+        ("map", "island", "not connected"),
+        ("map", "base", "known from 1.000 to 2.000 s, not at 3.000 s"),
+    ],
+)
+def test_what_is_missing_is_named(target, source, words):
+    tree = TransformTree()
+    tree.add("map", "base", SECOND, moved(1, 0, 0))
+    tree.add("map", "base", 2 * SECOND, moved(1, 0, 0))
+    tree.add("sea", "island", 0, moved(1, 0, 0), static=True)
+    with pytest.raises(TransformError, match=words):
+        tree.lookup(target, source, 3 * SECOND)
+
+
+def test_a_lookup_waits_for_a_transform_that_comes():
+    tree = TransformTree()
+    found = []
+    waiting = threading.Thread(target=lambda: found.append(tree.lookup("map", "base", SECOND, patience=20)))
+    waiting.start()
+    tree.add("map", "base", SECOND, moved(1, 2, 3))
+    waiting.join(20)
+    np.testing.assert_allclose(found[0].translation, (1, 2, 3))
+
+
+def test_history_is_bounded_and_time_may_go_back():
+    tree = TransformTree()
+    for second in range(100, 200):
+        tree.add("map", "base", second * SECOND, moved(second, 0, 0))
+    with pytest.raises(TransformError):
+        tree.lookup("map", "base", 120 * SECOND)
+    tree.add("map", "base", 3 * SECOND, moved(3, 0, 0))
+    np.testing.assert_allclose(tree.lookup("map", "base", 3 * SECOND).translation, (3, 0, 0))
+
+
+def test_frames_in_a_circle_end_nothing():
+    tree = TransformTree()
+    tree.add("a", "b", 0, moved(1, 0, 0), static=True)
+    tree.add("b", "a", 0, moved(1, 0, 0), static=True)
+    with pytest.raises(TransformError):
+        tree.lookup("c", "a", 0)
+
+
+def test_a_person_without_a_place_stays_without_one():
+    (found,) = transformed([replace(standing(), root=None)], moved(1, 0, 0))
+    assert found.root is None
