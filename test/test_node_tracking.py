@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import numpy as np
 from robot import camera_info, running_node
 from scenes import CAMERA, HEIGHT, WIDTH
@@ -20,15 +22,17 @@ def watch(robot, tmp_path, moments, parameters, start=1000.0):
     model = write_film_model(tmp_path / "film.onnx", [m.people for m in moments], HEIGHT, WIDTH)
     with running_node({"model": model, **parameters}):
         info = camera_info(WIDTH, HEIGHT, CAMERA)
-        metric = False
-        while not metric:  # until the node knows the camera; without tracks, for time goes back after it
+        stamps = count(start + 1e5)  # later than the film: when that begins, time goes back
+
+        def knows_the_camera():
             robot.camera_infos.publish(info)
-            metric = all(person.metric for person in shown(robot, moments, 0, start + 1e5))
-        return [shown(robot, moments, index, start + m.seconds) for index, m in enumerate(moments)]
+            return all(person.metric for person in shown(robot, 0, next(stamps)))
+
+        robot.wait_until(knows_the_camera, "positions become metric")
+        return [shown(robot, index, start + m.seconds) for index, m in enumerate(moments)]
 
 
-def shown(robot, moments, index, seconds):
-    del moments
+def shown(robot, index, seconds):
     image = robot.image(film_picture(index, HEIGHT, WIDTH))
     image.header.stamp.sec = int(seconds)
     image.header.stamp.nanosec = round((seconds % 1) * 1e9)

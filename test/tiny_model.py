@@ -113,7 +113,8 @@ def write_film_model(
     stacked = {name: np.stack([outputs[name] for outputs in of_frames]) for name in of_frames[0]}
     nodes = [
         *_reading_nodes("image", slow=False),
-        helper.make_node("Cast", ["red"], ["frame"], to=TensorProto.INT64),
+        helper.make_node("Min", ["red", "last"], ["there"]),  # the picture of a warm-up may be any
+        helper.make_node("Cast", ["there"], ["frame"], to=TensorProto.INT64),
     ]
     for name in stacked:
         nodes += [
@@ -127,6 +128,7 @@ def write_film_model(
         [_value_info(name, values[0]) for name, values in stacked.items()],
         [
             *_constants(slow=False),
+            numpy_helper.from_array(np.array([len(frames) - 1], np.float32), "last"),
             *(numpy_helper.from_array(values, f"{name}_frames") for name, values in stacked.items()),
         ],
     )
