@@ -14,10 +14,25 @@ from launch_ros.substitutions import FindPackageShare
 
 NODE_NAME = "dope"
 
+TOPICS = ("image", "camera_info", "depth", "depth_camera_info")
+"""What the node subscribes to; the arguments of these names say where that is."""
+
 AS_IN_PARAMS_FILE = ""
 """What an argument is where the command line does not give it: the parameter file decides."""
 
-PARAMETER_TYPES = {"model": str, "engine": str, "image_transport": str, "autostart": bool}
+PARAMETER_TYPES = {
+    "model": str,
+    "engine": str,
+    "image_transport": str,
+    "rectified": bool,
+    "use_depth": bool,
+    "body_size": str,
+    "tracking": str,
+    "target_frame": str,
+    "broadcast_tf": bool,
+    "hri": bool,
+    "autostart": bool,
+}
 """The arguments that stand for the parameter of the same name."""
 
 
@@ -43,6 +58,12 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         "camera_info", default_value="camera_info", description="Topic of the camera's intrinsics."
     ),
+    DeclareLaunchArgument("depth", default_value="depth", description="Topic of depth images; see use_depth."),
+    DeclareLaunchArgument(
+        "depth_camera_info",
+        default_value="depth_camera_info",
+        description="Topic of the depth camera's intrinsics, where depth is in a frame of its own.",
+    ),
     parameter_argument(
         "image_transport",
         "Kind of image: raw on <image>, compressed on <image>/compressed.",
@@ -54,6 +75,25 @@ ARGUMENTS = [
         "What runs the network; auto takes the fastest there is.",
         choices=["auto", "onnx", "tensorrt", "torch"],
     ),
+    parameter_argument(
+        "rectified", "Whether images are rectified: P describes them then.", choices=["true", "false"]
+    ),
+    parameter_argument(
+        "use_depth", "Whether to measure distances in depth images.", choices=["true", "false"]
+    ),
+    parameter_argument(
+        "body_size", "What is known of the people's sizes.", choices=["seen", "adult", "child"]
+    ),
+    parameter_argument(
+        "tracking",
+        "Whether people keep their ids from image to image, and are smoothed.",
+        choices=["off", "ids", "smooth"],
+    ),
+    parameter_argument("target_frame", "Frame in which people are published."),
+    parameter_argument(
+        "broadcast_tf", "Whether to publish frames of people on /tf.", choices=["true", "false"]
+    ),
+    parameter_argument("hri", "Whether to publish people for ROS4HRI.", choices=["true", "false"]),
     parameter_argument(
         "autostart", "Whether the node configures and activates itself.", choices=["true", "false"]
     ),
@@ -99,7 +139,7 @@ def dope_node(context: LaunchContext) -> list[LifecycleNode]:
         name=NODE_NAME,
         namespace=argument["namespace"],
         parameters=[argument["params_file"], given_parameters(context)],
-        remappings=[("image", argument["image"]), ("camera_info", argument["camera_info"])],
+        remappings=[(topic, argument[topic]) for topic in TOPICS],
         ros_arguments=["--log-level", log_level],
         output="screen",
     )

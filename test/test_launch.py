@@ -203,6 +203,8 @@ def test_every_argument_is_described():
     shown = subprocess.run([*LAUNCH, "--show-args"], check=True, capture_output=True, text=True).stdout
     for name in ("image", "camera_info", "image_transport", "model", "engine", "autostart", "params_file"):
         assert f"'{name}':" in shown
-    for name in ("namespace", "log_level", "rviz"):
+    for name in ("depth", "depth_camera_info", "rectified", "use_depth", "body_size", "tracking"):
+        assert f"'{name}':" in shown
+    for name in ("target_frame", "broadcast_tf", "hri", "namespace", "log_level", "rviz"):
         assert f"'{name}':" in shown
     assert "no description given" not in shown

@@ -16,9 +16,11 @@ from catkin_pkg.package import Package, parse_package
 
 import dope_ros
 from dope_ros.engine import DEFAULT_MODEL, ENGINES
+from dope_ros.geometry import BODY_SIZES
 from dope_ros.msg import PartPose3D
 from dope_ros.ros.parameters import IMAGE_TRANSPORTS, PARAMETERS
 from dope_ros.skeleton import FACE_FEATURES, SKELETONS, Part
+from dope_ros.tracking import TRACKINGS
 
 ROOT = Path(__file__).parent.parent
 
@@ -128,6 +130,8 @@ def test_the_parameter_file_holds_each_parameter_of_the_node_at_its_default_but_
 def test_the_launch_file_offers_the_values_that_the_node_takes():
     assert launch_choices("engine") == list(ENGINES)
     assert launch_choices("image_transport") == list(IMAGE_TRANSPORTS)
+    assert launch_choices("tracking") == list(TRACKINGS)
+    assert launch_choices("body_size") == list(BODY_SIZES)
 
 
 def test_the_install_space_has_the_launch_file_the_configuration_and_the_model():

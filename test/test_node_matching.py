@@ -1,0 +1,153 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What belongs to an image by its stamp; depths in messages; whose turn it is."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from sensor_msgs.msg import Image
+
+from dope_ros.errors import DopeError, ImageError
+from dope_ros.ros.cameras import camera_topics
+from dope_ros.ros.depth import decode_depth
+from dope_ros.ros.matching import Matcher
+from dope_ros.ros.parameters import PARAMETERS
+from dope_ros.ros.worker import NewestWorker
+
+MS = 1_000_000
+
+
+def test_the_nearest_within_the_tolerance_is_taken():
+    matcher = Matcher()
+    for stamp in (0, 33, 66, 100):
+        matcher.put(stamp * MS, stamp)
+    assert matcher.nearest(60 * MS, 40 * MS, 0.0) == 66
+    assert matcher.nearest(300 * MS, 40 * MS, 0.0) is None
+
+
+def test_what_comes_within_the_patience_is_taken():
+    matcher = Matcher()
+    matcher.put(0, "before")
+    found = []
+    waiting = threading.Thread(target=lambda: found.append(matcher.nearest(30 * MS, 40 * MS, 20.0)))
+    waiting.start()
+    matcher.put(33 * MS, "beside")
+    waiting.join(20.0)
+    assert found == ["beside"]
+
+
+def test_the_queue_is_bounded():
+    matcher = Matcher(length=3)
+    for stamp in range(10):
+        matcher.put(stamp * MS, stamp)
+    assert matcher.nearest(0, 2 * MS, 0.0) is None
+    assert matcher.nearest(7 * MS, 0, 0.0) == 7
+
+
+def test_a_bag_that_begins_anew_forgets_its_end():
+    matcher = Matcher()
+    matcher.put(100_000 * MS, "end")
+    matcher.put(5 * MS, "beginning")
+    assert matcher.nearest(100_000 * MS, 40 * MS, 0.0) is None
+    assert matcher.nearest(5 * MS, 40 * MS, 0.0) == "beginning"
+
+
+def depth_image(values, encoding, padding=0, bigendian=False):
+    rows = np.pad(values.view(np.uint8).reshape(len(values), -1), ((0, 0), (0, padding)))
+    height, width = values.shape
+    message = Image(height=height, width=width, encoding=encoding, step=rows.shape[1])
+    message.is_bigendian = int(bigendian)
+    message.data.frombytes(rows.tobytes())
+    return message
+
+
+def test_millimetres_and_metres_are_told_apart_by_encoding():
+    millimetres = np.array([[0, 1500], [3000, 65535]], np.uint16)
+    metres = np.array([[np.nan, 1.5], [3.0, 65.535]], np.float32)
+    np.testing.assert_allclose(
+        decode_depth(depth_image(millimetres, "16UC1")), [[0, 1.5], [3, 65.535]], rtol=1e-6
+    )
+    np.testing.assert_allclose(decode_depth(depth_image(metres, "32FC1")), metres)
+
+
+@pytest.mark.parametrize("bigendian", [False, True])
+def test_padding_and_byte_order_are_honoured(bigendian):
+    values = np.array([[1000, 2000, 3000]], ">u2" if bigendian else "<u2")
+    found = decode_depth(depth_image(values, "16UC1", padding=4, bigendian=bigendian))
+    np.testing.assert_allclose(found, [[1, 2, 3]])
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        (Image(encoding="mono16", height=1, width=1, step=2), "'mono16' is not one of 16UC1, 32FC1"),
+        (Image(encoding="16UC1", height=2, width=2, step=4), "0 bytes"),
+        (Image(encoding="32FC1", height=1, width=2, step=4), "step of 4"),
+    ],
+)
+def test_a_depth_image_that_contradicts_itself_says_how(message, words):
+    with pytest.raises(ImageError, match=words):
+        decode_depth(message)
+
+
+def test_cameras_take_turns_however_fast_one_is():
+    let_go, started, done = threading.Semaphore(0), threading.Semaphore(0), []
+
+    def work(item):
+        started.release()
+        let_go.acquire(timeout=10)
+        done.append(item)
+
+    worker = NewestWorker(work, "test", sources=3)
+    worker.put("first", 0)
+    assert started.acquire(timeout=10)
+    for item in ("fast 1", "fast 2"):
+        worker.put(item, 0)
+    worker.put("slow", 2)
+    worker.put("middle", 1)
+    let_go.release(4)
+    for _ in range(3):
+        assert started.acquire(timeout=10)
+    worker.stop()
+    assert done == ["first", "middle", "slow", "fast 2"]
+
+
+class _Topics:
+    """Settings of topics alone."""
+
+    def __init__(self, *images, depths=()):
+        self.image_topics, self.depth_topics = images, depths
+
+
+def test_one_camera_has_the_plain_topics():
+    (topics,) = camera_topics(_Topics())
+    assert (topics.image, topics.camera_info, topics.depth) == ("image", "camera_info", "depth")
+    assert (topics.prefix, topics.letter) == ("~/", "")
+
+
+def test_cameras_are_called_by_their_namespaces_and_have_their_infos_beside_them():
+    front, left = camera_topics(
+        _Topics("/front/color/image_raw", "/left/image", depths=("/front/depth/image",))
+    )
+    assert (front.name, front.prefix, front.letter) == ("front/color", "~/front/color/", "a")
+    assert front.camera_info == "/front/color/camera_info"
+    assert (front.depth, front.depth_camera_info) == ("/front/depth/image", "/front/depth/camera_info")
+    assert (left.name, left.depth, left.letter) == ("left", "", "b")
+
+
+def test_cameras_of_one_namespace_are_called_by_their_topics():
+    names = [topics.name for topics in camera_topics(_Topics("/rig/left", "/rig/right", "alone"))]
+    assert names == ["rig/left", "rig/right", "alone"]
+
+
+def test_an_empty_topic_among_several_is_refused():
+    with pytest.raises(DopeError, match="an empty one"):
+        camera_topics(_Topics("/front/image", ""))
+
+
+def test_lists_are_declared_with_an_empty_name_for_none():
+    defaults = {spec.name: spec.default for spec in PARAMETERS}
+    assert defaults["image_topics"] == defaults["depth_topics"] == [""]

@@ -1,0 +1,123 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Sizes of people, and how uncertain that and the joints leave their places."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scenes
+from hypothesis import given
+from hypothesis import strategies as st
+from scenes import CAMERA, seen, standing
+
+from dope_ros.geometry import BODY_SIZES, place
+from dope_ros.geometry.size import resized, sizes_of
+from dope_ros.joint_arrays import JointArrays
+from dope_ros.skeleton import LEFT_WRIST, Part
+
+ADULT, CHILD = BODY_SIZES["adult"], BODY_SIZES["child"]
+factors = st.floats(0.7, 1.4)
+
+
+def scaled(person, factor):
+    parts = {
+        name: replace(pose, keypoints_3d=np.float32(pose.keypoints_3d * factor))
+        for name, pose in person.parts().items()
+    }
+    return replace(person, **parts)
+
+
+def joints_of(person):
+    return JointArrays.of([person]).keypoints_3d
+
+
+@scenes.light
+@given(factors)
+def test_a_size_grows_with_the_body(factor):
+    body = standing().body.keypoints_3d[None]
+    assert sizes_of(Part.BODY, factor * body)[0] == pytest.approx(factor * sizes_of(Part.BODY, body)[0])
+
+
+def test_a_stature_is_about_that_of_the_person():
+    body = standing().body.keypoints_3d[None]
+    assert 1.3 < sizes_of(Part.BODY, body)[0] < 1.9
+
+
+@scenes.light
+@given(factors)
+def test_expected_sizes_bring_people_of_any_seen_size_nearer_to_them(factor):
+    seen_size = sizes_of(Part.BODY, joints_of(scaled(seen(standing()), factor))[:, :13])[0]
+    size = sizes_of(Part.BODY, resized(joints_of(scaled(seen(standing()), factor)), ADULT)[:, :13])[0]
+    low, high = sorted((seen_size, ADULT[Part.BODY].mean))
+    assert low - 1e-6 <= size <= high + 1e-6
+
+
+def test_expected_sizes_hold_the_distance_in_place():
+    rng = np.random.default_rng(0)
+    people = [scaled(seen(standing((0, 0, 3))), factor) for factor in np.exp(rng.normal(0, 0.08, 50))]
+    spreads = [
+        np.std([person.root[2] for person in place(people, CAMERA, 3.0, BODY_SIZES[name])])
+        for name in ("seen", "child", "adult")
+    ]
+    assert spreads[0] > spreads[1] > 1.5 * spreads[2]
+
+
+def test_a_child_that_is_taken_for_an_adult_is_too_far_away():
+    child = scaled(seen(standing((0, 0, 3))), 0.7)
+    distances = [place([child], CAMERA, 3.0, size)[0].root[2] for size in (CHILD, ADULT)]
+    assert distances[0] < distances[1]
+
+
+@pytest.mark.parametrize("expected", [None, ADULT, CHILD])
+def test_a_resized_body_still_projects_onto_its_pixels_and_holds_its_hands(expected):
+    (found,) = place([scaled(seen(standing((0.3, 0, 3))), 1.2)], CAMERA, 3.0, expected)
+    np.testing.assert_allclose(CAMERA.project(found.body.keypoints_3d), found.body.keypoints_2d, atol=0.5)
+    np.testing.assert_allclose(
+        found.left_hand.keypoints_3d[0], found.body.keypoints_3d[LEFT_WRIST], atol=1e-5
+    )
+
+
+# Uncertainty
+
+
+def noisy(person, pixels, rng):
+    pose = person.body
+    keypoints = pose.keypoints_2d + rng.normal(0, pixels, pose.keypoints_2d.shape)
+    return replace(person, body=replace(pose, keypoints_2d=np.float32(keypoints)))
+
+
+def test_a_fit_that_is_worse_is_less_certain():
+    rng = np.random.default_rng(1)
+    person = seen(standing((0, 0, 3), parts=["body"]))
+    fine, coarse = (place([noisy(person, pixels, rng)], CAMERA, 3.0)[0] for pixels in (1, 12))
+    assert np.trace(coarse.root_covariance) > np.trace(fine.root_covariance)
+
+
+@scenes.light
+@given(st.floats(-0.4, 0.4), st.floats(1.5, 8), st.floats(-3, 3))
+def test_a_covariance_is_one_and_largest_along_the_line_of_sight(x, z, turn):
+    (person,) = place([seen(standing((x * z, 0.0, z), turn=turn))], CAMERA, 3.0)
+    np.testing.assert_allclose(person.root_covariance, person.root_covariance.T)
+    values, axes = np.linalg.eigh(person.root_covariance)
+    assert (values > 0).all()
+    sight = person.root / np.linalg.norm(person.root)
+    assert abs(axes[:, -1] @ sight) > 0.99
+
+
+def test_roots_lie_within_what_the_covariance_of_the_fit_says():
+    rng = np.random.default_rng(2)
+    within = []
+    for _ in range(200):
+        truth = standing((0.3, 0, 3), turn=rng.uniform(-3, 3), parts=["body"])
+        (found,) = place([noisy(seen(truth), 3, rng)], CAMERA, 3.0)
+        sight = found.root[:, None] * found.root[None] * 0.08**2
+        error = found.root - truth.root
+        fit_only = found.root_covariance - sight + 1e-9 * np.eye(3)
+        within.append(error @ np.linalg.inv(fit_only) @ error < 7.81)  # 95 % of a chi-square of 3
+    assert 0.8 < np.mean(within) <= 1.0
+
+
+def test_a_place_that_is_nominal_has_no_covariance():
+    flat = scaled(seen(standing()), 0.0)
+    assert place([flat], CAMERA, 3.0)[0].root_covariance is None
