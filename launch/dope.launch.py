@@ -58,7 +58,9 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         "camera_info", default_value="camera_info", description="Topic of the camera's intrinsics."
     ),
-    DeclareLaunchArgument("depth", default_value="depth", description="Topic of depth images; see use_depth."),
+    DeclareLaunchArgument(
+        "depth", default_value="depth", description="Topic of depth images; see use_depth."
+    ),
     DeclareLaunchArgument(
         "depth_camera_info",
         default_value="depth_camera_info",
