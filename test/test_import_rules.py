@@ -26,16 +26,8 @@ LAYERS = (
 ROS_PACKAGES = {
     *("rclpy", "rosbags", "cv_bridge", "launch", "launch_ros", "ament_index_python", "rosidl_runtime_py"),
     *(f"{kind}_msgs" for kind in ("builtin_interfaces", "diagnostic", "geometry", "lifecycle", "rosgraph")),
-    *(
-        "sensor_msgs",
-        "std_msgs",
-        "visualization_msgs",
-        "tf2_msgs",
-        "tf2_ros",
-        "hri_msgs",
-        "rcl_interfaces",
-        "dope_ros.msg",
-    ),
+    *("sensor_msgs", "std_msgs", "visualization_msgs", "rcl_interfaces", "dope_ros.msg"),
+    *("tf2_msgs", "tf2_ros", "hri_msgs"),
 }
 TORCH_PACKAGES = {"torch", "torchvision"}
 
