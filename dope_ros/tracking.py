@@ -205,7 +205,8 @@ class Tracker:
         new = np.flatnonzero(ids < 0)
         ids[new] = self._next_id + np.arange(len(new))
         self._next_id += len(new)
-        unseen = np.setdiff1d(np.arange(len(tracks.ids)), rows)
+        unseen = np.ones(len(tracks.ids), bool)
+        unseen[rows] = False
         self._tracks = (
             tracks.rows(rows)
             .moved_to(now.rows(columns), seconds)

@@ -16,7 +16,7 @@ from dope_ros.joint_arrays import JOINT_COUNTS, PART_SLICES, JointArrays, with_j
 from dope_ros.poses import PART_NAMES, Person
 from dope_ros.skeleton import HAND_WRIST, HEAD, LEFT_HIP, LEFT_WRIST, RIGHT_HIP, RIGHT_WRIST
 
-REWEIGHTINGS = 5
+REWEIGHTINGS = 4
 """Rounds of the robust fit; the weights of an outlier are negligible after three."""
 
 NEAREST = 0.05
@@ -173,14 +173,16 @@ def _covariances(
     variance = np.maximum((weights * errors**2).sum(axis=1) / equations, noise**2)
     information = weights / depths**2
     u, v = sightlines[..., 0], sightlines[..., 1]
-    normal = np.zeros((len(sightlines), 3, 3))
-    normal[:, 0, 0] = normal[:, 1, 1] = information.sum(axis=1)
-    normal[:, 0, 2] = normal[:, 2, 0] = -(information * u).sum(axis=1)
-    normal[:, 1, 2] = normal[:, 2, 1] = -(information * v).sum(axis=1)
-    normal[:, 2, 2] = (information * (u**2 + v**2)).sum(axis=1)
-    normal[~np.isfinite(normal).all(axis=(1, 2))] = np.eye(3)  # such a pose is not placed by its fit
-    normal[np.linalg.det(normal) < 1e-12] = np.eye(3)
-    return variance[:, None, None] * np.linalg.inv(normal)
+    # The normal matrix is [[a, 0, -b], [0, a, -c], [-b, -c, d]]; its inverse is written out.
+    a, b, c = information.sum(axis=1), (information * u).sum(axis=1), (information * v).sum(axis=1)
+    d = (information * (u**2 + v**2)).sum(axis=1)
+    inverse = np.empty((len(a), 3, 3))
+    inverse[:, 0, 0], inverse[:, 1, 1], inverse[:, 2, 2] = a * d - c * c, a * d - b * b, a * a
+    inverse[:, 0, 1] = inverse[:, 1, 0] = b * c
+    inverse[:, 0, 2] = inverse[:, 2, 0] = a * b
+    inverse[:, 1, 2] = inverse[:, 2, 1] = a * c
+    with np.errstate(divide="ignore", invalid="ignore"):  # a pose that has none is not placed by its fit
+        return inverse * (variance / (a * (a * d - b * b - c * c)))[:, None, None]
 
 
 def _no_fit(poses_3d: np.ndarray, sightlines: np.ndarray, pixel: float) -> Fit:
