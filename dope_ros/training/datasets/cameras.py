@@ -46,7 +46,8 @@ def read(folder: Path, split: str) -> Dataset:
 def _sample(record: Record) -> Sample:
     try:
         people = tuple(PersonLabels(body=_body(person)) for person in record.entry["people"])
-        intrinsics = Intrinsics(*(float(record.entry[name]) for name in ("fx", "fy", "cx", "cy")))
+        fx, fy, cx, cy = (float(record.entry[name]) for name in ("fx", "fy", "cx", "cy"))
+        intrinsics = Intrinsics(fx, fy, cx, cy)
     except (KeyError, TypeError, ValueError) as error:
         raise BrokenRecord(f"its entry lacks or garbles {error}") from error
     name, source = record.path.name, PictureFile(record.path)

@@ -130,7 +130,8 @@ def read_labels(path: Path) -> PictureLabels:
         with np.load(path, allow_pickle=False) as arrays:
             width, height = (int(length) for length in arrays["size"])
             parts = {name: _read_part(arrays, name, part) for name, part in PART_OF_NAME.items()}
-            intrinsics = Intrinsics(*map(float, arrays["intrinsics"]))
+            fx, fy, cx, cy = map(float, arrays["intrinsics"])
+            intrinsics = Intrinsics(fx, fy, cx, cy)
     except OSError as error:
         raise DatasetError(f"{path}: {error.strerror or error}") from error
     except (KeyError, ValueError, EOFError, BadZipFile) as error:
