@@ -82,9 +82,15 @@ def export_model(checkpoint: Checkpoint, path: Path, options: ExportOptions) -> 
     A model in half precision is for GPUs, and has RoIAlign written as GridSample; see `half` and `lowering`.
 
     Raises:
-        ModelError: what would be written is not valid ONNX, or breaks the model contract.
+        ModelError: the checkpoint lacks a part, or what would be written is not valid ONNX.
         OSError: the file cannot be written.
     """
+    missing = [part.value for part in Part if part not in checkpoint.network.parts]
+    if missing:
+        raise ModelError(
+            f"{path.name}: this checkpoint is a part expert's and does not find: {', '.join(missing)}; "
+            "a model finds all parts: train a student with `dope train`"
+        )
     height, width = input_size(checkpoint, options.height, options.width)
     count = options.proposals or checkpoint.network.config.proposals.count
     model = to_onnx(StaticGraph(checkpoint.network, height, width, count), INPUT_NAME, output_names())

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,16 @@ from dope_ros.network.checkpoint import Checkpoint, read_checkpoint
 from dope_ros.network.dope import Prediction
 from dope_ros.network.picture import normalised, padded
 from dope_ros.poses import Proposals
-from dope_ros.skeleton import Part
+from dope_ros.settings import AnchorClasses, PpiSettings
+from dope_ros.skeleton import SKELETONS, Part
 
 PAD_VALUE = 114
 """ImageNet's mean as one grey level, so that padding is as good as nothing to the network."""
 
 ASPECT = 4 / 3
+
+NO_CLASSES = AnchorClasses(1)
+"""Stands for the classes of a part that a part expert does not find."""
 
 
 class TorchEngine:
@@ -49,7 +54,7 @@ class TorchEngine:
             EngineError: PyTorch failed.
         """
         try:
-            return proposals_of(predict(self._network, pixels, self._device))
+            return for_all_parts(proposals_of(predict(self._network, pixels, self._device)))
         except RuntimeError as error:
             raise EngineError(f"PyTorch failed: {error}") from error
 
@@ -64,6 +69,18 @@ def predict(network: torch.nn.Module, pixels: np.ndarray, device: torch.device |
     image = torch.tensor(pixels, device=device).permute(2, 0, 1)[None]
     (prediction,) = network(padded(normalised(image / 255)), [pixels.shape[:2]])
     return prediction
+
+
+def for_all_parts(found: Mapping[Part, Proposals]) -> dict[Part, Proposals]:
+    """The proposals of a part expert, and none for the parts that it does not find."""
+    return {part: found[part] if part in found else _nothing(part) for part in Part}
+
+
+def _nothing(part: Part) -> Proposals:
+    """No proposal."""
+    classes, joints = NO_CLASSES.count, len(SKELETONS[part])
+    shapes = (0, 4), (0, classes + 1), (0, classes, joints, 2), (0, classes, joints, 3)
+    return Proposals(*(np.zeros(shape, np.float32) for shape in shapes))
 
 
 def proposals_of(prediction: Prediction) -> dict[Part, Proposals]:
@@ -83,7 +100,9 @@ def input_size(checkpoint: Checkpoint, height: int = 0, width: int = 0) -> tuple
 
 def spec_of(checkpoint: Checkpoint, height: int, width: int) -> ModelSpec:
     """What a model made of a checkpoint says of itself."""
-    return ModelSpec(height, width, PAD_VALUE, checkpoint.network.config.anchors, checkpoint.ppi)
+    anchors = {part: checkpoint.network.config.anchors.get(part, NO_CLASSES) for part in Part}
+    ppi = {part: checkpoint.ppi.get(part, PpiSettings(score_th=1.0)) for part in Part}
+    return ModelSpec(height, width, PAD_VALUE, anchors, ppi)
 
 
 def _array(tensor: Tensor) -> np.ndarray:

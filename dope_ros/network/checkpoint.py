@@ -116,7 +116,7 @@ def _own_layout(source: str, content: dict[str, Any]) -> Layout:
             f"{source}: checkpoint version {content['version']}; this release reads version {FORMAT_VERSION}"
         )
     config = _config(content["config"])
-    ppi = {part: PpiSettings.from_metadata(content["ppi"][part.value], part) for part in Part}
+    ppi = {part: PpiSettings.from_metadata(content["ppi"][part.value], part) for part in config.anchors}
     return Layout(config, ppi, content["state_dict"])
 
 
@@ -132,7 +132,7 @@ def _config(plain: Mapping[str, Any]) -> NetworkConfig:
     boxes = dict(values.pop("boxes"))
     sizes, ratios = tuple(boxes.pop("sizes")), tuple(boxes.pop("ratios"))
     return NetworkConfig(
-        anchors={part: AnchorClasses(**values["anchors"][part.value]) for part in Part},
+        anchors={Part(name): AnchorClasses(**anchors) for name, anchors in values["anchors"].items()},
         boxes=AnchorBoxes(sizes=sizes, ratios=ratios, **boxes),
         proposals=ProposalSettings(**values.pop("proposals")),
         **{name: value for name, value in values.items() if name != "anchors"},

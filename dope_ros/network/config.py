@@ -56,7 +56,7 @@ class NetworkConfig:
     """The shape of a network and the numbers its weights were trained with.
 
     backbone: a name in `backbones.BACKBONES`; it brings the head that looks at each box.
-    anchors: the anchor-pose classes of each part.
+    anchors: the anchor-pose classes of each part that the network finds; a part expert has one.
     boxes: the anchor boxes.
     proposals: how region proposals are chosen.
     aligned: RoIAlign takes a pixel's middle for its position (the half-pixel shift of Mask R-CNN's

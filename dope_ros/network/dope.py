@@ -47,9 +47,14 @@ class DopeNetwork(nn.Module):
         self.backbone, self.box_head = make_backbone(config.backbone)
         channels, stride = self.backbone.channels, self.backbone.stride
         self.rpn = RegionProposalNetwork(channels, stride, config.boxes, config.proposals)
-        classes = {part: config.anchors[part].count for part in Part}
+        classes = {part: anchors.count for part, anchors in config.anchors.items()}
         self.predictor = PosePredictor(self.box_head.channels, classes)
-        self.spatial = SpatialHead(channels) if config.spatial else None
+        self.spatial = SpatialHead(channels, tuple(config.anchors)) if config.spatial else None
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts that it finds: all three, or the one of a part expert."""
+        return tuple(self.config.anchors)
 
     def forward(self, images: Tensor, sizes: list[tuple[int, int]] | None = None) -> list[Prediction]:
         """Pose proposals of each image.
@@ -94,7 +99,7 @@ class DopeNetwork(nn.Module):
         located: dict[Part, Tensor] = {}
         if self.spatial is not None:
             located = self.spatial(self.spatial.region_features(features, boxes, stride))
-        parts = {part: self._predict_part(part, boxes, vectors, located.get(part)) for part in Part}
+        parts = {part: self._predict_part(part, boxes, vectors, located.get(part)) for part in self.parts}
         return Prediction(boxes, parts)
 
     def _predict_part(

