@@ -1,0 +1,83 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The anchor-pose class of each labelled pose, and the root of its 3D."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from dope_ros.settings import AnchorClasses
+from dope_ros.training.targets import SIDE_LEFT, SIDE_RIGHT, PartTargets
+
+LEAST_KNOWN_3D = 0.5
+"""The share of joints that must be known in 3D for the class to be chosen by them; else it is by 2D."""
+
+
+def nearest_classes(targets: PartTargets, anchor_poses: Tensor, anchors: AnchorClasses) -> Tensor:
+    """The class of each instance: that of the nearest anchor pose in 3D (DOPE, section 3.1).
+
+    Where too little is known in 3D, the nearest in 2D, in sizes of the box. A hand gets a class of its side
+    and a body one of what is in the picture of it, upper body or whole, where there are classes for that.
+
+    Args:
+        anchor_poses: [K, J, 5], as `PosePredictor.anchor_poses` gives them.
+
+    Returns:
+        [G] int64, 0 to K - 1.
+    """
+    sizes = (targets.boxes[:, None, 2:] - targets.boxes[:, None, :2]).clamp(min=1e-3)
+    in_box = (targets.poses_2d - targets.boxes[:, None, :2]) / sizes
+    by_2d = _distances(in_box, targets.weights_2d, anchor_poses[..., :2], centred=False)
+    by_3d = _distances(targets.poses_3d, targets.weights_3d, anchor_poses[..., 2:], centred=True)
+    enough = targets.weights_3d.mean(dim=1, keepdim=True) >= LEAST_KNOWN_3D
+    distances = torch.where(enough, by_3d, by_2d)
+    return distances.masked_fill(~_allowed(targets, anchors), torch.inf).argmin(dim=1)
+
+
+def rooted(targets: PartTargets, anchor_poses: Tensor, classes: Tensor) -> Tensor:
+    """3D poses whose known joints have the same mean as those joints of their anchor pose.
+
+    An anchor pose is relative to the mean of all joints; labels that lack some do not know where that is.
+
+    Args:
+        anchor_poses: [K, J, 5].
+        classes: [G] int64.
+
+    Returns:
+        [G, J, 3] float32, metres.
+    """
+    anchors = anchor_poses[classes][..., 2:]
+    shift = _weighted_mean(anchors - targets.poses_3d, targets.weights_3d)
+    return targets.poses_3d + shift
+
+
+def _distances(poses: Tensor, weights: Tensor, anchors: Tensor, centred: bool) -> Tensor:
+    """Mean joint distances [G, K] of poses [G, J, D] with weights [G, J] to anchors [K, J, D].
+
+    centred: poses and anchors are moved so that their means meet.
+    """
+    offsets = poses[:, None] - anchors
+    weights = weights[:, None].expand(-1, len(anchors), -1)
+    if centred:
+        offsets = offsets - _weighted_mean(offsets, weights)
+    return (offsets.norm(dim=-1) * weights).sum(dim=2) / weights.sum(dim=2).clamp(min=1e-6)
+
+
+def _weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+    """Mean over joints of values [..., J, D] with weights [..., J]: [..., 1, D]."""
+    weights = weights[..., None]
+    return (values * weights).sum(dim=-2, keepdim=True) / weights.sum(dim=-2, keepdim=True).clamp(min=1e-6)
+
+
+def _allowed(targets: PartTargets, anchors: AnchorClasses) -> Tensor:
+    """[G, K] bool, the classes that an instance can have."""
+    classes = torch.arange(anchors.count, device=targets.boxes.device)
+    allowed = torch.ones(len(targets), anchors.count, dtype=torch.bool, device=targets.boxes.device)
+    if anchors.left_from is not None:
+        is_left = classes >= anchors.left_from
+        sides = targets.sides[:, None]
+        allowed = allowed & ~((sides == SIDE_RIGHT) & is_left) & ~((sides == SIDE_LEFT) & ~is_left)
+    if anchors.upper_body_from is not None:
+        allowed = allowed & (targets.upper[:, None] == (classes >= anchors.upper_body_from))
+    return allowed

@@ -1,0 +1,172 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a training run is told: a YAML file, read strictly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dacite
+import yaml
+
+from dope_ros.errors import DopeError
+from dope_ros.training.optimisation import OptimiserSettings, ScheduleSettings
+from dope_ros.training.rois import RoiSettings
+from dope_ros.training.rpn_losses import RpnSettings
+from dope_ros.training.teachers import TeachingSettings
+from dope_ros.training.views import RandomCrop, ShorterSide
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """Which network is trained, and from which weights.
+
+    shape: `published` (ResNet-50) or `compact` (EfficientNet-Lite0).
+    parts: that it finds; one of them for a part expert.
+    checkpoint: to start from. It brings its own shape and its anchor poses, which its classes mean.
+    anchor_poses: a file of `dope anchors`, for a network that starts without a checkpoint.
+    backbone: ImageNet weights of the backbone, likewise.
+    """
+
+    shape: str = "published"
+    parts: tuple[str, ...] = ("body", "hand", "face")
+    checkpoint: Path | None = None
+    anchor_poses: Path | None = None
+    backbone: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetSettings:
+    """A dataset.
+
+    open: what it is and where, as `dope_ros.training.datasets.open_dataset` takes it.
+    times: how many times an epoch goes through it.
+    """
+
+    open: str
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DataSettings:
+    """What is trained on.
+
+    sets: the datasets, all taken together.
+    view: what the network sees of a picture.
+    augment: flip, and what the paper does besides for a part expert.
+    colours: jitter colours and light, whatever the parts.
+    batch: pictures of a step, over all processes.
+    workers: processes that load pictures, for each process that trains.
+    """
+
+    sets: tuple[SetSettings, ...]
+    view: ShorterSide | RandomCrop = field(default_factory=ShorterSide)
+    augment: bool = True
+    colours: bool = False
+    batch: int = 8
+    workers: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class LossWeights:
+    """What each loss counts for in their sum; those of a part count alike for every part."""
+
+    rpn_objectness: float = 1.0
+    rpn_boxes: float = 1.0
+    classes: float = 1.0
+    pose_2d: float = 1.0
+    pose_3d: float = 1.0
+    located: float = 1.0
+    distilled_classes: float = 1.0
+    distilled_pose: float = 1.0
+
+    def of(self, name: str) -> float:
+        """The weight of a loss of `Objective`: `rpn_boxes`, `hand_pose_2d`."""
+        kind = name if name.startswith("rpn_") else name.split("_", 1)[1]
+        return float(getattr(self, kind))
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """A whole run.
+
+    precision: of the network's computation: `float32`, `bfloat16` or `float16`.
+    average: decay of the moving average of the weights, which is what a run gives; 0 for the last weights.
+    save_every: steps after which the run can go on from where it was.
+    log_every: steps between two lines of the log.
+    seed: of the initial weights and of all that is random about the pictures.
+    """
+
+    data: DataSettings
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    rpn: RpnSettings = field(default_factory=RpnSettings)
+    rois: RoiSettings = field(default_factory=RoiSettings)
+    weights: LossWeights = field(default_factory=LossWeights)
+    teaching: TeachingSettings = field(default_factory=TeachingSettings)
+    optimiser: OptimiserSettings = field(default_factory=OptimiserSettings)
+    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+    precision: str = "float32"
+    average: float = 0.999
+    save_every: int = 200
+    log_every: int = 20
+    seed: int = 0
+
+
+def read_config(path: Path, changes: Sequence[str] = ()) -> TrainingConfig:
+    """Read a run's configuration.
+
+    Args:
+        path: a YAML file.
+        changes: `data.batch=4` and the like, in the words of the file; they win over it.
+
+    Raises:
+        DopeError: the file is missing, is no YAML, or names something unknown or of the wrong kind.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        for change in changes:
+            _change(values, change)
+        return parse_config(values)
+    except OSError as error:
+        raise DopeError(f"{path}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, dacite.DaciteError, TypeError, ValueError) as error:
+        raise DopeError(f"{path}: not a configuration of a training: {error}") from error
+
+
+def parse_config(values: Mapping[str, Any]) -> TrainingConfig:
+    """A configuration from what a YAML file holds.
+
+    Raises:
+        dacite.DaciteError, TypeError, ValueError: something is unknown, missing or of the wrong kind.
+    """
+    rules = dacite.Config(strict=True, cast=[Path, tuple], type_hooks={float: float})
+    return dacite.from_dict(TrainingConfig, values, rules)
+
+
+def plain(config: TrainingConfig) -> dict[str, Any]:
+    """The configuration as a YAML file holds it."""
+    values: dict[str, Any] = yaml.safe_load(yaml.safe_dump(_plain(asdict(config))))
+    return values
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(inner) for inner in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _change(values: dict[str, Any], change: str) -> None:
+    name, equals, value = change.partition("=")
+    if not equals:
+        raise ValueError(f"'{change}' is not NAME=VALUE")
+    *rooms, last = name.split(".")
+    for room in rooms:
+        values = values.setdefault(room, {})
+        if not isinstance(values, dict):
+            raise ValueError(f"'{change}': '{room}' has no entries of its own")
+    values[last] = yaml.safe_load(value)

@@ -1,0 +1,230 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a network is trained for: pictures, labels and the experts' boxes in, losses out (DOPE, section 3).
+
+Without experts it is the training of a part expert, or of a network on labels alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from dope_ros.network.dope import ROI_SAMPLES, ROI_SIZE, DopeNetwork
+from dope_ros.network.regions import region_features
+from dope_ros.network.rpn import select_proposals
+from dope_ros.network.spatial import grown_region_features, merge
+from dope_ros.skeleton import Part
+from dope_ros.training.anchor_classes import nearest_classes, rooted
+from dope_ros.training.batches import Batch
+from dope_ros.training.part_losses import (
+    BACKGROUND,
+    PoseTargets,
+    class_term,
+    pose_2d_term,
+    pose_3d_term,
+    pose_distillation_term,
+    soft_class_term,
+    spatial_term,
+)
+from dope_ros.training.rois import ExpertBoxes, Rois, RoiSettings, choose_rois, in_sizes_of, pose_targets
+from dope_ros.training.rpn_losses import RpnSettings, assign_anchors, rpn_terms
+from dope_ros.training.targets import Targets
+from dope_ros.training.terms import Term, averaged
+
+Experts = Mapping[Part, ExpertBoxes]
+"""What the part experts that there are say of one picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveSettings:
+    """Which boxes are trained on.
+
+    rpn: anchors.
+    rois: proposals.
+    precision: of the network's computation: float32, bfloat16 or float16. Losses are computed in float32.
+    """
+
+    rpn: RpnSettings = field(default_factory=RpnSettings)
+    rois: RoiSettings = field(default_factory=RoiSettings)
+    precision: torch.dtype = torch.float32
+
+
+class Objective(nn.Module):
+    """A network and its losses; a module, so that DistributedDataParallel can wrap the two."""
+
+    def __init__(self, network: DopeNetwork, settings: ObjectiveSettings) -> None:
+        super().__init__()
+        self.network, self.settings = network, settings
+
+    def forward(self, batch: Batch, experts: Sequence[Experts]) -> dict[str, Tensor]:
+        """The losses of a batch by name, each averaged over all processes; see `terms.averaged`.
+
+        Args:
+            batch: on the network's device.
+            experts: of each picture; empty where there are none.
+
+        Returns:
+            `rpn_objectness`, `rpn_boxes`, and for each part `{part}_classes`, `{part}_pose_2d`,
+            `{part}_pose_3d`, with a spatial head `{part}_located`, and for parts with an expert
+            `{part}_distilled_classes` and `{part}_distilled_pose`.
+        """
+        network, images = self.network, batch.images()
+        with self._autocast(images.device):
+            features = network.backbone(images)
+            logits, deltas = network.rpn.head(features)
+        anchors = network.rpn.anchors(features)
+        generators = [torch.Generator().manual_seed(seed) for seed in batch.seeds]
+        assigned = [
+            assign_anchors(anchors, targets, self.settings.rpn, generator)
+            for targets, generator in zip(batch.targets, generators, strict=True)
+        ]
+        classes = [self._classes(targets) for targets in batch.targets]
+        proposals = [
+            select_proposals(anchors, logits[i].detach(), deltas[i].detach(), size, network.config.proposals)
+            for i, size in enumerate(batch.sizes)
+        ]
+        rois = [
+            choose_rois(*of_picture, self.settings.rois, generator)
+            for *of_picture, generator in zip(
+                proposals, batch.targets, classes, experts, generators, strict=True
+            )
+        ]
+        heads = Heads(network, features, [of.boxes for of in rois], self._autocast(images.device))
+        terms = rpn_terms(logits, deltas, assigned)
+        for part in network.parts:
+            terms |= self._part_terms(part, heads, rois, batch.targets, experts)
+        return averaged(terms)
+
+    def _part_terms(
+        self,
+        part: Part,
+        heads: Heads,
+        rois: Sequence[Rois],
+        targets: Sequence[Targets],
+        experts: Sequence[Experts],
+    ) -> dict[str, Term]:
+        labels = torch.cat([of.labels[part] for of in rois])
+        positive = labels > BACKGROUND
+        wanted = self._pose_targets(part, rois, targets)
+        poses_2d, poses_3d, located = heads.poses(part, positive, labels[positive] - 1)
+        terms = {
+            "classes": class_term(heads.logits(part), labels),
+            "pose_2d": pose_2d_term(poses_2d, wanted),
+            "pose_3d": pose_3d_term(poses_3d, wanted, part),
+        }
+        if located is not None:
+            terms["located"] = spatial_term(located, wanted)
+        if all(part in of_picture for of_picture in experts):
+            terms |= self._distillation_terms(part, heads, rois, experts)
+        return {f"{part.value}_{name}": term for name, term in terms.items()}
+
+    def _distillation_terms(
+        self, part: Part, heads: Heads, rois: Sequence[Rois], experts: Sequence[Experts]
+    ) -> dict[str, Term]:
+        """Of the experts' boxes alone."""
+        rows = torch.cat([_mask(len(of.boxes), of.of_expert[part]) for of in rois]).to(heads.boxes.device)
+        classes = torch.cat([of.labels[part] for of in rois])[rows] - 1
+        of_expert = [of_picture[part] for of_picture in experts]
+        each = torch.arange(len(classes), device=classes.device)
+        expert_2d = torch.cat([of.poses_2d for of in of_expert])[each, classes]
+        expert_3d = torch.cat([of.poses_3d for of in of_expert])[each, classes]
+        poses_2d, poses_3d, located = heads.poses(part, rows, classes)
+        if located is not None:
+            poses_2d = merge(poses_2d[:, None], located)[:, 0]
+        expert_pose = in_sizes_of(heads.boxes[rows], expert_2d), expert_3d
+        scores = torch.cat([of.scores for of in of_expert])
+        return {
+            "distilled_classes": soft_class_term(heads.logits(part)[rows], scores),
+            "distilled_pose": pose_distillation_term((poses_2d, poses_3d), expert_pose, part),
+        }
+
+    @torch.no_grad()
+    def _classes(self, targets: Targets) -> dict[Part, Tensor]:
+        network = self.network
+        return {
+            part: nearest_classes(of_part, network.predictor.anchor_poses(part), network.config.anchors[part])
+            for part, of_part in targets.items()
+        }
+
+    @torch.no_grad()
+    def _pose_targets(self, part: Part, rois: Sequence[Rois], targets: Sequence[Targets]) -> PoseTargets:
+        """Of the positive boxes of all pictures."""
+        anchors = self.network.predictor.anchor_poses(part)
+        of_pictures = []
+        for of, of_picture in zip(rois, targets, strict=True):
+            positive = of.labels[part] > BACKGROUND
+            rooted_3d = rooted(of_picture[part], anchors, self._classes({part: of_picture[part]})[part])
+            of_pictures.append(
+                pose_targets(of.boxes[positive], of_picture[part], rooted_3d, of.matched[part][positive])
+            )
+        return PoseTargets.joined(of_pictures)
+
+    def _autocast(self, device: torch.device) -> torch.autocast:
+        precision = self.settings.precision
+        return torch.autocast(device.type, precision, enabled=precision != torch.float32)
+
+
+class Heads:
+    """What the heads say of the boxes of a batch, in float32.
+
+    boxes: [R, 4], of all pictures, one after the other.
+    """
+
+    def __init__(
+        self, network: DopeNetwork, features: Tensor, boxes: Sequence[Tensor], autocast: torch.autocast
+    ) -> None:
+        self._network, self._features, self._autocast = network, features.split(1), autocast
+        self._counts = [len(of) for of in boxes]
+        self.boxes = torch.cat(list(boxes))
+        stride, aligned = network.backbone.stride, network.config.aligned
+        with autocast:
+            regions = [
+                region_features(of_picture, of, stride, ROI_SIZE, ROI_SAMPLES, aligned)
+                for of_picture, of in zip(self._features, boxes, strict=True)
+            ]
+            self._vectors = network.box_head(torch.cat(regions))
+
+    def logits(self, part: Part) -> Tensor:
+        """[R, K + 1], before softmax."""
+        with self._autocast:
+            return self._network.predictor.logits(self._vectors, part).float()
+
+    def poses(self, part: Part, rows: Tensor, classes: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Poses of P of the boxes, each for one class.
+
+        Args:
+            rows: [R] bool, which boxes.
+            classes: [P] int64.
+
+        Returns:
+            The regression's 2D [P, J, 2] in sizes of the box and 3D [P, J, 3] in metres, and the spatial
+            head's 2D [P, J, 2], if there is one.
+        """
+        each = torch.arange(len(classes), device=classes.device)
+        with self._autocast:
+            poses_2d, poses_3d = self._network.predictor.poses(self._vectors[rows], part)
+            located = self._located(rows)
+        of_part = None if located is None else located[part].float()
+        return poses_2d[each, classes].float(), poses_3d[each, classes].float(), of_part
+
+    def _located(self, rows: Tensor) -> dict[Part, Tensor] | None:
+        if self._network.spatial is None:
+            return None
+        stride = self._network.backbone.stride
+        regions = [
+            grown_region_features(of_picture, boxes[picked], stride)
+            for of_picture, boxes, picked in zip(
+                self._features, self.boxes.split(self._counts), rows.split(self._counts), strict=True
+            )
+        ]
+        return self._network.spatial(torch.cat(regions))
+
+
+def _mask(length: int, rows: slice) -> Tensor:
+    mask = torch.zeros(length, dtype=torch.bool)
+    mask[rows] = True
+    return mask

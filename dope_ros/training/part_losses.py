@@ -1,0 +1,111 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The losses of the branches of one part: anchor-pose class, pose, spatial head (DOPE, section 3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from dope_ros.network.spatial import GROWTH
+from dope_ros.skeleton import Part
+from dope_ros.training.terms import Term
+
+NOT_COUNTED = -1
+BACKGROUND = 0
+
+BETA_2D = 0.02
+"""Where smooth L1 turns from a square into a line, in sizes of the box."""
+
+BETA_3D = 0.05
+"""The same, in units of `UNITS`."""
+
+UNITS = {Part.BODY: 1.0, Part.HAND: 0.1, Part.FACE: 0.1}
+"""Metres. 3D errors are measured in it: an error of a centimetre is small for a body and large for a hand."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoseTargets:
+    """What P positive boxes should say.
+
+    poses_2d: [P, J, 2] float32, in sizes of the box from its top left corner; weights_2d: [P, J].
+    poses_3d: [P, J, 3] float32, metres; weights_3d: [P, J].
+    """
+
+    poses_2d: Tensor
+    weights_2d: Tensor
+    poses_3d: Tensor
+    weights_3d: Tensor
+
+    @classmethod
+    def joined(cls, parts: Sequence[PoseTargets]) -> PoseTargets:
+        """Those of several pictures, one after the other."""
+        return cls(*(torch.cat([getattr(one, f.name) for one in parts]) for f in fields(cls)))
+
+
+def class_term(logits: Tensor, labels: Tensor) -> Term:
+    """Cross-entropy over all boxes of which it is known whether they show the part.
+
+    Args:
+        logits: [R, K + 1].
+        labels: [R] int64; `NOT_COUNTED`, `BACKGROUND`, or 1 + the anchor-pose class.
+    """
+    total = functional.cross_entropy(logits, labels, ignore_index=NOT_COUNTED, reduction="sum")
+    return Term(total, (labels != NOT_COUNTED).sum())
+
+
+def pose_2d_term(poses: Tensor, targets: PoseTargets) -> Term:
+    """Smooth L1 of the positive boxes' 2D [P, J, 2], in sizes of the box, averaged over known joints.
+
+    Averaged over the positive boxes and not over all: else it is too weak next to the classification, and
+    poses stay at their anchors.
+    """
+    return _joint_term(poses, targets.poses_2d, targets.weights_2d, BETA_2D)
+
+
+def pose_3d_term(poses: Tensor, targets: PoseTargets, part: Part) -> Term:
+    """Smooth L1 of the positive boxes' 3D [P, J, 3], metres, averaged over known joints."""
+    unit = UNITS[part]
+    return _joint_term(poses / unit, targets.poses_3d / unit, targets.weights_3d, BETA_3D)
+
+
+def spatial_term(located: Tensor, targets: PoseTargets) -> Term:
+    """Smooth L1 of what the spatial head says, [P, J, 2], over the known joints within its grid."""
+    within = ((targets.poses_2d - 0.5).abs() < GROWTH / 2).all(dim=-1)
+    return _joint_term(located, targets.poses_2d, targets.weights_2d * within, BETA_2D)
+
+
+def _joint_term(poses: Tensor, targets: Tensor, weights: Tensor, beta: float) -> Term:
+    losses = functional.smooth_l1_loss(poses, targets, beta=beta, reduction="none").sum(dim=-1)
+    return Term((losses * weights).sum(), weights.sum())
+
+
+def soft_class_term(logits: Tensor, expert_scores: Tensor) -> Term:
+    """How far the student's classes are from the expert's, over the expert's boxes (DOPE, section 3.3).
+
+    The Kullback-Leibler divergence: the paper's soft cross-entropy less the expert's own entropy. The
+    gradient is the same, and it is 0 where the student says what the expert says.
+
+    Args:
+        logits: [E, K + 1], the student's.
+        expert_scores: [E, K + 1], after softmax.
+    """
+    total = functional.kl_div(logits.log_softmax(dim=1), expert_scores, reduction="sum")
+    return Term(total, torch.tensor(float(len(logits)), device=logits.device))
+
+
+def pose_distillation_term(student: tuple[Tensor, Tensor], expert: tuple[Tensor, Tensor], part: Part) -> Term:
+    """L1 between the poses of student and expert for the true class, over the E boxes of the expert.
+
+    Args:
+        student, expert: 2D [E, J, 2] in sizes of the box and 3D [E, J, 3] in metres.
+    """
+    joints = student[0].shape[1]
+    of_2d = (student[0] - expert[0]).abs().sum()
+    of_3d = (student[1] - expert[1]).abs().sum() / UNITS[part]
+    count = torch.tensor(float(len(student[0])), device=student[0].device)
+    return Term((of_2d + of_3d) / joints, count)

@@ -1,0 +1,143 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Pseudo-ground-truth: an expert's detections complete the labels of a picture (DOPE, section 3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.ops import box_iou
+
+from dope_ros.poses import PartPose
+from dope_ros.skeleton import Part
+from dope_ros.training.datasets.labels import box_around
+from dope_ros.training.targets import (
+    CLARITY,
+    OUTSIDE_WEIGHT,
+    SIDE_UNKNOWN,
+    SIDES,
+    Instance,
+    PartTargets,
+    concatenated,
+    in_picture,
+    shows_upper_body_alone,
+    stacked,
+)
+
+SAME_POSE = 0.15
+"""A detection is of a labelled instance if their joints are on average nearer than this, in sizes of the
+longer side of the instance's box."""
+
+SAME_BOX = 0.3
+"""Intersection over union from which a detection is of an instance that is labelled already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confidence:
+    """Which detections are believed; scores are those of pose proposals integration.
+
+    sure: from this score on a detection is a label.
+    unsure: from this score on, and below `sure`, its box is ignored. Below it is background.
+    """
+
+    sure: float
+    unsure: float
+
+
+def completed(
+    targets: PartTargets,
+    detections: Sequence[PartPose],
+    part: Part,
+    size: tuple[int, int],
+    confidence: Confidence,
+) -> PartTargets:
+    """The targets of a part with what an expert knows besides.
+
+    A labelled instance gets the joints and the 3D that its label lacks from the detection of it, if there is
+    one. In a picture without labels for the part, the other detections are new instances, and the rest of the
+    picture counts as free of it.
+
+    Args:
+        detections: the means of the expert's overlapping estimates, in the pixels of `targets`.
+        size: height and width of the picture.
+    """
+    device = targets.boxes.device
+    sure = _detected([d for d in detections if d.score >= confidence.sure], part, size).to(device)
+    filled = _filled(targets, sure)
+    if targets.labelled:
+        return filled
+    unsure = [d for d in detections if confidence.unsure <= d.score < confidence.sure]
+    doubtful = _detected(unsure, part, size).to(device)
+    ignored = torch.cat([sure.ignored, doubtful.ignored, doubtful.boxes])
+    found = replace(_without(sure, targets.boxes), ignored=ignored)
+    return concatenated(filled, found, labelled=True)
+
+
+def _detected(detections: Sequence[PartPose], part: Part, size: tuple[int, int]) -> PartTargets:
+    """Detections as targets; those too small to learn from are ignored."""
+    height, width = size
+    instances: list[Instance] = []
+    ignored = []
+    for detection in detections:
+        points = detection.keypoints_2d
+        box = box_around(points, width, height)
+        shorter, longer = np.sort(box[2:] - box[:2])
+        if shorter <= 0:
+            continue
+        if longer < CLARITY[part].longer_side or shorter < CLARITY[part].shorter_side:
+            ignored.append(box)
+            continue
+        inside = in_picture(points, width, height)
+        instances.append(
+            Instance(
+                box=box,
+                side=SIDES[detection.side],
+                upper=shows_upper_body_alone(part, inside),
+                pose_2d=points,
+                weights_2d=np.where(inside, 1.0, OUTSIDE_WEIGHT),
+                pose_3d=detection.keypoints_3d - detection.keypoints_3d.mean(axis=0),
+                weights_3d=np.ones(len(points)),
+            )
+        )
+    return stacked(part, instances, np.array(ignored), labelled=False)
+
+
+def _filled(targets: PartTargets, detected: PartTargets) -> PartTargets:
+    """Targets whose unknown joints and 3D come from the detections of them."""
+    if not len(targets) or not len(detected):
+        return targets
+    matched, found = _same_poses(targets, detected)
+    unknown = (targets.weights_2d == 0) & matched[:, None]
+    without_3d = (targets.weights_3d == 0).all(dim=1) & matched
+    return replace(
+        targets,
+        poses_2d=torch.where(unknown[..., None], detected.poses_2d[found], targets.poses_2d),
+        weights_2d=torch.where(unknown, detected.weights_2d[found], targets.weights_2d),
+        poses_3d=torch.where(without_3d[:, None, None], detected.poses_3d[found], targets.poses_3d),
+        weights_3d=torch.where(without_3d[:, None], detected.weights_3d[found], targets.weights_3d),
+    )
+
+
+def _same_poses(targets: PartTargets, detected: PartTargets) -> tuple[Tensor, Tensor]:
+    """Which targets were detected [G] bool, and by which detection [G] int64."""
+    offsets = (targets.poses_2d[:, None] - detected.poses_2d).norm(dim=-1)
+    weights = targets.weights_2d[:, None]
+    longer = (targets.boxes[:, 2:] - targets.boxes[:, :2]).amax(dim=1, keepdim=True)
+    distances = (offsets * weights).sum(dim=-1) / weights.sum(dim=-1).clamp(min=1e-6) / longer
+    sides, others = targets.sides[:, None], detected.sides
+    other_side = (sides != others) & (sides != SIDE_UNKNOWN) & (others != SIDE_UNKNOWN)
+    nearest, found = distances.masked_fill(other_side, torch.inf).min(dim=1)
+    known = targets.weights_2d.sum(dim=1) > 0
+    return known & (nearest < SAME_POSE), found
+
+
+def _without(detected: PartTargets, boxes: Tensor) -> PartTargets:
+    """The detections that overlap none of `boxes` [G, 4] much."""
+    if not len(boxes) or not len(detected):
+        return detected
+    new = box_iou(detected.boxes, boxes).amax(dim=1) < SAME_BOX
+    return detected.rows(new)

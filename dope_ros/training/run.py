@@ -1,0 +1,158 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A training run: what it holds, how it is kept, and how it goes on from where it was, bit by bit."""
+
+from __future__ import annotations
+
+import pickle
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from dope_ros.errors import DopeError
+from dope_ros.files import replaced_whole
+from dope_ros.network.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from dope_ros.network.dope import DopeNetwork
+from dope_ros.training.config import TrainingConfig, plain
+from dope_ros.training.optimisation import MovingAverage, freeze, make_optimiser
+from dope_ros.training.start import begin
+
+STATE_NAME = "state.pt"
+MODEL_NAME = "model.pt"
+CONFIG_NAME = "config.yaml"
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """All that changes while a network is trained.
+
+    start: the network, whose weights are trained in place, and its settings of pose proposals integration.
+    optimiser: of its weights.
+    scaler: of the gradients, in float16.
+    average: the moving average of its weights.
+    step: how many steps were done.
+    """
+
+    start: Checkpoint
+    optimiser: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    average: MovingAverage
+    step: int = 0
+
+    @property
+    def network(self) -> DopeNetwork:
+        """The network that is trained."""
+        return self.start.network
+
+    @property
+    def trained(self) -> Checkpoint:
+        """What the run gives so far: the average of the weights."""
+        return Checkpoint(self.average.network, self.start.ppi)
+
+
+def precision_named(name: str) -> torch.dtype:
+    """The precision of that name.
+
+    Raises:
+        DopeError: there is none.
+    """
+    if name not in PRECISIONS:
+        raise DopeError(f"unknown precision '{name}'; there are: {', '.join(PRECISIONS)}")
+    return PRECISIONS[name]
+
+
+def open_run(config: TrainingConfig, folder: Path, device: torch.device) -> Run:
+    """The run in `folder`, where it was left; a new one where there is none.
+
+    Raises:
+        DopeError: the configuration contradicts itself or is not that of the run there, or a file that is
+            needed cannot be read.
+    """
+    torch.manual_seed(config.seed)
+    if not (folder / STATE_NAME).exists():
+        return _run_from(begin(config.network), config, device)
+    state = _read_state(folder / STATE_NAME, device)
+    differing = _differences(state["config"], plain(config))
+    if differing:
+        raise DopeError(
+            f"{folder} holds a run with another {', '.join(differing)}; "
+            f"train into another folder, or with {folder / CONFIG_NAME}"
+        )
+    run = _run_from(read_checkpoint(folder / MODEL_NAME), config, device)
+    run.network.load_state_dict(state["network"])
+    run.average.network.load_state_dict(state["average"])
+    run.optimiser.load_state_dict(state["optimiser"])
+    run.scaler.load_state_dict(state["scaler"])
+    run.step = state["step"]
+    _set_random_state(state["random"])
+    return run
+
+
+def save_run(run: Run, config: TrainingConfig, folder: Path) -> None:
+    """Write the run's state, its model so far, and its configuration; each file whole or not at all."""
+    state = {
+        "config": plain(config),
+        "step": run.step,
+        "network": run.network.state_dict(),
+        "average": run.average.network.state_dict(),
+        "optimiser": run.optimiser.state_dict(),
+        "scaler": run.scaler.state_dict(),
+        "random": _random_state(),
+    }
+    write_checkpoint(folder / MODEL_NAME, run.trained.network, run.trained.ppi)
+    with replaced_whole(folder / CONFIG_NAME) as partial:
+        partial.write_text(yaml.safe_dump(plain(config), sort_keys=False), encoding="utf-8")
+    with replaced_whole(folder / STATE_NAME) as partial:  # last, for the run goes on with all three
+        torch.save(state, partial)
+
+
+FREE_TO_CHANGE = {"data.workers", "save_every", "log_every", "network.checkpoint", "schedule.epochs"}
+"""What may differ when a run goes on: it changes nothing that was, or is read at the beginning alone."""
+
+
+def _run_from(start: Checkpoint, config: TrainingConfig, device: torch.device) -> Run:
+    network = start.network.to(device).train()
+    average = MovingAverage(deepcopy(network), config.average)
+    freeze(network, config.optimiser.frozen)
+    half = precision_named(config.precision) is torch.float16
+    scaler = torch.amp.GradScaler(device.type, enabled=half)
+    return Run(start, make_optimiser(network, config.optimiser), scaler, average)
+
+
+def _read_state(path: Path, device: torch.device) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise DopeError(f"{path}: cannot be read: {error}; delete it to begin anew") from error
+    return state
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    before, after = _flat(old), _flat(new)
+    names = sorted(before.keys() | after.keys())
+    return [name for name in names if before.get(name) != after.get(name) and name not in FREE_TO_CHANGE]
+
+
+def _flat(values: dict[str, Any], room: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{room}{name}.") if isinstance(value, dict) else {room + name: value}
+    return flat
+
+
+def _random_state() -> dict[str, Any]:
+    """PyTorch's; nothing else draws from a state that lasts."""
+    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return {"cpu": torch.get_rng_state(), "cuda": devices}
+
+
+def _set_random_state(state: dict[str, Any]) -> None:
+    torch.set_rng_state(state["cpu"].cpu())
+    if torch.cuda.is_available():
+        torch.cuda.set_rng_state_all([of_device.cpu() for of_device in state["cuda"]])

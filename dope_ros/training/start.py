@@ -1,0 +1,121 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The network that a run begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import nn
+
+from dope_ros.errors import DopeError, ModelError
+from dope_ros.network.checkpoint import Checkpoint, read_checkpoint
+from dope_ros.network.config import COMPACT, PUBLISHED, NetworkConfig
+from dope_ros.network.dope import DopeNetwork
+from dope_ros.settings import AnchorClasses, PpiSettings
+from dope_ros.skeleton import SKELETONS, Part
+from dope_ros.training.anchor_poses import load_anchor_poses
+from dope_ros.training.config import NetworkSettings
+from dope_ros.training.imagenet import load_backbone
+from dope_ros.training.teachers import part_named
+
+SHAPES: dict[str, NetworkConfig] = {"published": PUBLISHED, "compact": COMPACT}
+
+RPN_SPREAD = 0.01
+HEAD_SPREAD = 0.002
+"""Standard deviations of the initial weights: a network begins with poses close to its anchor poses."""
+
+
+def begin(settings: NetworkSettings) -> Checkpoint:
+    """The network to train, and settings of pose proposals integration for it.
+
+    Weights that come from no file are drawn from PyTorch's global generator.
+
+    Raises:
+        DopeError: the settings contradict each other.
+        ModelError: a file cannot be read or does not fit.
+    """
+    parts = [part_named(name) for name in settings.parts]
+    if settings.checkpoint is not None:
+        if settings.anchor_poses or settings.backbone:
+            raise DopeError(
+                "network.checkpoint brings its anchor poses and backbone: leave out network.anchor_poses and "
+                "network.backbone, for other anchor poses would give its classes another meaning"
+            )
+        return with_parts(read_checkpoint(settings.checkpoint), parts)
+    if settings.anchor_poses is None:
+        raise DopeError(
+            "a network that starts without a checkpoint needs anchor poses: "
+            "make them with `dope anchors` and name the file as network.anchor_poses"
+        )
+    if settings.shape not in SHAPES:
+        raise DopeError(f"unknown network.shape '{settings.shape}'; there are: {', '.join(SHAPES)}")
+    anchors = load_anchor_poses(settings.anchor_poses)
+    classes = {part: anchors.classes[part] for part in Part if part in parts}
+    network = DopeNetwork(replace(SHAPES[settings.shape], anchors=classes))
+    initialise(network)
+    set_anchor_poses(network, anchors.poses)
+    if settings.backbone is not None:
+        load_backbone(network, settings.backbone)
+    return Checkpoint(network, {part: default_ppi(classes[part]) for part in network.parts})
+
+
+def with_parts(checkpoint: Checkpoint, parts: Sequence[Part]) -> Checkpoint:
+    """A checkpoint for some of its parts alone: what a part expert can start from.
+
+    Raises:
+        ModelError: it lacks one of them.
+    """
+    network = checkpoint.network
+    missing = [part.value for part in parts if part not in network.parts]
+    if missing:
+        raise ModelError(f"the checkpoint to start from does not find: {', '.join(missing)}")
+    kept = [part for part in network.parts if part in parts]
+    if len(kept) == len(network.parts):
+        return checkpoint
+    smaller = DopeNetwork(
+        replace(network.config, anchors={part: network.config.anchors[part] for part in kept})
+    )
+    state = {name: tensor for name, tensor in network.state_dict().items() if name in smaller.state_dict()}
+    joints = torch.cat([torch.full((len(SKELETONS[part]),), part in kept) for part in network.parts])
+    for name in ("spatial.joints.weight", "spatial.joints.bias"):
+        if name in state:
+            state[name] = state[name][joints]
+    smaller.load_state_dict(state)
+    return Checkpoint(smaller.eval(), {part: checkpoint.ppi[part] for part in kept})
+
+
+@torch.no_grad()
+def initialise(network: DopeNetwork) -> None:
+    """Give a network weights to start from where there are no better ones.
+
+    Convolutions keep the spread of what flows through them (He et al., 2015), for the batch norms are fixed
+    and do not mend it. The layers that make boxes, classes and poses are near zero; so a joint is at first in
+    the middle of its box, or where its anchor pose has it.
+    """
+    for convolution in network.modules():
+        if isinstance(convolution, nn.Conv2d):
+            nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+            if convolution.bias is not None:
+                nn.init.zeros_(convolution.bias)
+    rpn, predictor = network.rpn.head, network.predictor
+    for layer in (rpn.conv, rpn.cls_logits, rpn.bbox_pred):
+        nn.init.normal_(layer.weight, std=RPN_SPREAD)
+    located = [] if network.spatial is None else [network.spatial.joints]
+    for layer in (*predictor.cls_score.values(), *predictor.pose_pred.values(), *located):
+        nn.init.normal_(layer.weight, std=HEAD_SPREAD)
+        nn.init.zeros_(layer.bias)
+
+
+def set_anchor_poses(network: DopeNetwork, poses: Mapping[Part, np.ndarray]) -> None:
+    """Give a network its anchor poses: for each of its parts [K, J, 5], as `AnchorPoses` has them."""
+    for part in network.parts:
+        network.predictor.anchor_poses(part).copy_(torch.from_numpy(poses[part]))
+
+
+def default_ppi(classes: AnchorClasses) -> PpiSettings:
+    """Settings of pose proposals integration before any were chosen by measurement."""
+    return PpiSettings(score_th=0.1 / classes.count)

@@ -1,0 +1,171 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Part experts that teach a student: what they say of a batch, as labels and as boxes to distil from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from dope_ros.engine.torch import proposals_of
+from dope_ros.errors import ModelError
+from dope_ros.network.checkpoint import Checkpoint, read_checkpoint
+from dope_ros.network.dope import DopeNetwork, Prediction
+from dope_ros.postprocess.integrate import integrate
+from dope_ros.skeleton import Part
+from dope_ros.training.batches import Batch
+from dope_ros.training.matching import best_overlaps
+from dope_ros.training.pseudo_labels import Confidence, completed
+from dope_ros.training.rois import ExpertBoxes
+from dope_ros.training.targets import PartTargets
+
+UNSURE = 0.2
+"""A detection from this share of the expert's threshold on may be right: its box is ignored."""
+
+
+@dataclass(frozen=True, slots=True)
+class TeachingSettings:
+    """What a student takes from the experts.
+
+    experts: for each part that has one the checkpoint of its expert.
+    pseudo_labels: their detections complete the labels.
+    distil: their positive boxes are distilled from.
+    boxes: of them at most that many a part and picture, those most surely of the part.
+    """
+
+    experts: Mapping[str, str] = field(default_factory=dict)
+    pseudo_labels: bool = True
+    distil: bool = True
+    boxes: int = 32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lesson:
+    """A batch with its labels completed, and for each picture the experts' boxes."""
+
+    batch: Batch
+    experts: list[dict[Part, ExpertBoxes]]
+
+
+class Teacher:
+    """An expert for one part, or for several.
+
+    Args:
+        checkpoint: of its network, which stays as it is.
+        parts: that it teaches.
+        settings: what is taken from it.
+        positive_iou: a box of it that overlaps a target at least that much is positive.
+
+    Raises:
+        ModelError: the network does not find one of the parts.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        parts: Sequence[Part],
+        settings: TeachingSettings,
+        positive_iou: float = 0.5,
+    ) -> None:
+        self._network = checkpoint.network.eval().requires_grad_(False)
+        missing = [part.value for part in parts if part not in self._network.parts]
+        if missing:
+            raise ModelError(f"an expert's network does not find: {', '.join(missing)}; give it other parts")
+        self.parts = tuple(parts)
+        self._ppi, self._settings = checkpoint.ppi, settings
+        self._positive_iou = positive_iou
+
+    def check(self, student: DopeNetwork) -> None:
+        """Check that the student's anchor-pose classes mean what the expert's mean.
+
+        Raises:
+            ModelError: they are other ones.
+        """
+        for part in self.parts:
+            own, theirs = (net.predictor.anchor_poses(part) for net in (self._network, student))
+            if own.shape != theirs.shape or not torch.allclose(own, theirs.to(own.device), atol=1e-3):
+                raise ModelError(
+                    f"the {part.value} expert has other anchor poses than the student; "
+                    "train both with the same file of anchor poses"
+                )
+
+    def to(self, device: torch.device) -> Teacher:
+        """Itself, with its network on a device."""
+        self._network.to(device)
+        return self
+
+    @torch.no_grad()
+    def teach(self, lesson: Lesson) -> Lesson:
+        """The lesson with what this expert adds."""
+        batch = lesson.batch
+        predictions = self._network(batch.images(), batch.sizes)
+        targets = [dict(of_picture) for of_picture in batch.targets]
+        experts = [dict(of_picture) for of_picture in lesson.experts]
+        for i, prediction in enumerate(predictions):
+            for part in self.parts:
+                if self._settings.pseudo_labels:
+                    targets[i][part] = self._completed(targets[i][part], part, prediction, batch.sizes[i])
+                if self._settings.distil:
+                    experts[i][part] = self._positive_boxes(targets[i][part].boxes, part, prediction)
+        return Lesson(replace(batch, targets=targets), experts)
+
+    def _completed(
+        self, targets: PartTargets, part: Part, prediction: Prediction, size: tuple[int, int]
+    ) -> PartTargets:
+        accepted = self._ppi[part].th_persondetect
+        settings = replace(self._ppi[part], th_persondetect=UNSURE * accepted)
+        proposals = proposals_of(prediction)[part]
+        detections = integrate(proposals, part, self._network.config.anchors[part], settings)
+        return completed(targets, detections, part, size, Confidence(accepted, UNSURE * accepted))
+
+    def _positive_boxes(self, labelled: Tensor, part: Part, prediction: Prediction) -> ExpertBoxes:
+        overlaps, _ = best_overlaps(prediction.boxes, labelled)
+        of_part = prediction.parts[part]
+        surest = of_part.scores[:, 0].argsort(stable=True)
+        picked = surest[overlaps[surest] >= self._positive_iou][: self._settings.boxes]
+        return ExpertBoxes(
+            prediction.boxes[picked],
+            of_part.scores[picked],
+            of_part.poses_2d[picked],
+            of_part.poses_3d[picked],
+        )
+
+
+def lesson_of(batch: Batch, teachers: Sequence[Teacher]) -> Lesson:
+    """A batch with what all teachers add to it; each part has one teacher at most."""
+    lesson = Lesson(batch, [{} for _ in batch.sizes])
+    for teacher in teachers:
+        lesson = teacher.teach(lesson)
+    return lesson
+
+
+def read_teachers(settings: TeachingSettings, positive_iou: float) -> list[Teacher]:
+    """The experts; one whose checkpoint is named for several parts looks at a picture once.
+
+    Raises:
+        ModelError: a part is unknown, a checkpoint cannot be read, or it does not find a part it is for.
+    """
+    named: dict[str, list[Part]] = {}
+    for part, checkpoint in settings.experts.items():
+        named.setdefault(checkpoint, []).append(part_named(part))
+    return [
+        Teacher(read_checkpoint(Path(checkpoint)), parts, settings, positive_iou)
+        for checkpoint, parts in named.items()
+    ]
+
+
+def part_named(name: str) -> Part:
+    """The part of that name.
+
+    Raises:
+        ModelError: there is none.
+    """
+    try:
+        return Part(name)
+    except ValueError as error:
+        parts = ", ".join(part.value for part in Part)
+        raise ModelError(f"unknown part '{name}'; there are: {parts}") from error

@@ -1,0 +1,242 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Trains a network: a part expert, or a student of part experts."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from dope_ros.errors import DopeError
+from dope_ros.training.batches import Batch
+from dope_ros.training.config import LossWeights, TrainingConfig
+from dope_ros.training.journal import Journal, draw_losses
+from dope_ros.training.objective import Objective, ObjectiveSettings
+from dope_ros.training.optimisation import rate_share, set_rate
+from dope_ros.training.order import DataOrder, steps_per_epoch
+from dope_ros.training.parallel import Process, joined
+from dope_ros.training.run import MODEL_NAME, Run, open_run, precision_named, save_run
+from dope_ros.training.teachers import Teacher, lesson_of, read_teachers
+from dope_ros.training.training_set import TrainingSet, batches
+
+logger = logging.getLogger(__name__)
+
+DRAW_EVERY = 120.0
+"""Seconds at least between two pictures of the losses; each takes one or two."""
+
+
+def train(config: TrainingConfig, pictures: TrainingSet, folder: Path) -> Path:
+    """Train a network, going on where an earlier call for the same folder was interrupted.
+
+    Each of several processes that torchrun started calls it; the first of them writes.
+
+    Args:
+        config: of the run.
+        pictures: to train on, as the network sees them.
+        folder: for the state of the run, its log and its model.
+
+    Returns:
+        The checkpoint of the trained network, in `folder`.
+
+    Raises:
+        DopeError: the configuration contradicts itself, a file cannot be read, or the losses are not finite.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with joined() as process:
+        trainer = make_trainer(config, folder, process)
+        each_epoch = steps_per_epoch(len(pictures), config.data.batch)
+        steps = trainer.run.step, config.schedule.epochs * each_epoch
+        order = DataOrder(len(pictures), config.data.batch, config.seed, steps, process.share)
+        reporter = Reporter(trainer, folder, each_epoch, steps[1])
+        for batch, waited in _timed(batches(pictures, order, config.data.workers)):
+            losses = trainer.step(batch, rate_share(trainer.run.step, each_epoch, config.schedule))
+            reporter.after_step(losses, waited)
+        reporter.close()
+        process.wait_for_all()
+    return folder / MODEL_NAME
+
+
+def make_trainer(config: TrainingConfig, folder: Path, process: Process) -> Trainer:
+    """What a run needs, as its configuration says; the run itself is new, or the one in `folder`.
+
+    Raises:
+        DopeError: as `train`.
+    """
+    run = open_run(config, folder, process.device)
+    teachers = read_teachers(config.teaching, config.rois.positive_iou)
+    for teacher in teachers:
+        teacher.to(process.device).check(run.network)
+    settings = ObjectiveSettings(config.rpn, config.rois, precision_named(config.precision))
+    return Trainer(run, process.wrapped(Objective(run.network, settings)), teachers, config, process)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trainer:
+    """What does a step.
+
+    run: what a step changes.
+    objective: the network and its losses, wrapped for several processes.
+    teachers: the part experts.
+    config: of the run.
+    process: this one.
+    """
+
+    run: Run
+    objective: nn.Module
+    teachers: Sequence[Teacher]
+    config: TrainingConfig
+    process: Process
+
+    def step(self, batch: Batch, share: float) -> dict[str, Tensor]:
+        """Train on a batch.
+
+        Args:
+            batch: of this process.
+            share: of the highest learning rate.
+
+        Returns:
+            The losses by name; their mean over all processes is that of all the step's pictures.
+
+        Raises:
+            DopeError: the losses are not finite.
+        """
+        run, clip = self.run, self.config.optimiser.clip
+        lesson = lesson_of(batch.to(self.process.device), self.teachers)
+        losses = self.objective(lesson.batch, lesson.experts)
+        total = weighted_sum(losses, self.config.weights)
+        _check_finite(total, losses, batch)
+        set_rate(run.optimiser, share)
+        run.optimiser.zero_grad(set_to_none=True)
+        run.scaler.scale(total).backward()
+        if clip:
+            run.scaler.unscale_(run.optimiser)
+            nn.utils.clip_grad_norm_(run.network.parameters(), clip)
+        run.scaler.step(run.optimiser)
+        run.scaler.update()
+        run.average.follow(run.network, run.step)
+        run.step += 1
+        return {name: loss.detach() for name, loss in losses.items()}
+
+
+def weighted_sum(losses: Mapping[str, Tensor], weights: LossWeights) -> Tensor:
+    """What is minimised."""
+    return torch.stack([weights.of(name) * loss for name, loss in losses.items()]).sum()
+
+
+class Reporter:
+    """Says how a run goes, and keeps it: progress bar, log, state.
+
+    Every process has one, for the losses are averaged over all of them; the first one shows and writes.
+    """
+
+    def __init__(self, trainer: Trainer, folder: Path, each_epoch: int, last_step: int) -> None:
+        self._trainer, self._folder, self._each_epoch, self._last = trainer, folder, each_epoch, last_step
+        self._speaks, first = trainer.process.is_first, trainer.run.step
+        self._meter = Meter()
+        if not self._speaks:
+            return
+        logger.info("%s step %d of %d", "begins at" if first == 0 else "goes on from", first, last_step)
+        self._journal = Journal(folder, first)
+        self._draw_at = time.monotonic() + DRAW_EVERY
+        self._bar = tqdm(total=last_step, initial=first, unit="step", mininterval=2, dynamic_ncols=True)
+
+    def after_step(self, losses: Mapping[str, Tensor], waited: float) -> None:
+        """Take in the losses of a step, and the seconds that it waited for pictures."""
+        config, step = self._trainer.config, self._trainer.run.step
+        self._meter.add(losses, waited)
+        if self._speaks:
+            self._bar.update()
+        if step % config.log_every == 0 or step == self._last:
+            self._log(step)
+        if self._speaks and (step % config.save_every == 0 or step == self._last):
+            self._save()
+
+    def close(self) -> None:
+        """End the progress bar."""
+        if self._speaks:
+            self._bar.close()
+
+    def _log(self, step: int) -> None:
+        means = self._meter.means(self._trainer.process)
+        pictures = self._meter.steps * self._trainer.config.data.batch
+        row = {
+            "step": step,
+            "epoch": step / self._each_epoch,
+            "rate": self._trainer.run.optimiser.param_groups[-1]["lr"],
+            "loss": float(sum(self._trainer.config.weights.of(name) * mean for name, mean in means.items())),
+            **means,
+            "pictures": pictures / self._meter.seconds,
+            "waiting": self._meter.waited / self._meter.seconds,
+        }
+        self._meter = Meter()
+        if self._speaks:
+            self._journal.add(row)
+            self._bar.set_postfix(
+                {"loss": f"{row['loss']:.3f}", "pictures/s": f"{row['pictures']:.1f}"}, refresh=False
+            )
+
+    def _save(self) -> None:
+        save_run(self._trainer.run, self._trainer.config, self._folder)
+        if time.monotonic() > self._draw_at or self._trainer.run.step == self._last:
+            draw_losses(self._folder)
+            self._draw_at = time.monotonic() + DRAW_EVERY
+
+
+class Meter:
+    """Losses and times since the last line of the log.
+
+    steps: how many there were.
+    waited: seconds that they waited for pictures.
+    """
+
+    def __init__(self) -> None:
+        self.steps, self.waited = 0, 0.0
+        self._names: list[str] = []
+        self._sums: Tensor | None = None
+        self._start = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Since the last line."""
+        return time.perf_counter() - self._start
+
+    def add(self, losses: Mapping[str, Tensor], waited: float) -> None:
+        """Take in a step."""
+        values = torch.stack(list(losses.values()))
+        self._names = list(losses)
+        self._sums = values if self._sums is None else self._sums + values
+        self.steps, self.waited = self.steps + 1, self.waited + waited
+
+    def means(self, process: Process) -> dict[str, float]:
+        """The mean of each loss over steps and processes."""
+        if self._sums is None:
+            return {}
+        means = process.mean(self._sums / self.steps).tolist()
+        return dict(zip(self._names, means, strict=True))
+
+
+def _timed(loaded: Iterator[Batch]) -> Iterator[tuple[Batch, float]]:
+    """Each batch with the seconds that it was waited for."""
+    while True:
+        start = time.perf_counter()
+        batch = next(loaded, None)
+        if batch is None:
+            return
+        yield batch, time.perf_counter() - start
+
+
+def _check_finite(total: Tensor, losses: Mapping[str, Tensor], batch: Batch) -> None:
+    if torch.isfinite(total):
+        return
+    values = ", ".join(f"{name} {loss.item():.3g}" for name, loss in losses.items())
+    raise DopeError(
+        f"the losses are not finite ({values}) for {', '.join(batch.names)}; "
+        "lower optimiser.rate, set optimiser.clip, or look at the labels of these pictures"
+    )

@@ -1,0 +1,142 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a network gets to see of a picture in training: all of it, or a part at a random scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from dope_ros.skeleton import Part
+from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample
+
+
+@dataclass(frozen=True, slots=True)
+class ShorterSide:
+    """The whole picture, scaled as the published network does it.
+
+    min_size: of the shorter side, pixels, unless that takes the longer one past `max_size`.
+    max_size: of the longer side, pixels.
+    """
+
+    min_size: int = 800
+    max_size: int = 1333
+
+    def __call__(
+        self, picture: np.ndarray, sample: Sample, rng: np.random.Generator
+    ) -> tuple[np.ndarray, Sample]:
+        """The scaled picture, uint8 [H, W, 3], and its labels; nothing is random about it."""
+        del rng
+        sides = picture.shape[:2]
+        scale = min(self.min_size / min(sides), self.max_size / max(sides))
+        height, width = (max(1, round(side * scale)) for side in sides)
+        x, y = width / sides[1], height / sides[0]
+        shrinks = scale < 1
+        resized = cv2.resize(
+            picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        )
+        transform = np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2]])
+        return resized, transformed(sample, transform)
+
+
+@dataclass(frozen=True, slots=True)
+class RandomCrop:
+    """A square of a picture, scaled; the picture's border is mirrored where the square leaves it.
+
+    size: of the square afterwards, pixels.
+    zoom: from and to; the square's side in sides of a square picture, drawn evenly. Above 1 it leaves it.
+    max_roll: degrees by which the camera is turned about its axis, at most, drawn evenly.
+    """
+
+    size: int = 320
+    zoom: tuple[float, float] = (0.62, 1.1)
+    max_roll: float = 0.0
+
+    def __call__(
+        self, picture: np.ndarray, sample: Sample, rng: np.random.Generator
+    ) -> tuple[np.ndarray, Sample]:
+        """The square, uint8 [size, size, 3], and its labels."""
+        sides = np.array([picture.shape[1], picture.shape[0]], float)
+        side = rng.uniform(*self.zoom) * np.sqrt(sides.prod())
+        room = (sides - side) / 2
+        middle = sides / 2 + np.where(room > 0, room * rng.uniform(-1, 1, 2), 0.0)
+        scale = self.size / side
+        if scale < 1:
+            picture, sample, middle = _shrunk(picture, sample, middle, scale)
+            scale = 1.0
+        transform = _about(middle - 0.5, (self.size - 1) / 2, scale, rng.uniform(-1, 1) * self.max_roll)
+        square = cv2.warpAffine(
+            picture, transform, (self.size, self.size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+        )
+        return square, transformed(sample, transform)
+
+
+def transformed(sample: Sample, transform: np.ndarray) -> Sample:
+    """The labels of a picture that was moved, scaled and turned in its plane.
+
+    3D is turned with it, as if the camera had been rolled; that is exact for a camera whose axis meets the
+    point that the picture is turned about. Intrinsics are dropped.
+
+    Args:
+        transform: [2, 3], from pixels of the old picture to those of the new one.
+    """
+    return replace(
+        sample,
+        people=tuple(_person(person, transform) for person in sample.people),
+        ignored=_boxes(sample.ignored, transform),
+        intrinsics=None,
+    )
+
+
+def _shrunk(
+    picture: np.ndarray, sample: Sample, middle: np.ndarray, scale: float
+) -> tuple[np.ndarray, Sample, np.ndarray]:
+    """The picture, its labels and a point of it, scaled down without aliasing."""
+    height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
+    x, y = width / picture.shape[1], height / picture.shape[0]
+    small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    transform = np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2]])
+    return small, transformed(sample, transform), middle * (x, y)
+
+
+def _about(point: np.ndarray, target: float, scale: float, degrees: float) -> np.ndarray:
+    """[2, 3]: scaled and turned about `point`, which comes to lie at (`target`, `target`)."""
+    turn = scale * _turn(np.deg2rad(degrees))
+    return np.column_stack([turn, target - turn @ point])
+
+
+def _turn(radians: float) -> np.ndarray:
+    return np.array([[np.cos(radians), -np.sin(radians)], [np.sin(radians), np.cos(radians)]])
+
+
+def _person(person: PersonLabels, transform: np.ndarray) -> PersonLabels:
+    scale = np.hypot(*transform[:, 0])
+    return PersonLabels.of(
+        {name: _labels(labels, transform) for name, labels in person.parts().items()},
+        None if person.head_size is None else float(person.head_size * scale),
+    )
+
+
+def _labels(labels: PartLabels, transform: np.ndarray) -> PartLabels:
+    points = labels.keypoints_2d @ transform[:, :2].T + transform[:, 2]
+    poses_3d = labels.keypoints_3d
+    if poses_3d is not None:
+        turn = _turn(np.arctan2(transform[1, 0], transform[0, 0]))
+        poses_3d = np.column_stack([poses_3d[:, :2] @ turn.T, poses_3d[:, 2]]).astype(np.float32)
+    return replace(
+        labels,
+        keypoints_2d=np.where(labels.known_2d[:, None], points, 0).astype(np.float32),
+        keypoints_3d=poses_3d,
+    )
+
+
+def _boxes(ignored: Mapping[Part, np.ndarray], transform: np.ndarray) -> dict[Part, np.ndarray]:
+    """The boxes around the moved boxes."""
+    moved = {}
+    for part, boxes in ignored.items():
+        corners = boxes[:, [[0, 1], [2, 1], [0, 3], [2, 3]]] @ transform[:, :2].T + transform[:, 2]
+        moved[part] = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1).astype(np.float32)
+    return moved

@@ -1,0 +1,186 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A student learns from experts: their boxes, their classes and poses, and the labels they complete."""
+
+from dataclasses import replace
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs torch")
+
+from tiny_people import drawn_people  # noqa: E402
+from training_runs import small_config, small_network, training_set, write_start  # noqa: E402
+
+from dope_ros.errors import ModelError  # noqa: E402
+from dope_ros.network.checkpoint import Checkpoint, read_checkpoint, write_checkpoint  # noqa: E402
+from dope_ros.settings import PpiSettings  # noqa: E402
+from dope_ros.skeleton import Part  # noqa: E402
+from dope_ros.training.batches import collate  # noqa: E402
+from dope_ros.training.objective import Objective, ObjectiveSettings  # noqa: E402
+from dope_ros.training.order import Draw  # noqa: E402
+from dope_ros.training.rois import RoiSettings  # noqa: E402
+from dope_ros.training.start import begin, with_parts  # noqa: E402
+from dope_ros.training.teachers import Teacher, TeachingSettings, lesson_of, read_teachers  # noqa: E402
+from dope_ros.training.terms import Term, averaged  # noqa: E402
+from dope_ros.training.train import train  # noqa: E402
+from dope_ros.training.training_set import Source, TrainingSet  # noqa: E402
+
+TOLERANCE = 1e-5
+"""Of losses whose terms are of the order of 1."""
+
+POSITIVE_IOU = 0.2
+"""Low, for the proposals of a network that was not trained lie nowhere in particular."""
+
+EXPERT_PPI = {part: PpiSettings(score_th=0.05, th_persondetect=0.5) for part in Part}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def people():
+    return drawn_people(2)
+
+
+@pytest.fixture
+def network(people):
+    """A network whose scores, boxes and poses vary, as those of a trained one do."""
+    network = small_network(people)
+    with torch.no_grad():
+        for layer in (*network.predictor.cls_score.values(), *network.predictor.pose_pred.values()):
+            layer.weight.normal_(std=0.03)
+        network.spatial.joints.weight.normal_(std=0.5)
+    return network
+
+
+def batch_of(people):
+    pictures = TrainingSet([Source(people)], [])
+    return collate([pictures[Draw(index, index)] for index in range(len(people))])
+
+
+def expert_like(network, parts):
+    """A frozen copy for some parts."""
+    copy = type(network)(network.config)
+    copy.load_state_dict(network.state_dict())
+    return with_parts(Checkpoint(copy.eval(), EXPERT_PPI), parts)
+
+
+def taught(network, people, experts, settings=None):
+    """The losses of a student, and the lesson it had."""
+    settings = settings or TeachingSettings(pseudo_labels=False)
+    teachers = [Teacher(expert, expert.network.parts, settings, POSITIVE_IOU) for expert in experts]
+    lesson = lesson_of(batch_of(people), teachers)
+    objective = Objective(network, ObjectiveSettings(rois=RoiSettings(positive_iou=POSITIVE_IOU)))
+    return objective(lesson.batch, lesson.experts), lesson
+
+
+def test_nothing_is_distilled_where_the_student_says_what_the_experts_say(network, people):
+    losses, lesson = taught(network, people, [expert_like(network, [part]) for part in Part])
+    assert all(len(of_picture[part].boxes) for of_picture in lesson.experts for part in Part)
+    for part in Part:
+        assert losses[f"{part.value}_distilled_classes"].abs() < TOLERANCE
+        assert losses[f"{part.value}_distilled_pose"].abs() < TOLERANCE
+        assert losses[f"{part.value}_classes"] > 0.1
+
+
+def test_a_student_is_told_how_it_differs_from_an_expert(network, people):
+    expert = expert_like(network, [Part.HAND])
+    with torch.no_grad():
+        for layer in (network.predictor.cls_score["hand"], network.predictor.pose_pred["hand"]):
+            layer.weight.add_(0.01 * torch.randn_like(layer.weight))
+    losses, _ = taught(network, people, [expert])
+    distilled = losses["hand_distilled_classes"], losses["hand_distilled_pose"]
+    assert all(loss > 100 * TOLERANCE for loss in distilled)
+    assert "body_distilled_pose" not in losses
+    sum(distilled).backward()
+    assert network.predictor.cls_score["hand"].weight.grad.abs().max() > 0
+    assert network.backbone.stem[1].weight.grad.abs().max() > 0
+
+
+def test_every_weight_has_a_gradient_even_where_nothing_is_labelled(network):
+    """Else DistributedDataParallel would wait for those that have none."""
+    empty = drawn_people(1, labelled=frozenset())
+    losses, _ = taught(network, empty, [])
+    sum(losses.values()).backward()
+    assert [name for name, parameter in network.named_parameters() if parameter.grad is None] == []
+
+
+def test_a_picture_without_labels_teaches_through_the_experts_alone(network):
+    """Its detections become labels, and its boxes around them are distilled from."""
+    empty = drawn_people(1, labelled=frozenset())
+    expert = expert_like(network, [Part.BODY])
+    expert = replace(expert, ppi={Part.BODY: PpiSettings(score_th=0.01, th_persondetect=0.02)})
+    losses, lesson = taught(network, empty, [expert], TeachingSettings())
+    assert len(lesson.batch.targets[0][Part.BODY]) > 0
+    assert lesson.batch.targets[0][Part.BODY].labelled
+    assert not lesson.batch.targets[0][Part.HAND].labelled
+    assert len(lesson.experts[0][Part.BODY].boxes) > 0
+    assert losses["body_classes"] > 0
+    assert losses["body_located"] > 0
+    assert losses["hand_classes"] == 0
+
+
+def test_an_expert_with_other_anchor_poses_is_refused(network):
+    expert = expert_like(network, [Part.FACE])
+    network.predictor.anchor_poses(Part.FACE)[0] += 0.1
+    with pytest.raises(ModelError, match="face expert has other anchor poses"):
+        Teacher(expert, [Part.FACE], TeachingSettings()).check(network)
+
+
+def test_an_expert_for_a_part_that_it_does_not_find_is_refused(network):
+    with pytest.raises(ModelError, match="does not find: hand"):
+        Teacher(expert_like(network, [Part.FACE]), [Part.HAND], TeachingSettings())
+
+
+def test_an_expert_is_the_network_with_one_part(network, people):
+    expert = expert_like(network, [Part.HAND]).network
+    images = batch_of(people).images()
+    with torch.inference_mode():
+        boxes = torch.tensor([[10.0, 10, 90, 140], [90, 10, 150, 70]])
+        whole = network.eval().predict(network.backbone(images[:1]), boxes)
+        one = expert.predict(expert.backbone(images[:1]), boxes)
+    assert list(one.parts) == [Part.HAND]
+    for kind in ("scores", "poses_2d", "poses_3d"):
+        torch.testing.assert_close(getattr(one.parts[Part.HAND], kind), getattr(whole.parts[Part.HAND], kind))
+
+
+def test_a_part_expert_can_be_written_and_read(network, tmp_path):
+    expert = expert_like(network, [Part.FACE])
+    write_checkpoint(tmp_path / "face.pt", expert.network, expert.ppi)
+    read = read_checkpoint(tmp_path / "face.pt")
+    assert read.network.parts == (Part.FACE,)
+    assert read.ppi == expert.ppi
+    for name, tensor in expert.network.state_dict().items():
+        assert torch.equal(read.network.state_dict()[name], tensor)
+
+
+def test_a_run_starts_for_one_part_from_a_checkpoint_of_all(tmp_path, people):
+    config = small_config(write_start(tmp_path, people))
+    alone = replace(config.network, parts=("hand",))
+    assert begin(alone).network.parts == (Part.HAND,)
+
+
+def test_experts_are_trained_and_then_a_student_of_theirs(tmp_path):
+    """The whole way, a step each, through files."""
+    people = drawn_people(8)
+    start = write_start(tmp_path, people)
+    experts = {}
+    for part in Part:
+        config = small_config(start)
+        config = replace(config, network=replace(config.network, parts=(part.value,)))
+        pictures = training_set(drawn_people(8, labelled=frozenset({part})), config)
+        experts[part.value] = str(train(config, pictures, tmp_path / part.value))
+    config = small_config(start, teaching={"experts": experts})
+    student = train(config, training_set(people, config), tmp_path / "student")
+    assert read_checkpoint(student).network.parts == tuple(Part)
+    assert [teacher.parts for teacher in read_teachers(config.teaching, 0.5)] == [(part,) for part in Part]
+
+
+def test_a_term_over_several_pictures_is_one_mean_and_not_a_mean_of_means():
+    loss = averaged({"x_y": Term(torch.tensor(6.0), torch.tensor(3))})["x_y"]
+    assert loss == 2

@@ -1,0 +1,256 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Runs that are killed and go on, runs in two processes, and what a run says of itself."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+torch = pytest.importorskip("torch", reason="training needs torch")
+
+from tiny_people import drawn_people  # noqa: E402
+from training_runs import small_config, training_set, write_start  # noqa: E402
+
+from dope_ros.errors import DopeError  # noqa: E402
+from dope_ros.network.checkpoint import read_checkpoint  # noqa: E402
+from dope_ros.skeleton import Part  # noqa: E402
+from dope_ros.training.config import plain, read_config  # noqa: E402
+from dope_ros.training.journal import read_journal  # noqa: E402
+from dope_ros.training.optimisation import ScheduleSettings, rate_share  # noqa: E402
+from dope_ros.training.order import DataOrder, Share  # noqa: E402
+from dope_ros.training.train import train  # noqa: E402
+
+SCRIPT = Path(__file__).parent / "training_runs.py"
+EPOCH = 25
+"""Steps of 8 of 200 pictures."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """So that sums are always in the same order, and two processes do not crowd out each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    return write_start(tmp_path_factory.mktemp("start"), drawn_people(4))
+
+
+def command(folder, config, *arguments, launcher=(sys.executable,)):
+    """A run as a process of its own; its configuration is a file."""
+    folder.mkdir(exist_ok=True)
+    path = folder.with_suffix(".yaml")
+    path.write_text(yaml.safe_dump(plain(config)))
+    return subprocess.run(
+        [*launcher, str(SCRIPT), str(folder), str(path), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+
+
+def state_of(folder):
+    return torch.load(folder / "state.pt", weights_only=True)
+
+
+def losses_of(folder):
+    """[L, N]: the losses in each line of the log."""
+    rows = read_journal(folder / "losses.csv")
+    return np.array([[value for name, value in row.items() if "_" in name] for row in rows])
+
+
+def assert_same(one, other, where=""):
+    """The same numbers, bit by bit, in nested dicts and lists."""
+    assert type(one) is type(other), where
+    if isinstance(one, dict):
+        assert one.keys() == other.keys(), where
+        for name in one:
+            assert_same(one[name], other[name], f"{where}.{name}")
+    elif isinstance(one, list | tuple):
+        assert len(one) == len(other), where
+        for index, pair in enumerate(zip(one, other, strict=True)):
+            assert_same(*pair, f"{where}[{index}]")
+    elif isinstance(one, torch.Tensor):
+        assert torch.equal(one, other), where
+    else:
+        assert one == other, where
+
+
+def test_an_epoch_that_is_killed_and_resumed_ends_with_the_same_weights(tmp_path, start):
+    config = small_config(start)
+    whole = command(tmp_path / "whole", config)
+    assert whole.returncode == 0, whole.stderr
+    read_before_death = int(np.random.default_rng().integers(8 * 9, 8 * EPOCH))
+    killed = command(tmp_path / "killed", config, "--die-after", read_before_death)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert 0 < state_of(tmp_path / "killed")["step"] < EPOCH
+    resumed = command(tmp_path / "killed", config)
+    assert resumed.returncode == 0, resumed.stderr
+    assert_same(state_of(tmp_path / "killed"), state_of(tmp_path / "whole"))
+    steps = [row["step"] for row in read_journal(tmp_path / "killed" / "losses.csv")]
+    assert steps == list(range(1, EPOCH + 1)), f"killed when {read_before_death} pictures were read"
+
+
+def test_two_processes_have_the_losses_of_one(tmp_path, start):
+    config = small_config(start, average=0.0)
+    alone = command(tmp_path / "alone", config, "--pictures", 24)
+    assert alone.returncode == 0, alone.stderr
+    torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    two = command(tmp_path / "two", config, "--pictures", 24, launcher=torchrun)
+    assert two.returncode == 0, two.stderr
+    assert losses_of(tmp_path / "alone").shape[0] == 3
+    # Sums in another order; steps of AdamW, which divides small gradients by small numbers, magnify that.
+    np.testing.assert_allclose(losses_of(tmp_path / "two")[0], losses_of(tmp_path / "alone")[0], rtol=1e-4)
+    np.testing.assert_allclose(losses_of(tmp_path / "two"), losses_of(tmp_path / "alone"), rtol=0.02)
+
+
+def test_loading_in_processes_of_their_own_changes_nothing(tmp_path, start):
+    config = small_config(start)
+    people = drawn_people(16)
+    train(config, training_set(people, config), tmp_path / "here")
+    elsewhere = replace(config, data=replace(config.data, workers=2))
+    train(elsewhere, training_set(people, elsewhere), tmp_path / "elsewhere")
+    assert_same(state_of(tmp_path / "here")["network"], state_of(tmp_path / "elsewhere")["network"])
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, start):
+    """The folder and configuration of a run of two steps."""
+    folder = tmp_path_factory.mktemp("finished")
+    config = small_config(start, average=0.5)
+    train(config, training_set(drawn_people(16), config), folder)
+    return folder, config
+
+
+def test_a_run_gives_a_checkpoint_with_the_average_of_its_weights(finished):
+    folder, _ = finished
+    network = read_checkpoint(folder / "model.pt").network
+    assert_same(dict(network.state_dict()), dict(state_of(folder)["average"]))
+    assert not torch.equal(
+        state_of(folder)["average"]["rpn.head.conv.weight"],
+        state_of(folder)["network"]["rpn.head.conv.weight"],
+    )
+
+
+def test_a_run_keeps_the_anchor_poses_it_began_with(finished, start):
+    first = read_checkpoint(start).network.predictor
+    last = read_checkpoint(finished[0] / "model.pt").network.predictor
+    assert all(torch.equal(first.anchor_poses(part), last.anchor_poses(part)) for part in Part)
+
+
+def test_a_run_writes_its_configuration_and_losses(finished):
+    folder, config = finished
+    assert read_config(folder / "config.yaml") == config
+    rows = read_journal(folder / "losses.csv")
+    assert [row["step"] for row in rows] == [1, 2]
+    parts = {f"{part.value}_{kind}" for part in Part for kind in ("classes", "pose_2d", "pose_3d", "located")}
+    assert parts | {"rpn_objectness", "rpn_boxes", "loss", "rate", "epoch", "waiting"} <= rows[0].keys()
+
+
+def test_a_run_does_not_go_on_with_another_configuration(finished):
+    folder, config = finished
+    other = replace(config, optimiser=replace(config.optimiser, rate=0.1))
+    with pytest.raises(DopeError, match=r"optimiser\.rate"):
+        train(other, training_set(drawn_people(16), other), folder)
+
+
+def test_a_finished_run_can_be_prolonged(finished, tmp_path):
+    folder, config = finished
+    for name in ("state.pt", "model.pt", "losses.csv"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    longer = replace(config, schedule=replace(config.schedule, epochs=2))
+    train(longer, training_set(drawn_people(16), longer), tmp_path)
+    assert state_of(tmp_path)["step"] == 4
+
+
+def test_losses_that_are_not_finite_stop_the_run_and_name_the_pictures(tmp_path, start):
+    config = small_config(start, optimiser={"name": "sgd", "rate": 1e9})
+    with pytest.raises(DopeError, match=r"person \d+.*optimiser\.rate"):
+        train(config, training_set(drawn_people(16), config), tmp_path)
+
+
+class TestOrder:
+    def batches(self, share=None, steps=(0, 12), length=20, pictures=8):
+        return list(DataOrder(length, pictures, 5, steps, share))
+
+    def test_a_run_that_goes_on_has_the_pictures_it_would_have_had(self):
+        assert self.batches(steps=(7, 12)) == self.batches()[7:]
+
+    def test_processes_share_what_one_would_take(self):
+        shares = [self.batches(Share(rank, 2)) for rank in range(2)]
+        assert [first + second for first, second in zip(*shares, strict=True)] == self.batches()
+
+    def test_no_picture_comes_twice_in_an_epoch(self):
+        indices = [draw.index for batch in self.batches(steps=(0, 2)) for draw in batch]
+        assert len(set(indices)) == len(indices) == 16
+
+    def test_epochs_differ_in_order_and_in_chance(self):
+        first, second = self.batches(steps=(0, 2)), self.batches(steps=(2, 4))
+        assert [draw.index for batch in first for draw in batch] != [
+            draw.index for batch in second for draw in batch
+        ]
+        seeds = {draw.seed for batch in first + second for draw in batch}
+        assert len(seeds) == 32
+
+    def test_a_small_set_is_gone_through_several_times_in_a_step(self):
+        (batch,) = self.batches(steps=(0, 1), length=3, pictures=8)
+        assert sorted(draw.index for draw in batch)[:2] == [0, 0]
+        assert {draw.index for draw in batch} == {0, 1, 2}
+
+    def test_unequal_shares_are_refused(self):
+        with pytest.raises(ValueError, match="8 pictures"):
+            DataOrder(20, 8, 0, (0, 1), Share(0, 3))
+
+
+class TestSchedule:
+    def test_the_paper_divides_by_ten_after_30_and_45_epochs(self):
+        settings = ScheduleSettings(epochs=50, warmup_steps=0, divide_after=(30, 45))
+        rates = [rate_share(epoch * 7, 7, settings) for epoch in (0, 29, 30, 44, 45, 49)]
+        np.testing.assert_allclose(rates, [1, 1, 0.1, 0.1, 0.01, 0.01])
+
+    def test_the_rate_rises_in_the_beginning_and_falls_along_a_cosine(self):
+        settings = ScheduleSettings(epochs=10, warmup_steps=4, divide_after=(), cosine_to=0.02)
+        rates = [rate_share(step, 10, settings) for step in range(101)]
+        assert rates[:4] == sorted(rates[:4])
+        assert rates[3:] == sorted(rates[3:], reverse=True)
+        np.testing.assert_allclose([rates[0], rates[50], rates[100]], [0.25, 0.51, 0.02], rtol=0.01)
+
+
+class TestConfig:
+    @pytest.fixture
+    def path(self, tmp_path):
+        path = tmp_path / "run.yaml"
+        path.write_text("data: {sets: [{open: 'folder:people'}]}\noptimiser: {rate: 1e-3}\n")
+        return path
+
+    def test_a_change_on_the_command_line_wins_over_the_file(self, path):
+        config = read_config(path, ["optimiser.rate=0.5", "teaching.experts.hand=hand.pt"])
+        assert config.optimiser.rate == 0.5
+        assert config.teaching.experts == {"hand": "hand.pt"}
+
+    def test_a_number_with_an_exponent_is_a_number(self, path):
+        assert read_config(path).optimiser.rate == 1e-3
+
+    @pytest.mark.parametrize(
+        ("change", "named"),
+        [("optimiser.rat=1", "rat"), ("data.batch=many", "data.batch"), ("seed", "NAME=VALUE")],
+    )
+    def test_what_is_wrong_is_named(self, path, change, named):
+        with pytest.raises(DopeError, match=named):
+            read_config(path, [change])
+
+    def test_a_missing_file_is_named(self, tmp_path):
+        with pytest.raises(DopeError, match=r"nothing\.yaml"):
+            read_config(tmp_path / "nothing.yaml")

@@ -1,0 +1,272 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""From labels to what the network should say: clarity, classes, boxes to train on, pseudo-labels."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs torch")
+
+import scenes  # noqa: E402
+from samples import person_labels, sample_of  # noqa: E402
+
+from dope_ros.poses import PartPose  # noqa: E402
+from dope_ros.settings import AnchorClasses  # noqa: E402
+from dope_ros.skeleton import LOWER_BODY, SKELETONS, Part, Side  # noqa: E402
+from dope_ros.training.anchor_classes import nearest_classes, rooted  # noqa: E402
+from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample  # noqa: E402
+from dope_ros.training.matching import Sampling, sample_balanced  # noqa: E402
+from dope_ros.training.part_losses import BACKGROUND, NOT_COUNTED  # noqa: E402
+from dope_ros.training.pseudo_labels import Confidence, completed  # noqa: E402
+from dope_ros.training.rois import ExpertBoxes, RoiSettings, choose_rois  # noqa: E402
+from dope_ros.training.targets import OUTSIDE_WEIGHT, targets_of  # noqa: E402
+
+SIZE = (scenes.HEIGHT, scenes.WIDTH)
+PERSON = scenes.standing(at=(0, 0, 2.5))
+
+
+def targets(sample):
+    return targets_of(sample, scenes.WIDTH, scenes.HEIGHT)
+
+
+def shifted(labels, pixels):
+    return replace(labels, keypoints_2d=labels.keypoints_2d + np.float32(pixels))
+
+
+def of_part(part, **changes):
+    """The targets of one person's part with other labels."""
+    named = dict(person_labels(PERSON).parts())
+    return targets(sample_of(people=(PersonLabels(**(named | changes)),)))[part]
+
+
+class TestClarity:
+    def test_every_part_of_a_person_in_view_is_a_target(self):
+        found = targets(sample_of(PERSON))
+        assert [len(found[part]) for part in Part] == [1, 2, 1]
+        assert all(of.labelled and not len(of.ignored) for of in found.values())
+
+    def test_a_hand_mostly_out_of_the_picture_is_ignored_and_not_background(self):
+        hand = person_labels(PERSON).left_hand
+        edge = scenes.WIDTH - hand.keypoints_2d[:, 0].min()
+        found = of_part(Part.HAND, left_hand=shifted(hand, (edge - 10, 0)))
+        assert (len(found), len(found.ignored)) == (1, 1)
+
+    def test_what_is_wholly_out_of_the_picture_is_nothing(self):
+        hand = person_labels(PERSON).left_hand
+        found = of_part(Part.HAND, left_hand=shifted(hand, (1000, 0)))
+        assert (len(found), len(found.ignored)) == (1, 0)
+
+    def test_a_face_from_behind_is_ignored(self):
+        face = person_labels(PERSON).face
+        hidden = PartLabels.of(face.keypoints_2d, visible=np.zeros(84, bool))
+        found = of_part(Part.FACE, face=hidden)
+        assert (len(found), len(found.ignored)) == (0, 1)
+
+    def test_a_person_far_away_is_ignored(self):
+        found = targets(sample_of(scenes.standing(at=(0, 0, 60))))[Part.BODY]
+        assert (len(found), len(found.ignored)) == (0, 1)
+
+    def test_joints_out_of_the_picture_weigh_little_and_unknown_ones_nothing(self):
+        body = person_labels(PERSON).body
+        known = np.ones(13, bool)
+        known[12] = False
+        down = scenes.HEIGHT - body.keypoints_2d[list(LOWER_BODY), 1].min() + 1
+        found = of_part(Part.BODY, body=shifted(PartLabels.of(body.keypoints_2d, known), (0, down)))
+        weights = found.weights_2d[0].numpy()
+        np.testing.assert_allclose(weights[list(LOWER_BODY)], OUTSIDE_WEIGHT)
+        assert weights[12] == 0
+        assert (weights[4:6] == 1).all()
+        assert found.upper[0], "no knee is in the picture"
+
+
+class TestClasses:
+    ANCHORS = AnchorClasses(10, left_from=5)
+
+    def anchor_poses(self, seed=0):
+        rng = np.random.default_rng(seed)
+        poses = torch.from_numpy(rng.normal(0, 0.1, (10, 21, 5)).astype(np.float32))
+        poses[..., 2:] -= poses[..., 2:].mean(dim=1, keepdim=True)
+        return poses
+
+    def hands(self, poses, **changes):
+        """One right and one left hand, with those 3D poses [21, 3]."""
+        both = targets(sample_of(PERSON))[Part.HAND]
+        stacked = torch.stack([poses[..., 2:], poses[..., 2:]])
+        order = both.sides.argsort()
+        ordered = both.rows(order)
+        return replace(ordered, poses_3d=stacked, weights_3d=torch.ones(2, 21), **changes)
+
+    def test_a_hand_gets_the_nearest_class_of_its_own_side(self):
+        anchors = self.anchor_poses()
+        right, left = nearest_classes(self.hands(anchors[7] + 0.001), anchors, self.ANCHORS).tolist()
+        assert left == 7
+        assert right < 5
+
+    def test_the_class_does_not_depend_on_where_the_root_is(self):
+        anchors = self.anchor_poses()
+        hands = self.hands(anchors[7])
+        moved = replace(hands, poses_3d=hands.poses_3d + torch.tensor([0.5, -1.0, 3.0]))
+        expected = nearest_classes(hands, anchors, self.ANCHORS)
+        assert torch.equal(nearest_classes(moved, anchors, self.ANCHORS), expected)
+
+    def test_without_3d_the_class_is_the_nearest_in_2d(self):
+        anchors = self.anchor_poses()
+        hands = self.hands(anchors[2])
+        corners, sizes = hands.boxes[:, None, :2], hands.boxes[:, None, 2:] - hands.boxes[:, None, :2]
+        flat = replace(hands, poses_2d=corners + anchors[8, :, :2] * sizes, weights_3d=torch.zeros(2, 21))
+        assert nearest_classes(flat, anchors, self.ANCHORS)[1] == 8
+
+    def test_an_upper_body_gets_a_class_of_upper_bodies(self):
+        rng = np.random.default_rng(1)
+        anchors = torch.from_numpy(rng.normal(0, 0.3, (6, 13, 5)).astype(np.float32))
+        body = targets(sample_of(PERSON))[Part.BODY]
+        classes = AnchorClasses(6, upper_body_from=4)
+        assert nearest_classes(body, anchors, classes) < 4
+        assert nearest_classes(replace(body, upper=~body.upper), anchors, classes) >= 4
+
+    def test_what_is_known_in_part_in_3d_keeps_its_place_on_the_anchor_pose(self):
+        anchors = self.anchor_poses()
+        whole = self.hands(anchors[2])
+        known = torch.ones(2, 21)
+        known[:, :12] = 0
+        part = replace(whole, poses_3d=(whole.poses_3d - 0.3) * known[..., None], weights_3d=known)
+        moved = rooted(part, anchors, torch.tensor([2, 2]))
+        np.testing.assert_allclose(moved[:, 12:], whole.poses_3d[:, 12:], atol=1e-6)
+
+
+class TestSampling:
+    def test_positive_boxes_are_limited_and_negative_ones_fill_up(self):
+        positive = torch.arange(100) < 40
+        picked = sample_balanced(positive, ~positive, Sampling(32, 0.25), torch.Generator().manual_seed(0))
+        assert len(picked) == len(set(picked.tolist())) == 32
+        assert positive[picked].sum() == 8
+
+    def test_the_same_generator_picks_the_same(self):
+        mask = torch.ones(50, dtype=torch.bool)
+        picks = [
+            sample_balanced(mask, ~mask, Sampling(10, 1.0), torch.Generator().manual_seed(4))
+            for _ in range(2)
+        ]
+        assert torch.equal(*picks)
+
+
+def rois_of(found, proposals, experts=None, **settings):
+    classes = {part: torch.arange(len(of)) for part, of in found.items()}
+    return choose_rois(
+        torch.tensor(proposals, dtype=torch.float32),
+        found,
+        classes,
+        experts or {},
+        RoiSettings(sampling=Sampling(64, 0.5), **settings),
+        torch.Generator().manual_seed(0),
+    )
+
+
+class TestRois:
+    FAR = (600.0, 440.0, 639.0, 479.0)
+
+    def test_a_labelled_box_is_positive_for_its_part_and_background_for_others(self):
+        found = targets(sample_of(PERSON))
+        rois = rois_of(found, [self.FAR])
+        row = (rois.boxes == found[Part.FACE].boxes[0]).all(dim=1).nonzero()[0, 0]
+        assert rois.labels[Part.FACE][row] == 1
+        assert rois.labels[Part.BODY][row] == rois.labels[Part.HAND][row] == BACKGROUND
+
+    def test_a_part_that_is_not_labelled_is_neither_right_nor_wrong(self):
+        sample = replace(sample_of(PERSON), people=(), labelled=frozenset({Part.BODY}))
+        rois = rois_of(targets(sample), [self.FAR])
+        assert rois.labels[Part.BODY].tolist() == [BACKGROUND]
+        assert rois.labels[Part.HAND].tolist() == [NOT_COUNTED]
+
+    def test_a_part_that_is_not_labelled_can_count_as_background(self):
+        sample = replace(sample_of(PERSON), people=(), labelled=frozenset({Part.BODY}))
+        rois = rois_of(targets(sample), [self.FAR], count_unlabelled=True)
+        assert rois.labels[Part.HAND].tolist() == [BACKGROUND]
+
+    def test_a_proposal_in_an_ignored_box_does_not_count(self):
+        sample = sample_of(PERSON, ignored={Part.FACE: np.float32([self.FAR])})
+        rois = rois_of(targets(sample), [self.FAR])
+        row = (rois.boxes == torch.tensor(self.FAR)).all(dim=1).nonzero()[0, 0]
+        assert rois.labels[Part.FACE][row] == NOT_COUNTED
+        assert rois.labels[Part.BODY][row] == BACKGROUND
+
+    def test_the_boxes_of_the_expert_are_all_there(self):
+        found = targets(sample_of(PERSON))
+        boxes = found[Part.HAND].boxes + 1
+        expert = ExpertBoxes(boxes, torch.zeros(2, 11), torch.zeros(2, 10, 21, 2), torch.zeros(2, 10, 21, 3))
+        rois = rois_of(found, [self.FAR], {Part.HAND: expert})
+        assert torch.equal(rois.boxes[rois.of_expert[Part.HAND]], boxes)
+        assert (rois.labels[Part.HAND][rois.of_expert[Part.HAND]] > BACKGROUND).all()
+
+
+SURE = Confidence(sure=0.7, unsure=0.2)
+
+
+def detected(pose, score):
+    """A pose as an expert gives it."""
+    seen = scenes.seen(replace(PERSON, body=pose)).body
+    return replace(seen, score=score)
+
+
+class TestPseudoLabels:
+    def unlabelled(self):
+        return targets(Sample("photograph", None))[Part.BODY]
+
+    def test_what_the_expert_is_sure_of_becomes_a_target_where_nothing_is_labelled(self):
+        found = completed(self.unlabelled(), [detected(PERSON.body, 0.9)], Part.BODY, SIZE, SURE)
+        expected = targets(sample_of(PERSON))[Part.BODY]
+        assert len(found) == 1
+        assert found.labelled
+        np.testing.assert_allclose(found.boxes, expected.boxes, atol=1e-3)
+        np.testing.assert_allclose(found.poses_3d, expected.poses_3d, atol=1e-5)
+
+    def test_what_it_is_unsure_of_is_ignored(self):
+        found = completed(self.unlabelled(), [detected(PERSON.body, 0.4)], Part.BODY, SIZE, SURE)
+        assert (len(found), len(found.ignored)) == (0, 1)
+
+    def test_what_it_hardly_believes_is_background(self):
+        found = completed(self.unlabelled(), [detected(PERSON.body, 0.1)], Part.BODY, SIZE, SURE)
+        assert (len(found), len(found.ignored)) == (0, 0)
+        assert found.labelled
+
+    def test_a_label_is_not_overruled(self):
+        labelled = targets(sample_of(PERSON))[Part.BODY]
+        wrong = scenes.moved(PERSON.body, (5, 5))
+        found = completed(labelled, [detected(wrong, 0.9)], Part.BODY, SIZE, SURE)
+        assert torch.equal(found.poses_2d, labelled.poses_2d)
+        assert torch.equal(found.poses_3d, labelled.poses_3d)
+        assert len(found) == 1
+
+    def test_a_detection_of_somebody_else_adds_nobody_to_a_labelled_picture(self):
+        labelled = targets(sample_of(PERSON))[Part.BODY]
+        other = scenes.moved(PERSON.body, (-200, 0))
+        assert len(completed(labelled, [detected(other, 0.9)], Part.BODY, SIZE, SURE)) == 1
+
+    def test_joints_and_3d_that_a_label_lacks_come_from_the_detection_of_it(self):
+        known = np.arange(13) < 10
+        flat = PartLabels.of(PERSON.body.keypoints_2d, known)
+        labelled = of_part(Part.BODY, body=flat)
+        moved = scenes.moved(PERSON.body, (3, 0))
+        found = completed(labelled, [detected(moved, 0.9)], Part.BODY, SIZE, SURE)
+        np.testing.assert_allclose(found.poses_2d[0, :10], PERSON.body.keypoints_2d[:10])
+        np.testing.assert_allclose(found.poses_2d[0, 10:], moved.keypoints_2d[10:])
+        np.testing.assert_allclose(found.poses_3d[0], scenes.seen(PERSON).body.keypoints_3d, atol=1e-5)
+        assert (found.weights_2d == 1).all()
+        assert (found.weights_3d == 1).all()
+
+    @pytest.mark.parametrize("side", Side)
+    def test_a_hand_is_completed_by_a_hand_of_its_side_alone(self, side):
+        hand = scenes.seen(PERSON).parts()["left_hand"]
+        labelled = of_part(Part.HAND, left_hand=PartLabels.of(hand.keypoints_2d))
+        found = completed(labelled, [replace(hand, score=0.9, side=side)], Part.HAND, SIZE, SURE)
+        left = found.sides == 1
+        assert bool((found.weights_3d[left] == 1).all()) == (side is Side.LEFT)
+
+
+def test_a_detection_without_extent_is_left_out():
+    points = np.zeros((len(SKELETONS[Part.FACE]), 2), np.float32)
+    pose = PartPose(2.0, points, np.zeros((len(points), 3), np.float32))
+    empty = targets(Sample("photograph", None))[Part.FACE]
+    assert len(completed(empty, [pose], Part.FACE, SIZE, SURE)) == 0
