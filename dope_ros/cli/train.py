@@ -1,0 +1,51 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`dope train`: a part expert, or a student of part experts."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from dope_ros.cli.requirements import needed_for
+
+
+def add_parser(verbs: Any) -> None:
+    """Add the verb `train`."""
+    parser = verbs.add_parser(
+        "train",
+        help="train a part expert, or a student of part experts",
+        description="Trains a network as a configuration says. Called again for the same folder it goes on "
+        "from where it was. With torchrun it trains in several processes.",
+        epilog="docs/training.md tells what a configuration holds; config/training/ has some.",
+    )
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE.yaml", help="of the run")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="for its model, state and log"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change the configuration, for instance data.batch=4; may be repeated",
+    )
+    parser.add_argument("--threads", type=int, default=0, help="of PyTorch on a CPU (default: all cores)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the verb."""
+    with needed_for("train", "training"):
+        import torch
+
+        from dope_ros.training.config import read_config
+        from dope_ros.training.opening import open_training_set
+        from dope_ros.training.train import train
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    config = read_config(arguments.config, arguments.set)
+    model = train(config, open_training_set(config), arguments.out)
+    print(model)
+    return 0
