@@ -31,21 +31,18 @@ def add_parser(verbs: Any) -> None:
         metavar="NAME=VALUE",
         help="change the configuration, for instance data.batch=4; may be repeated",
     )
-    parser.add_argument("--threads", type=int, default=0, help="of PyTorch on a CPU (default: all cores)")
+    parser.add_argument("--threads", type=int, default=0, help="that compute on a CPU (default: one a core)")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     with needed_for("train", "training"):
-        import torch
-
         from dope_ros.training.config import read_config
         from dope_ros.training.opening import open_training_set
+        from dope_ros.training.parallel import use_threads
         from dope_ros.training.train import train
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
     config = read_config(arguments.config, arguments.set)
-    model = train(config, open_training_set(config), arguments.out)
-    print(model)
+    use_threads(arguments.threads)
+    print(train(config, open_training_set(config), arguments.out))
     return 0

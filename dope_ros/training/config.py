@@ -44,10 +44,14 @@ class SetSettings:
 
     open: what it is and where, as `dope_ros.training.datasets.open_dataset` takes it.
     times: how many times an epoch goes through it.
+    labels: the parts whose labels are used, as if the set had no others; None for all that it has.
+    share: from where to where, of 1, its pictures are used.
     """
 
     open: str
     times: int = 1
+    labels: tuple[str, ...] | None = None
+    share: tuple[float, float] = (0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)

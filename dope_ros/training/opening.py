@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from dope_ros.poses import PART_NAMES
 from dope_ros.skeleton import Part
 from dope_ros.training.augmentation import augment, jitter_colours
-from dope_ros.training.config import DataSettings, TrainingConfig
+from dope_ros.training.config import DataSettings, SetSettings, TrainingConfig
 from dope_ros.training.datasets import open_dataset
-from dope_ros.training.datasets.labels import Sample
+from dope_ros.training.datasets.labels import PersonLabels, Sample
+from dope_ros.training.datasets.records import Dataset as Pictures
 from dope_ros.training.teachers import part_named
 from dope_ros.training.training_set import Change, Source, TrainingSet
 
@@ -22,8 +26,58 @@ def open_training_set(config: TrainingConfig) -> TrainingSet:
         DopeError: a dataset or a part is unknown, missing or broken.
     """
     parts = tuple(part_named(name) for name in config.network.parts)
-    sources = [Source(open_dataset(of.open), of.times) for of in config.data.sets]
+    sources = [Source(_opened(of), of.times) for of in config.data.sets]
     return TrainingSet(sources, changes_of(config.data, parts), parts)
+
+
+def _opened(settings: SetSettings) -> Pictures:
+    labels = None if settings.labels is None else frozenset(map(part_named, settings.labels))
+    return Portion(open_dataset(settings.open), settings.share, labels)
+
+
+class Portion:
+    """A part of a dataset's pictures, with some of their labels.
+
+    Args:
+        pictures: the whole dataset.
+        share: from where to where, of 1.
+        labels: the parts whose labels stay; None for all.
+    """
+
+    def __init__(
+        self, pictures: Pictures, share: tuple[float, float] = (0, 1), labels: frozenset[Part] | None = None
+    ) -> None:
+        self._pictures, self._labels = pictures, labels
+        self._first, self._end = (round(of * len(pictures)) for of in share)
+
+    @property
+    def name(self) -> str:
+        """Of the dataset."""
+        return self._pictures.name
+
+    def __len__(self) -> int:
+        return self._end - self._first
+
+    def __getitem__(self, index: int) -> Sample:
+        sample = self._pictures[self._first + index]
+        return sample if self._labels is None else with_labels_of(sample, self._labels)
+
+
+def with_labels_of(sample: Sample, parts: frozenset[Part]) -> Sample:
+    """The sample as if nothing were known of other parts."""
+    people = (
+        PersonLabels.of(
+            {name: labels for name, labels in person.parts().items() if PART_NAMES[name] in parts},
+            person.head_size,
+        )
+        for person in sample.people
+    )
+    return replace(
+        sample,
+        people=tuple(person for person in people if person.parts()),
+        labelled=sample.labelled & parts,
+        ignored={part: boxes for part, boxes in sample.ignored.items() if part in parts},
+    )
 
 
 def changes_of(data: DataSettings, parts: tuple[Part, ...]) -> list[Change]:

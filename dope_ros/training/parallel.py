@@ -54,6 +54,15 @@ class Process:
             distributed.barrier()
 
 
+def use_threads(count: int) -> None:
+    """Compute with so many threads on a CPU; 0 leaves PyTorch's choice, one a core.
+
+    The same run with other threads sums in another order: its weights differ in the last bits.
+    """
+    if count:
+        torch.set_num_threads(count)
+
+
 @contextmanager
 def joined() -> Iterator[Process]:
     """Join the processes that torchrun started; alone where it did not.
