@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from dope_ros.network.dope import ROI_SAMPLES, ROI_SIZE, DopeNetwork
 from dope_ros.network.regions import region_features
 from dope_ros.network.rpn import select_proposals
-from dope_ros.network.spatial import grown_region_features, merge
+from dope_ros.network.spatial import merge
 from dope_ros.skeleton import Part
 from dope_ros.training.anchor_classes import nearest_classes, rooted
 from dope_ros.training.batches import Batch
@@ -212,16 +212,17 @@ class Heads:
         return poses_2d[each, classes].float(), poses_3d[each, classes].float(), of_part
 
     def _located(self, rows: Tensor) -> dict[Part, Tensor] | None:
-        if self._network.spatial is None:
+        spatial = self._network.spatial
+        if spatial is None:
             return None
         stride = self._network.backbone.stride
         regions = [
-            grown_region_features(of_picture, boxes[picked], stride)
+            spatial.region_features(of_picture, boxes[picked], stride)
             for of_picture, boxes, picked in zip(
                 self._features, self.boxes.split(self._counts), rows.split(self._counts), strict=True
             )
         ]
-        return self._network.spatial(torch.cat(regions))
+        return spatial(torch.cat(regions))
 
 
 def _mask(length: int, rows: slice) -> Tensor:
