@@ -156,7 +156,7 @@ def test_a_grown_box_keeps_its_middle():
 
 
 def test_a_joint_is_where_its_map_peaks():
-    head = SpatialHead(4)
+    head = SpatialHead(4, tuple(Part))
     head.blocks = torch.nn.Identity()
     maps = torch.zeros(1, 118, CELLS, CELLS)
     row, column = 3, 11
