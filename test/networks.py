@@ -35,12 +35,14 @@ def random_checkpoint(config: NetworkConfig, seed: int = 0) -> Checkpoint:
             poses = network.predictor.anchor_poses(part)
             poses[..., :2].uniform_(0.1, 0.9)
             poses[..., 2:].normal_(0, 0.25)
+        if network.spatial is not None:
+            network.spatial.depth.weight.normal_(0, 0.05)
     return Checkpoint(network, PPI)
 
 
 def _spread(name: str, module: nn.Conv2d | nn.Linear) -> float:
     """Such that activations keep their size from layer to layer, and outputs are as large as trained ones."""
-    if "cls_logits" in name or "predictor" in name:
+    if "cls_logits" in name or "predictor" in name or "spatial.scale" in name:
         return 0.02
     if "bbox_pred" in name:
         return 0.002

@@ -19,12 +19,13 @@ from torchvision.ops import roi_align
 
 from dope_ros.errors import ModelError
 from dope_ros.network.anchors import decode_boxes, grid_anchors
+from dope_ros.network.backbones import dense_convolution
 from dope_ros.network.config import COMPACT, PUBLISHED
 from dope_ros.network.dope import DopeNetwork
 from dope_ros.network.picture import normalised, padded
 from dope_ros.network.regions import region_features_beyond_border
-from dope_ros.network.rpn import RegionProposalNetwork
-from dope_ros.network.spatial import CELLS, REACH, SpatialHead, grown, merge
+from dope_ros.network.rpn import RegionProposalNetwork, RpnHead
+from dope_ros.network.spatial import CELLS, REACH, Located, SpatialHead, grown, lift, merge
 from dope_ros.skeleton import SKELETONS, Part
 
 both_networks = pytest.mark.parametrize(
@@ -56,7 +57,8 @@ def test_boxes_are_decoded_as_torchvision_does():
 def test_proposals_are_those_of_torchvision():
     torch.manual_seed(0)
     settings = replace(PUBLISHED.proposals, candidates=200, count=60)
-    ours = RegionProposalNetwork(8, 16, PUBLISHED.boxes, settings)
+    head = RpnHead(dense_convolution(8), 8, PUBLISHED.boxes.count)
+    ours = RegionProposalNetwork(head, 16, PUBLISHED.boxes, settings)
     theirs = TorchvisionRpn(
         AnchorGenerator((PUBLISHED.boxes.sizes,), (PUBLISHED.boxes.ratios,)),
         ours.head,
@@ -155,28 +157,72 @@ def test_a_grown_box_keeps_its_middle():
     torch.testing.assert_close(grown(box), torch.tensor([[4.0, 17.0, 56.0, 43.0]]))
 
 
+class Given(torch.nn.Module):
+    """A layer that says the same whatever it sees."""
+
+    def __init__(self, output):
+        super().__init__()
+        self.output = output
+
+    def forward(self, _):
+        return self.output
+
+
 def test_a_joint_is_where_its_map_peaks():
-    head = SpatialHead(4, tuple(Part))
+    head = SpatialHead(4, 8, tuple(Part))
     head.blocks = torch.nn.Identity()
     maps = torch.zeros(1, 118, CELLS, CELLS)
     row, column = 3, 11
     maps[..., row, column] = 50.0
 
-    class Given(torch.nn.Module):
-        def forward(self, _):
-            return maps
-
-    head.joints = Given()
-    found = head(torch.zeros(1, 4, CELLS, CELLS))
+    head.joints = Given(maps)
+    found = head(torch.zeros(1, 4, CELLS, CELLS), torch.zeros(1, 8))
     wanted = torch.tensor([(column + 0.5) / CELLS, (row + 0.5) / CELLS]) * 1.3 - 0.15
-    assert {part: joints.shape[1] for part, joints in found.items()} == {p: len(SKELETONS[p]) for p in Part}
-    for joints in found.values():
+    for part, located in found.items():
+        joints = located.joints_2d
+        assert joints.shape == (1, len(SKELETONS[part]), 2)
         torch.testing.assert_close(joints, wanted.expand_as(joints), rtol=0, atol=1e-5)
 
 
+def test_a_joint_is_read_in_3d_from_the_cells_where_it_is():
+    torch.manual_seed(0)
+    head = SpatialHead(4, 8, tuple(Part))
+    head.blocks = torch.nn.Identity()
+    torch.nn.init.normal_(head.depth.weight)
+    maps = torch.zeros(1, 118, CELLS, CELLS)
+    maps[..., 3, 11] = 50.0
+    head.joints = Given(maps)
+    regions, vectors = torch.rand(1, 4, CELLS, CELLS), torch.rand(1, 8)
+    there = head(regions, vectors)[Part.BODY].offsets_3d
+    elsewhere = regions.clone()
+    elsewhere[..., 4, 11] = 7.0
+    torch.testing.assert_close(head(elsewhere, vectors)[Part.BODY].offsets_3d, there)
+    elsewhere[..., 3, 11] = 7.0
+    assert (head(elsewhere, vectors)[Part.BODY].offsets_3d - there).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("part", Part)
+def test_joints_seen_from_afar_are_lifted_to_where_they_are(part):
+    """An orthographic camera: 2D says x and y exactly, the offsets say the depth."""
+    generator = torch.Generator().manual_seed(0)
+    metres = 0.3 * torch.randn(1, len(SKELETONS[part]), 3, generator=generator)
+    metres -= metres.mean(dim=1, keepdim=True)
+    pixels = 200 + 100 * metres[..., :2]
+    boxes = torch.cat([pixels.amin(dim=1) - 5, pixels.amax(dim=1) + 9], dim=1)
+    sides = boxes[:, 2:] - boxes[:, :2]
+    longer = sides.amax(dim=1)
+    depths = torch.nn.functional.pad(metres[..., 2:], (2, 0))
+    located = Located((pixels - boxes[:, :2]) / sides, depths / (longer / 100), longer / 100)
+    found = lift(located.joints_2d[:, None], located, boxes)
+    torch.testing.assert_close(found[:, 0], metres, rtol=0, atol=1e-5)
+
+
 def test_joints_beyond_the_reach_of_the_spatial_head_are_the_regressed_ones():
-    regressed = torch.tensor([[[[0.5, 0.5], [0.5 + REACH + 0.01, 0.5]]]])
-    located = torch.tensor([[[0.3, 0.3], [0.4, 0.4]]])
-    merged = merge(regressed, located)
-    torch.testing.assert_close(merged[0, 0, 0], located[0, 0])
-    torch.testing.assert_close(merged[0, 0, 1], regressed[0, 0, 1])
+    regressed = torch.tensor([[[[0.5, 0.5], [0.5 + REACH + 0.01, 0.5]]]]), torch.full((1, 1, 2, 3), 7.0)
+    joints = torch.tensor([[[0.3, 0.3], [0.4, 0.4]]])
+    located = Located(joints, torch.zeros(1, 2, 3), torch.ones(1))
+    boxes = torch.tensor([[0.0, 0.0, 10.0, 10.0]])
+    poses_2d, poses_3d = merge(regressed, located, boxes)
+    torch.testing.assert_close(poses_2d[0, 0], torch.stack([joints[0, 0], regressed[0][0, 0, 1]]))
+    assert (poses_3d[0, 0, 0] != 7).all()
+    assert (poses_3d[0, 0, 1] == 7).all()

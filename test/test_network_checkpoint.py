@@ -20,7 +20,9 @@ from dope_ros.engine.export import differences
 from dope_ros.engine.torch import predict, proposals_of
 from dope_ros.errors import ModelError
 from dope_ros.network.checkpoint import read_checkpoint, write_checkpoint
+from dope_ros.network.first_compact import separated
 from dope_ros.poses import Proposals
+from dope_ros.postprocess.integrate import integrate
 from dope_ros.skeleton import Part
 
 FORWARD = Path(__file__).parent / "data" / "forward.npz"
@@ -222,26 +224,22 @@ FIRST_COMPACT = os.environ.get("DOPE_FIRST_COMPACT_CHECKPOINT", "")
 @pytest.mark.skipif(
     not FIRST_COMPACT, reason="DOPE_FIRST_COMPACT_CHECKPOINT names no checkpoint of the first compact network"
 )
-def test_the_first_compact_checkpoint_is_the_model_in_the_package():
+def test_the_first_compact_checkpoint_still_finds_people_in_2d():
     from dope_ros.cli.bench import SAMPLE_PICTURE
-    from dope_ros.engine import load_engine
     from dope_ros.pictures import read_picture
     from dope_ros.preprocess import fit
 
-    engine = load_engine(engine="onnx")
-    spec = engine.spec
-    pixels = fit(read_picture(SAMPLE_PICTURE), spec.height, spec.width, spec.pad_value).pixels
     checkpoint = read_checkpoint(Path(FIRST_COMPACT))
-    found = proposals_of(predict(checkpoint.network, pixels))
-    shipped = engine.run(pixels)
-    rows = slice(0, len(shipped[Part.BODY].boxes))
-    first = {
-        p: Proposals(f.boxes[rows], f.scores[rows], f.poses_2d[rows], f.poses_3d[rows])
-        for p, f in found.items()
-    }
-    between = differences(shipped, first)
-    # Both are stored in half precision, the one before and the other after its batch norms were folded.
-    assert between.unmatched <= 2
-    assert between.boxes < 0.5
-    assert between.scores < 0.03
-    assert checkpoint.ppi == spec.ppi
+    pixels = fit(read_picture(SAMPLE_PICTURE), 384, 512, 0).pixels
+    bodies = proposals_of(predict(checkpoint.network, pixels))[Part.BODY]
+    anchors, ppi = checkpoint.network.config.anchors[Part.BODY], checkpoint.ppi[Part.BODY]
+    assert integrate(bodies, Part.BODY, anchors, ppi)
+
+
+def test_a_separable_convolution_is_found_again_in_a_dense_one():
+    generator = torch.Generator().manual_seed(0)
+    depthwise = torch.randn(5, 1, 3, 3, generator=generator)
+    pointwise = torch.randn(7, 5, 1, 1, generator=generator)
+    dense = pointwise * depthwise.transpose(0, 1)
+    found_depthwise, found_pointwise = separated(dense)
+    torch.testing.assert_close(found_pointwise * found_depthwise.transpose(0, 1), dense)

@@ -17,11 +17,12 @@ from dope_ros.training.part_losses import (  # noqa: E402
     UNITS,
     PoseTargets,
     class_term,
+    lifted_term,
+    located_term,
     pose_2d_term,
     pose_3d_term,
     pose_distillation_term,
     soft_class_term,
-    spatial_term,
 )
 from dope_ros.training.rpn_losses import (  # noqa: E402
     BOX_BETA,
@@ -102,14 +103,23 @@ def test_the_3d_loss_is_measured_in_units_of_the_part(rng, part):
 
 
 @every_part
-def test_the_spatial_loss_leaves_out_joints_beyond_the_grown_box(rng, part):
+def test_the_located_loss_leaves_out_joints_beyond_the_grown_box(rng, part):
     targets = random_pose_targets(rng, part)
     located = tensor(rng.normal(0.5, 0.3, targets.poses_2d.shape))
     within = (np.abs(targets.poses_2d.numpy() - 0.5) < 1.3 / 2).all(axis=-1)
     assert 0 < within.sum() < within.size
     weights = targets.weights_2d * torch.from_numpy(within)
     expected = joint_mean(located, targets.poses_2d, weights, BETA_2D)
-    np.testing.assert_allclose(spatial_term(located, targets).mean(), expected, **TOLERANCE)
+    np.testing.assert_allclose(located_term(located, targets).mean(), expected, **TOLERANCE)
+
+
+@every_part
+def test_the_lifted_loss_leaves_out_joints_beyond_the_grown_box(rng, part):
+    targets = random_pose_targets(rng, part)
+    lifted = targets.poses_3d + tensor(rng.normal(0, UNITS[part] / 20, targets.poses_3d.shape))
+    weights = targets.weights_3d * ((targets.poses_2d - 0.5).abs() < 1.3 / 2).all(dim=-1)
+    expected = joint_mean(lifted, targets.poses_3d, weights, BETA_3D, UNITS[part])
+    np.testing.assert_allclose(lifted_term(lifted, targets, part).mean(), expected, **TOLERANCE)
 
 
 def test_the_distilled_classes_are_the_divergence_from_the_expert_a_box(rng):
@@ -160,7 +170,7 @@ def test_the_rpn_losses_are_means_over_the_picked_anchors(rng):
     np.testing.assert_allclose(terms["rpn_boxes"].mean(), boxes / 6, **TOLERANCE)
 
 
-@pytest.mark.parametrize("term", ["class", "2d", "3d", "spatial", "soft class", "distilled pose"])
+@pytest.mark.parametrize("term", ["class", "2d", "3d", "located", "lifted", "soft class", "distilled pose"])
 def test_a_loss_over_nothing_is_zero_and_has_a_gradient(term):
     logits = torch.zeros(0, CLASSES + 1, requires_grad=True)
     pose_2d, pose_3d = (torch.zeros(0, 13, d, requires_grad=True) for d in (2, 3))
@@ -170,7 +180,8 @@ def test_a_loss_over_nothing_is_zero_and_has_a_gradient(term):
         "class": lambda: class_term(logits, torch.zeros(0, dtype=torch.int64)),
         "2d": lambda: pose_2d_term(pose_2d, targets),
         "3d": lambda: pose_3d_term(pose_3d, targets, Part.BODY),
-        "spatial": lambda: spatial_term(pose_2d, targets),
+        "located": lambda: located_term(pose_2d, targets),
+        "lifted": lambda: lifted_term(pose_3d, targets, Part.BODY),
         "soft class": lambda: soft_class_term(logits, logits.detach()),
         "distilled pose": lambda: pose_distillation_term(
             (pose_2d, pose_3d), (pose_2d.detach(), pose_3d.detach()), Part.BODY

@@ -55,13 +55,13 @@ class ProposalSettings:
 class NetworkConfig:
     """The shape of a network and the numbers its weights were trained with.
 
-    backbone: a name in `backbones.BACKBONES`; it brings the head that looks at each box.
+    backbone: a name in `backbones.BACKBONES`; it brings the RPN's convolution and the box head.
     anchors: the anchor-pose classes of each part that the network finds; a part expert has one.
     boxes: the anchor boxes.
     proposals: how region proposals are chosen.
     aligned: RoIAlign takes a pixel's middle for its position (the half-pixel shift of Mask R-CNN's
         successors); the published network does not.
-    spatial: a spatial head says where joints are in 2D; see `spatial.py`.
+    spatial: a spatial head says where joints are; see `spatial.py`.
     min_size, max_size: pixels; a picture's shorter side is scaled to `min_size` unless its longer side
         would pass `max_size`.
     """

@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from dope_ros.network.backbones import make_backbone
+from dope_ros.network.backbones import stages_of
 from dope_ros.network.config import NetworkConfig
 from dope_ros.network.picture import published_transform
 from dope_ros.network.predictor import PartPrediction, PosePredictor, to_pixels
 from dope_ros.network.regions import region_features
-from dope_ros.network.rpn import RegionProposalNetwork
-from dope_ros.network.spatial import SpatialHead, merge
+from dope_ros.network.rpn import RegionProposalNetwork, RpnHead
+from dope_ros.network.spatial import Located, SpatialHead, merge
 from dope_ros.skeleton import Part
 
 ROI_SIZE = 7
@@ -44,12 +44,16 @@ class DopeNetwork(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
-        self.backbone, self.box_head = make_backbone(config.backbone)
+        stages = stages_of(config.backbone)
+        self.backbone, self.box_head = stages.backbone(), stages.box_head()
         channels, stride = self.backbone.channels, self.backbone.stride
-        self.rpn = RegionProposalNetwork(channels, stride, config.boxes, config.proposals)
+        rpn_head = RpnHead(stages.rpn_convolution(channels), channels, config.boxes.count)
+        self.rpn = RegionProposalNetwork(rpn_head, stride, config.boxes, config.proposals)
         classes = {part: anchors.count for part, anchors in config.anchors.items()}
         self.predictor = PosePredictor(self.box_head.channels, classes)
-        self.spatial = SpatialHead(channels, tuple(config.anchors)) if config.spatial else None
+        self.spatial: SpatialHead | None = None
+        if config.spatial:
+            self.spatial = SpatialHead(channels, self.box_head.channels, tuple(config.anchors))
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -96,19 +100,21 @@ class DopeNetwork(nn.Module):
         stride = self.backbone.stride
         regions = region_features(features, boxes, stride, ROI_SIZE, ROI_SAMPLES, self.config.aligned)
         vectors = self.box_head(regions)
-        located: dict[Part, Tensor] = {}
+        located: dict[Part, Located] = {}
         if self.spatial is not None:
-            located = self.spatial(self.spatial.region_features(features, boxes, stride))
+            located = self.spatial(
+                self.spatial.region_features(self.spatial.reduce(features), boxes, stride), vectors
+            )
         parts = {part: self._predict_part(part, boxes, vectors, located.get(part)) for part in self.parts}
         return Prediction(boxes, parts)
 
     def _predict_part(
-        self, part: Part, boxes: Tensor, vectors: Tensor, located: Tensor | None
+        self, part: Part, boxes: Tensor, vectors: Tensor, located: Located | None
     ) -> PartPrediction:
         scores = self.predictor.logits(vectors, part).softmax(dim=1)
         poses_2d, poses_3d = self.predictor.poses(vectors, part)
         if located is not None:
-            poses_2d = merge(poses_2d, located)
+            poses_2d, poses_3d = merge((poses_2d, poses_3d), located, boxes)
         return PartPrediction(scores, to_pixels(poses_2d, boxes), poses_3d)
 
 

@@ -3,11 +3,13 @@
 """Checkpoints of the first compact network, from before this package had a format of its own.
 
 A dict that holds `state_dict` alone.  Its names are short, its anchor boxes are ordered by size and then by
-ratio, each part has its own convolution in the spatial head, and hands and faces are in decimetres in 3D.
+ratio, each part has its own convolution in the spatial head, hands and faces are in decimetres in 3D, and the
+RPN's convolution is a dense one.  The spatial head's 3D is of later date: it is not trained in such a file.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -16,10 +18,13 @@ import torch
 from torch import Tensor
 
 from dope_ros.network.config import COMPACT
-from dope_ros.network.efficientnet import STAGES
+from dope_ros.network.efficientnet import STAGES, CompactBoxHead, EfficientNetLite0
 from dope_ros.network.layout import Layout
+from dope_ros.network.spatial import SpatialHead
 from dope_ros.settings import PpiSettings
 from dope_ros.skeleton import SKELETONS, Part
+
+logger = logging.getLogger(__name__)
 
 DECIMETRE = 0.1
 
@@ -39,7 +44,44 @@ def is_first_compact(content: Mapping[str, Any]) -> bool:
 def layout(content: Mapping[str, Any]) -> Layout:
     """The checkpoint with its tensors renamed and reordered as `DopeNetwork` has them."""
     tensors = _renamed(content["state_dict"])
+    dense = tensors.pop("rpn.head.conv.weight")
+    depthwise, pointwise = separated(dense.float())
+    tensors["rpn.head.conv.depthwise.weight"], tensors["rpn.head.conv.pointwise.weight"] = (
+        depthwise,
+        pointwise,
+    )
+    tensors["rpn.head.conv.depthwise.bias"] = torch.zeros(len(depthwise))
+    tensors["rpn.head.conv.pointwise.bias"] = tensors.pop("rpn.head.conv.bias")
+    tensors |= _untrained_3d()
+    logger.warning("a checkpoint of the first compact network: its 3D and its RPN are to be trained further")
     return Layout(COMPACT, PPI, tensors, convert=_in_metres)
+
+
+def separated(dense: Tensor) -> tuple[Tensor, Tensor]:
+    """The separable convolution that is nearest to a dense one.
+
+    Of each input channel's kernels, a matrix of outputs by taps, the best approximation of rank one.
+
+    Args:
+        dense: [O, I, 3, 3].
+
+    Returns:
+        Depthwise [I, 1, 3, 3] and pointwise [O, I, 1, 1].
+    """
+    outputs, spread, taps = torch.linalg.svd(dense.flatten(2).transpose(0, 1), full_matrices=False)
+    root = spread[:, 0].sqrt()
+    pointwise = outputs[:, :, 0] * root[:, None]
+    depthwise = taps[:, 0] * root[:, None]
+    return depthwise.view(-1, 1, *dense.shape[2:]), pointwise.T[..., None, None]
+
+
+def _untrained_3d() -> dict[str, Tensor]:
+    """What the spatial head reads 3D with, as it starts: the same each time."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        head = SpatialHead(EfficientNetLite0.channels, CompactBoxHead.channels, tuple(Part))
+    start = {f"spatial.{name}": tensor for name, tensor in head.state_dict().items()}
+    return {name: of for name, of in start.items() if name.startswith(("spatial.depth.", "spatial.scale."))}
 
 
 _ROOMS = {

@@ -16,9 +16,9 @@ from dope_ros.network.config import AnchorBoxes, ProposalSettings
 class RpnHead(nn.Module):
     """Features to the objectness of each anchor, and how to move and scale it."""
 
-    def __init__(self, channels: int, anchors: int) -> None:
+    def __init__(self, convolution: nn.Module, channels: int, anchors: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv = convolution
         self.cls_logits = nn.Conv2d(channels, anchors, 1)
         self.bbox_pred = nn.Conv2d(channels, 4 * anchors, 1)
 
@@ -40,9 +40,9 @@ class RpnHead(nn.Module):
 class RegionProposalNetwork(nn.Module):
     """Features to boxes that may hold a part of a person."""
 
-    def __init__(self, channels: int, stride: int, boxes: AnchorBoxes, settings: ProposalSettings) -> None:
+    def __init__(self, head: RpnHead, stride: int, boxes: AnchorBoxes, settings: ProposalSettings) -> None:
         super().__init__()
-        self.head = RpnHead(channels, boxes.count)
+        self.head = head
         self.boxes, self.settings, self.stride = boxes, settings, stride
 
     def anchors(self, features: Tensor) -> Tensor:

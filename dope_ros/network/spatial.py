@@ -1,17 +1,21 @@
 # Copyright 2026 dope_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The spatial head: where in its box each joint is, as the mean of a probability over a grid.
+"""The spatial head: where in its box each joint is, and how far before or behind the others.
 
-Soft-argmax, or integral regression (Sun et al., 2018), for all joints of all parts at once.  The grid covers
-the box grown by `GROWTH`.  The regression of the anchor poses keeps the joints that lie beyond.
+Soft-argmax, or integral regression (Sun et al., 2018), for all joints of all parts at once: a joint's 2D is
+the mean of a probability over a grid, and its 3D is read from the features of the same cells, weighted alike.
+The grid covers the box grown by `GROWTH`.  The regression of the anchor poses keeps joints that lie beyond.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dope_ros.network.convolutions import SeparableConvolution
 from dope_ros.network.regions import region_features_beyond_border
 from dope_ros.skeleton import SKELETONS, Part
 
@@ -21,63 +25,107 @@ CELLS = 14
 REACH = 0.62
 """How far from the middle of a box, in sizes of it, the spatial head is trusted."""
 
+HIDDEN = 64
+"""Channels between a joint's features and its offset."""
 
-class SeparableBlock(nn.Module):
-    """A depthwise and a pointwise convolution with a skip connection."""
+USUAL_SIDE = {Part.BODY: 1.2, Part.HAND: 0.15, Part.FACE: 0.2}
+"""Metres that the longer side of a box spans before anything is learnt."""
 
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.depthwise = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
-        self.pointwise = nn.Conv2d(channels, channels, 1)
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Where the joints of a part are in each of N boxes.
+
+    joints_2d: [N, J, 2] float32, in sizes of the box (not the grown one) from its top left corner.
+    offsets_3d: [N, J, 3] float32, in lengths of the box's longer side; what `lift` adds.
+    longer_side: [N] float32, metres that the box's longer side spans at the depth of the part.
+    """
+
+    joints_2d: Tensor
+    offsets_3d: Tensor
+    longer_side: Tensor
+
+
+class SeparableBlock(SeparableConvolution):
+    """A separable convolution with a skip connection."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Features of the shape of `x` [N, C, H, W]."""
-        return x + functional.relu(self.pointwise(self.depthwise(x)))
+        return x + functional.relu(super().forward(x))
 
 
 class SpatialHead(nn.Module):
-    """Features of grown boxes to the 2D position of each joint."""
+    """Features of grown boxes to the position of each joint.
 
-    def __init__(self, channels: int, parts: tuple[Part, ...], blocks: int = 3) -> None:
+    Args:
+        channels: of the features.
+        context: of the vectors that the box head gives.
+        parts: whose joints it finds.
+        blocks: separable convolutions.
+    """
+
+    def __init__(self, channels: int, context: int, parts: tuple[Part, ...], blocks: int = 3) -> None:
         super().__init__()
         self._parts = parts
         self._counts = [len(SKELETONS[part]) for part in parts]
         self.reduce = nn.Conv2d(channels, channels, 1)
         self.blocks = nn.Sequential(*(SeparableBlock(channels) for _ in range(blocks)))
         self.joints = nn.Conv2d(channels, sum(self._counts), 1)
+        self.depth = OffsetHead(channels, context, sum(self._counts))
+        self.scale = nn.Linear(context, len(parts))
         centres = (torch.arange(CELLS) + 0.5) / CELLS
         self.register_buffer("positions", (centres - 0.5) * GROWTH + 0.5, persistent=False)
+        usual = torch.tensor([USUAL_SIDE[part] for part in parts])
+        self.register_buffer("usual_sides", usual, persistent=False)
 
-    def region_features(self, features: Tensor, boxes: Tensor, stride: int) -> Tensor:
+    def region_features(self, reduced: Tensor, boxes: Tensor, stride: int) -> Tensor:
         """What the head looks at: [N, C, 14, 14], reduced features of boxes made larger by `grown`.
 
-        The reduction is a 1x1 convolution, which commutes with interpolation: once for the image is enough.
+        The reduction, `reduce`, is a 1x1 convolution, which commutes with interpolation: it is made once for
+        the image.
 
         Args:
-            features: [1, C, rows, columns].
+            reduced: [1, C, rows, columns], of one image.
             boxes: [N, 4] float32, pixels, within the image.
             stride: pixels a cell.
         """
-        rows, columns = features.shape[-2:]
+        rows, columns = reduced.shape[-2:]
         margin = int((GROWTH - 1) / 2 * max(rows, columns)) + 1
-        reduced = self.reduce(features)
         return region_features_beyond_border(reduced, grown(boxes), stride, CELLS, margin)
 
-    def forward(self, regions: Tensor) -> dict[Part, Tensor]:
+    def forward(self, regions: Tensor, vectors: Tensor) -> dict[Part, Located]:
         """Where each joint is.
 
         Args:
             regions: [N, C, 14, 14], reduced features of boxes that `grown` made larger.
-
-        Returns:
-            For each part [N, J, 2] float32, in sizes of the box (not the grown one) from its top left corner.
+            vectors: [N, context], of the same boxes.
         """
-        logits = self.joints(self.blocks(functional.relu(regions)))
-        weights = logits.flatten(2).softmax(dim=2).unflatten(2, (CELLS, CELLS))
-        x = (weights.sum(dim=2) * self.positions).sum(dim=2)
-        y = (weights.sum(dim=3) * self.positions).sum(dim=2)
+        features = self.blocks(functional.relu(regions))
+        weights = self.joints(features).flatten(2).softmax(dim=2)
+        grid = weights.unflatten(2, (CELLS, CELLS))
+        x = (grid.sum(dim=2) * self.positions).sum(dim=2)
+        y = (grid.sum(dim=3) * self.positions).sum(dim=2)
+        offsets = self.depth(weights @ features.flatten(2).transpose(1, 2), vectors)
+        sides = self.usual_sides * self.scale(vectors).exp()
         joints = torch.stack([x, y], dim=2).split(self._counts, dim=1)
-        return dict(zip(self._parts, joints, strict=True))
+        of_parts = zip(joints, offsets.split(self._counts, dim=1), sides.unbind(dim=1), strict=True)
+        return {part: Located(*of_part) for part, of_part in zip(self._parts, of_parts, strict=True)}
+
+
+class OffsetHead(nn.Module):
+    """Features of joints to offsets in 3D: one layer that all joints share, then one of each joint's own."""
+
+    def __init__(self, channels: int, context: int, joints: int) -> None:
+        super().__init__()
+        self.local = nn.Linear(channels, HIDDEN)
+        self.context = nn.Linear(context, HIDDEN, bias=False)
+        self.weight = nn.Parameter(torch.zeros(joints, HIDDEN, 3))
+        self.bias = nn.Parameter(torch.zeros(joints, 3))
+
+    def forward(self, features: Tensor, vectors: Tensor) -> Tensor:
+        """Offsets [N, J, 3] of joints with features [N, J, C] in boxes with vectors [N, context]."""
+        hidden = functional.relu(self.local(features) + self.context(vectors)[:, None])
+        return (hidden.transpose(0, 1) @ self.weight).transpose(0, 1) + self.bias
 
 
 def grown(boxes: Tensor) -> Tensor:
@@ -87,15 +135,40 @@ def grown(boxes: Tensor) -> Tensor:
     return torch.cat([middles - half, middles + half], dim=1)
 
 
-def merge(regressed: Tensor, located: Tensor) -> Tensor:
+def lift(poses_2d: Tensor, located: Located, boxes: Tensor) -> Tensor:
+    """3D poses from 2D ones: as a distant camera sees them, and what was read from the joints' cells added.
+
+    Args:
+        poses_2d: [N, K, J, 2], in sizes of the box.
+        located: what the spatial head says of the J joints.
+        boxes: [N, 4] float32, pixels.
+
+    Returns:
+        [N, K, J, 3] float32, metres, optical axes, about the mean of the joints.
+    """
+    sides = boxes[:, 2:] - boxes[:, :2]
+    shape = (sides / sides.amax(dim=1, keepdim=True).clamp(min=1e-3))[:, None, None]
+    flat = functional.pad((poses_2d - poses_2d.mean(dim=2, keepdim=True)) * shape, (0, 1))
+    return (flat + located.offsets_3d[:, None]) * located.longer_side[:, None, None, None]
+
+
+def merge(regressed: tuple[Tensor, Tensor], located: Located, boxes: Tensor) -> tuple[Tensor, Tensor]:
     """The spatial head's joints, and the regressed ones where those lie beyond its reach.
 
     Args:
-        regressed: [N, K, J, 2], in sizes of the box.
-        located: [N, J, 2], in sizes of the box.
+        regressed: 2D [N, K, J, 2], in sizes of the box, and 3D [N, K, J, 3], metres.
+        located: what the spatial head says of the J joints.
+        boxes: [N, 4] float32, pixels.
 
     Returns:
-        [N, K, J, 2]; within reach every class has the same joints.
+        The two of `regressed`; within reach every class has the same 2D.
     """
-    beyond = ((regressed - 0.5).abs() > REACH).any(dim=-1, keepdim=True)
-    return torch.where(beyond, regressed, located[:, None])
+    poses_2d, poses_3d = regressed
+    beyond = beyond_reach(poses_2d)
+    poses_2d = torch.where(beyond, poses_2d, located.joints_2d[:, None])
+    return poses_2d, torch.where(beyond, poses_3d, lift(poses_2d, located, boxes))
+
+
+def beyond_reach(regressed_2d: Tensor) -> Tensor:
+    """[N, K, J, 1] bool, which of the regressed joints [N, K, J, 2], in sizes of the box, are kept."""
+    return ((regressed_2d - 0.5).abs() > REACH).any(dim=-1, keepdim=True)

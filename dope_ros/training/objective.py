@@ -8,7 +8,7 @@ Without experts it is the training of a part expert, or of a network on labels a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from dope_ros.network.dope import ROI_SAMPLES, ROI_SIZE, DopeNetwork
 from dope_ros.network.regions import region_features
 from dope_ros.network.rpn import select_proposals
-from dope_ros.network.spatial import merge
+from dope_ros.network.spatial import Located, lift, merge
 from dope_ros.skeleton import Part
 from dope_ros.training.anchor_classes import nearest_classes, rooted
 from dope_ros.training.batches import Batch
@@ -24,11 +24,12 @@ from dope_ros.training.part_losses import (
     BACKGROUND,
     PoseTargets,
     class_term,
+    lifted_term,
+    located_term,
     pose_2d_term,
     pose_3d_term,
     pose_distillation_term,
     soft_class_term,
-    spatial_term,
 )
 from dope_ros.training.rois import ExpertBoxes, Rois, RoiSettings, choose_rois, in_sizes_of, pose_targets
 from dope_ros.training.rpn_losses import RpnSettings, assign_anchors, rpn_terms
@@ -69,8 +70,8 @@ class Objective(nn.Module):
 
         Returns:
             `rpn_objectness`, `rpn_boxes`, and for each part `{part}_classes`, `{part}_pose_2d`,
-            `{part}_pose_3d`, with a spatial head `{part}_located`, and for parts with an expert
-            `{part}_distilled_classes` and `{part}_distilled_pose`.
+            `{part}_pose_3d`, with a spatial head `{part}_located` and `{part}_lifted`, and for parts with
+            an expert `{part}_distilled_classes` and `{part}_distilled_pose`.
         """
         network, images = self.network, batch.images()
         with self._autocast(images.device):
@@ -110,14 +111,15 @@ class Objective(nn.Module):
         labels = torch.cat([of.labels[part] for of in rois])
         positive = labels > BACKGROUND
         wanted = self._pose_targets(part, rois, targets)
-        poses_2d, poses_3d, located = heads.poses(part, positive, labels[positive] - 1)
+        poses = heads.poses(part, positive, labels[positive] - 1)
         terms = {
             "classes": class_term(heads.logits(part), labels),
-            "pose_2d": pose_2d_term(poses_2d, wanted),
-            "pose_3d": pose_3d_term(poses_3d, wanted, part),
+            "pose_2d": pose_2d_term(poses.regressed_2d, wanted),
+            "pose_3d": pose_3d_term(poses.regressed_3d, wanted, part),
         }
-        if located is not None:
-            terms["located"] = spatial_term(located, wanted)
+        if poses.located is not None:
+            terms["located"] = located_term(poses.located.joints_2d, wanted)
+            terms["lifted"] = lifted_term(poses.lifted(), wanted, part)
         if all(part in of_picture for of_picture in experts):
             terms |= self._distillation_terms(part, heads, rois, experts)
         return {f"{part.value}_{name}": term for name, term in terms.items()}
@@ -132,14 +134,12 @@ class Objective(nn.Module):
         each = torch.arange(len(classes), device=classes.device)
         expert_2d = torch.cat([of.poses_2d for of in of_expert])[each, classes]
         expert_3d = torch.cat([of.poses_3d for of in of_expert])[each, classes]
-        poses_2d, poses_3d, located = heads.poses(part, rows, classes)
-        if located is not None:
-            poses_2d = merge(poses_2d[:, None], located)[:, 0]
+        poses = heads.poses(part, rows, classes)
         expert_pose = in_sizes_of(heads.boxes[rows], expert_2d), expert_3d
         scores = torch.cat([of.scores for of in of_expert])
         return {
             "distilled_classes": soft_class_term(heads.logits(part)[rows], scores),
-            "distilled_pose": pose_distillation_term((poses_2d, poses_3d), expert_pose, part),
+            "distilled_pose": pose_distillation_term(poses.merged(), expert_pose, part),
         }
 
     @torch.no_grad()
@@ -177,52 +177,84 @@ class Heads:
     def __init__(
         self, network: DopeNetwork, features: Tensor, boxes: Sequence[Tensor], autocast: torch.autocast
     ) -> None:
-        self._network, self._features, self._autocast = network, features.split(1), autocast
+        self._network, self._autocast = network, autocast
         self._counts = [len(of) for of in boxes]
         self.boxes = torch.cat(list(boxes))
         stride, aligned = network.backbone.stride, network.config.aligned
         with autocast:
             regions = [
                 region_features(of_picture, of, stride, ROI_SIZE, ROI_SAMPLES, aligned)
-                for of_picture, of in zip(self._features, boxes, strict=True)
+                for of_picture, of in zip(features.split(1), boxes, strict=True)
             ]
             self._vectors = network.box_head(torch.cat(regions))
+            self._reduced = None if network.spatial is None else network.spatial.reduce(features)
 
     def logits(self, part: Part) -> Tensor:
         """[R, K + 1], before softmax."""
         with self._autocast:
             return self._network.predictor.logits(self._vectors, part).float()
 
-    def poses(self, part: Part, rows: Tensor, classes: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    def poses(self, part: Part, rows: Tensor, classes: Tensor) -> Poses:
         """Poses of P of the boxes, each for one class.
 
         Args:
             rows: [R] bool, which boxes.
             classes: [P] int64.
-
-        Returns:
-            The regression's 2D [P, J, 2] in sizes of the box and 3D [P, J, 3] in metres, and the spatial
-            head's 2D [P, J, 2], if there is one.
         """
         each = torch.arange(len(classes), device=classes.device)
         with self._autocast:
             poses_2d, poses_3d = self._network.predictor.poses(self._vectors[rows], part)
             located = self._located(rows)
-        of_part = None if located is None else located[part].float()
-        return poses_2d[each, classes].float(), poses_3d[each, classes].float(), of_part
+        of_part = None
+        if located is not None:
+            values = (getattr(located[part], field.name).float() for field in fields(Located))
+            of_part = Located(*values)
+        return Poses(
+            poses_2d[each, classes].float(), poses_3d[each, classes].float(), of_part, self.boxes[rows]
+        )
 
-    def _located(self, rows: Tensor) -> dict[Part, Tensor] | None:
+    def _located(self, rows: Tensor) -> dict[Part, Located] | None:
         spatial = self._network.spatial
-        if spatial is None:
+        if spatial is None or self._reduced is None:
             return None
         stride = self._network.backbone.stride
         regions = [
             spatial.region_features(of_picture, boxes[picked], stride)
             for of_picture, boxes, picked in zip(
-                self._features, self.boxes.split(self._counts), rows.split(self._counts), strict=True
+                self._reduced.split(1), self.boxes.split(self._counts), rows.split(self._counts), strict=True
             )
         ]
-        return spatial(torch.cat(regions))
+        return spatial(torch.cat(regions), self._vectors[rows])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Poses:
+    """Poses of P boxes, each for one class, in float32.
+
+    regressed_2d: [P, J, 2], in sizes of the box.
+    regressed_3d: [P, J, 3], metres.
+    located: what the spatial head says, if there is one.
+    boxes: [P, 4], pixels.
+    """
+
+    regressed_2d: Tensor
+    regressed_3d: Tensor
+    located: Located | None
+    boxes: Tensor
+
+    def lifted(self) -> Tensor:
+        """The spatial head's 3D [P, J, 3], for which its 2D, taught by other losses, is taken as given."""
+        assert self.located is not None
+        merged_2d, _ = self.merged()
+        return lift(merged_2d[:, None].detach(), self.located, self.boxes)[:, 0]
+
+    def merged(self) -> tuple[Tensor, Tensor]:
+        """2D [P, J, 2] and 3D [P, J, 3] as the network gives them."""
+        if self.located is None:
+            return self.regressed_2d, self.regressed_3d
+        regressed = self.regressed_2d[:, None], self.regressed_3d[:, None]
+        poses_2d, poses_3d = merge(regressed, self.located, self.boxes)
+        return poses_2d[:, 0], poses_3d[:, 0]
 
 
 def _mask(length: int, rows: slice) -> Tensor:

@@ -73,10 +73,21 @@ def pose_3d_term(poses: Tensor, targets: PoseTargets, part: Part) -> Term:
     return _joint_term(poses / unit, targets.poses_3d / unit, targets.weights_3d, BETA_3D)
 
 
-def spatial_term(located: Tensor, targets: PoseTargets) -> Term:
-    """Smooth L1 of what the spatial head says, [P, J, 2], over the known joints within its grid."""
-    within = ((targets.poses_2d - 0.5).abs() < GROWTH / 2).all(dim=-1)
-    return _joint_term(located, targets.poses_2d, targets.weights_2d * within, BETA_2D)
+def located_term(located: Tensor, targets: PoseTargets) -> Term:
+    """Smooth L1 of the spatial head's 2D, [P, J, 2], over the known joints within its grid."""
+    return _joint_term(located, targets.poses_2d, targets.weights_2d * _within_grid(targets), BETA_2D)
+
+
+def lifted_term(lifted: Tensor, targets: PoseTargets, part: Part) -> Term:
+    """Smooth L1 of the spatial head's 3D, [P, J, 3], metres, over the known joints within its grid."""
+    unit = UNITS[part]
+    weights = targets.weights_3d * _within_grid(targets)
+    return _joint_term(lifted / unit, targets.poses_3d / unit, weights, BETA_3D)
+
+
+def _within_grid(targets: PoseTargets) -> Tensor:
+    """[P, J] bool."""
+    return ((targets.poses_2d - 0.5).abs() < GROWTH / 2).all(dim=-1)
 
 
 def _joint_term(poses: Tensor, targets: Tensor, weights: Tensor, beta: float) -> Term:

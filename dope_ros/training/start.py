@@ -80,10 +80,12 @@ def with_parts(checkpoint: Checkpoint, parts: Sequence[Part]) -> Checkpoint:
         replace(network.config, anchors={part: network.config.anchors[part] for part in kept})
     )
     state = {name: tensor for name, tensor in network.state_dict().items() if name in smaller.state_dict()}
-    joints = torch.cat([torch.full((len(SKELETONS[part]),), part in kept) for part in network.parts])
-    for name in ("spatial.joints.weight", "spatial.joints.bias"):
-        if name in state:
-            state[name] = state[name][joints]
+    of_parts = torch.tensor([part in kept for part in network.parts])
+    of_joints = of_parts.repeat_interleave(torch.tensor([len(SKELETONS[part]) for part in network.parts]))
+    for layer, rows in (("joints", of_joints), ("depth", of_joints), ("scale", of_parts)):
+        for name in (f"spatial.{layer}.weight", f"spatial.{layer}.bias"):
+            if name in state:
+                state[name] = state[name][rows]
     smaller.load_state_dict(state)
     return Checkpoint(smaller.eval(), {part: checkpoint.ppi[part] for part in kept})
 
@@ -102,7 +104,8 @@ def initialise(network: DopeNetwork) -> None:
             if convolution.bias is not None:
                 nn.init.zeros_(convolution.bias)
     rpn, predictor = network.rpn.head, network.predictor
-    for layer in (rpn.conv, rpn.cls_logits, rpn.bbox_pred):
+    dense = [rpn.conv] if isinstance(rpn.conv, nn.Conv2d) else []
+    for layer in (*dense, rpn.cls_logits, rpn.bbox_pred):
         nn.init.normal_(layer.weight, std=RPN_SPREAD)
     located = [] if network.spatial is None else [network.spatial.joints]
     for layer in (*predictor.cls_score.values(), *predictor.pose_pred.values(), *located):
