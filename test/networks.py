@@ -36,15 +36,17 @@ def random_checkpoint(config: NetworkConfig, seed: int = 0) -> Checkpoint:
             poses[..., :2].uniform_(0.1, 0.9)
             poses[..., 2:].normal_(0, 0.25)
         if network.spatial is not None:
-            network.spatial.depth.weight.normal_(0, 0.05)
+            network.spatial.depth.weight.normal_(0, 0.002)
     return Checkpoint(network, PPI)
 
 
 def _spread(name: str, module: nn.Conv2d | nn.Linear) -> float:
     """Such that activations keep their size from layer to layer, and outputs are as large as trained ones."""
-    if "cls_logits" in name or "predictor" in name or "spatial.scale" in name:
+    if "cls_logits" in name or "cls_score" in name or "spatial.joints" in name:
         return 0.02
-    if "bbox_pred" in name:
+    if "pose_pred" in name:
+        return 0.005
+    if "bbox_pred" in name or "spatial.scale" in name:
         return 0.002
     last_of_residual = ".conv3" in name or name.endswith("layers.6")
     gain = 0.25 if last_of_residual else 1.0

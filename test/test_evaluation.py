@@ -289,6 +289,9 @@ def test_a_shift_in_the_picture_is_seen_in_2d_and_not_in_3d():
     sample = sample_of(people=(PersonLabels(right_hand=sample_of(person).people[0].right_hand),))
     hand = measured([shifted], sample, Part.HAND)
     assert hand["epe_px"] == pytest.approx(5, abs=1e-3)
+    known = sample_of(person).people[0].right_hand
+    longer = np.ptp(known.keypoints_2d[known.known_2d], axis=0).max()
+    assert hand["error_2d"] == pytest.approx(5 / longer, rel=1e-4)
     assert hand["mpjpe"] == pytest.approx(0, abs=1e-3)
 
 
@@ -301,6 +304,19 @@ def test_pckh_counts_joints_within_half_a_head():
     keypoints[4:6, 0] += 0.55 * truth.head_size
     moved = replace(person, body=replace(person.body, keypoints_2d=keypoints))
     assert measured([moved], sample)["pckh"] == pytest.approx(11 / 13)
+
+
+def test_hands_too_small_to_read_are_left_out_of_the_legible_ones():
+    near, far = scenes.standing(at=(0, 0, 1.2)), scenes.standing(at=(0, 0, 12))
+    sizes = [
+        np.ptp(hand.keypoints_2d, axis=0).max()
+        for person in (near, far)
+        for hand in (person.right_hand, person.left_hand)
+    ]
+    assert min(sizes[:2]) > 32 > max(sizes[2:])
+    people = [near, far]
+    rows = measure([matched(people, sample_of(*people), Part.HAND)], Part.HAND, 0.0)
+    assert (rows["all"]["labels"], rows["legible"]["labels"]) == (4, 2)
 
 
 def test_somebody_who_was_missed_halves_recall_and_pckh():
@@ -340,6 +356,7 @@ def test_labels_count_for_the_size_of_their_boxes():
         "small": 0,
         "medium": 1,
         "large": 1,
+        "legible": 2,
     }
     assert sizes["medium"]["ap"] == sizes["large"]["ap"] == 1
 

@@ -3,6 +3,7 @@
 """The exported graph is the network, in operators that run everywhere."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +22,7 @@ from networks import SMALL_COMPACT, SMALL_PUBLISHED, pictures, random_checkpoint
 from torchvision.ops import roi_align
 
 from dope_ros.cli import main
+from dope_ros.cli.export import changed_ppi
 from dope_ros.engine import load_engine
 from dope_ros.engine.contract import output_names, proposals_from_outputs
 from dope_ros.engine.export import ExportOptions, compare_with_network, differences, export_model
@@ -29,6 +31,7 @@ from dope_ros.engine.lowering import without_roi_align
 from dope_ros.engine.torch import TorchEngine, predict, proposals_of
 from dope_ros.errors import ModelError
 from dope_ros.network.checkpoint import write_checkpoint
+from dope_ros.network.first_compact import PPI
 from dope_ros.network.picture import normalised, padded
 from dope_ros.network.static_graph import StaticGraph
 from dope_ros.skeleton import Part
@@ -325,12 +328,31 @@ def test_the_command_writes_a_model_and_prints_how_far_it_is_from_its_checkpoint
     checkpoint = random_checkpoint(SMALL_COMPACT)
     write_checkpoint(tmp_path / "own.pt", checkpoint.network, checkpoint.ppi)
     out = tmp_path / "model.onnx"
-    assert main(["export", str(tmp_path / "own.pt"), "--out", str(out), "--proposals", "20"]) == 0
+    arguments = ["--proposals", "20", "--ppi", "hand.th_pose3D=0.07", "--ppi", "body.iou_func=torso"]
+    assert main(["export", str(tmp_path / "own.pt"), "--out", str(out), *arguments]) == 0
     printed = capsys.readouterr().out
     assert "input 192x256" in printed
     assert printed.count("0 in one alone; largest differences: boxes") == 2
     entry = {e.key: e.value for e in onnx.load(out).metadata_props}["dope"]
-    assert json.loads(entry)["contract"] == 1
+    said = json.loads(entry)
+    assert said["contract"] == 1
+    assert said["ppi"]["hand"]["th_pose3D"] == 0.07
+    assert said["ppi"]["body"]["iou_func"] == "torso"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("body.th_persondetect", "not PART.NAME=VALUE"),
+        ("foot.th_persondetect=1", "not PART.NAME=VALUE with a part of body, hand, face"),
+        ("body.threshold=1", "unknown PPI settings: threshold"),
+        ("body.th_iou=low", "'th_iou' is 'low', not a number"),
+        ("hand.iou_func=torso", "iou_func 'torso' of the hand is not one of"),
+    ],
+)
+def test_a_setting_of_integration_that_cannot_be_is_refused(change, reason):
+    with pytest.raises(ModelError, match=re.escape(reason)):
+        changed_ppi(PPI, [change])
 
 
 def test_the_command_says_why_it_cannot_export(tmp_path, capsys):

@@ -25,7 +25,7 @@ from dope_ros.network.dope import DopeNetwork
 from dope_ros.network.picture import normalised, padded
 from dope_ros.network.regions import region_features_beyond_border
 from dope_ros.network.rpn import RegionProposalNetwork, RpnHead
-from dope_ros.network.spatial import CELLS, REACH, Located, SpatialHead, grown, lift, merge
+from dope_ros.network.spatial import CELLS, REACH_END, REACH_START, Located, SpatialHead, grown, lift, merge
 from dope_ros.skeleton import SKELETONS, Part
 
 both_networks = pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_joints_seen_from_afar_are_lifted_to_where_they_are(part):
 
 
 def test_joints_beyond_the_reach_of_the_spatial_head_are_the_regressed_ones():
-    regressed = torch.tensor([[[[0.5, 0.5], [0.5 + REACH + 0.01, 0.5]]]]), torch.full((1, 1, 2, 3), 7.0)
+    regressed = torch.tensor([[[[0.5, 0.5], [0.51 + REACH_END, 0.5]]]]), torch.full((1, 1, 2, 3), 7.0)
     joints = torch.tensor([[[0.3, 0.3], [0.4, 0.4]]])
     located = Located(joints, torch.zeros(1, 2, 3), torch.ones(1))
     boxes = torch.tensor([[0.0, 0.0, 10.0, 10.0]])
@@ -226,3 +226,14 @@ def test_joints_beyond_the_reach_of_the_spatial_head_are_the_regressed_ones():
     torch.testing.assert_close(poses_2d[0, 0], torch.stack([joints[0, 0], regressed[0][0, 0, 1]]))
     assert (poses_3d[0, 0, 0] != 7).all()
     assert (poses_3d[0, 0, 1] == 7).all()
+
+
+def test_no_joint_jumps_at_the_end_of_the_spatial_heads_reach():
+    count = 200
+    x = torch.linspace(0.5 + REACH_START - 0.01, 0.5 + REACH_END + 0.01, count)
+    regressed = torch.stack([x, torch.full_like(x, 0.5)], dim=1).view(count, 1, 1, 2)
+    located = Located(torch.full((count, 1, 2), 0.9), torch.zeros(count, 1, 3), torch.ones(count))
+    boxes = torch.tensor([[0.0, 0.0, 10.0, 10.0]]).expand(count, 4)
+    poses_2d, poses_3d = merge((regressed, torch.ones(count, 1, 1, 3)), located, boxes)
+    assert poses_2d.diff(dim=0).abs().max() < 0.01
+    assert poses_3d.diff(dim=0).abs().max() < 0.03

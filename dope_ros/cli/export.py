@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,11 @@ import numpy as np
 
 from dope_ros.cli.bench import SAMPLE_PICTURE
 from dope_ros.cli.requirements import needed_for
+from dope_ros.errors import ModelError
 from dope_ros.pictures import read_picture
 from dope_ros.preprocess import fit
+from dope_ros.settings import PpiSettings
+from dope_ros.skeleton import Part
 
 
 def add_parser(verbs: Any) -> None:
@@ -40,6 +45,14 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument(
         "--picture", type=Path, default=SAMPLE_PICTURE, help="to compare on (default: one with three people)"
     )
+    parser.add_argument(
+        "--ppi",
+        action="append",
+        default=[],
+        metavar="PART.NAME=VALUE",
+        help="a setting of pose proposals integration other than the checkpoint's: body.th_persondetect=0.7 "
+        "(docs/models.md; may be given several times)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -50,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         from dope_ros.engine.torch import PAD_VALUE, input_size
         from dope_ros.network.checkpoint import read_checkpoint
     checkpoint = read_checkpoint(arguments.checkpoint)
+    checkpoint = replace(checkpoint, ppi=changed_ppi(checkpoint.ppi, arguments.ppi))
     options = ExportOptions(
         arguments.height, arguments.width, arguments.proposals, arguments.half, arguments.half_storage
     )
@@ -63,3 +77,32 @@ def run(arguments: argparse.Namespace) -> int:
             f"ONNX Runtime and PyTorch on {name}: {compare_with_network(arguments.out, checkpoint, pixels)}"
         )
     return 0
+
+
+def changed_ppi(ppi: Mapping[Part, PpiSettings], changes: Sequence[str]) -> dict[Part, PpiSettings]:
+    """Settings with changes such as `body.th_persondetect=0.7`.
+
+    Raises:
+        ModelError: a change names no part or setting that there is, or its value does not fit.
+    """
+    changed = dict(ppi)
+    for change in changes:
+        name, equals, value = change.partition("=")
+        part_name, dot, setting = name.partition(".")
+        parts = {part.value: part for part in changed}
+        if not equals or not dot or part_name not in parts:
+            raise ModelError(f"--ppi {change}: not PART.NAME=VALUE with a part of {', '.join(parts)}")
+        part = parts[part_name]
+        values = asdict(changed[part]) | {setting: _number_or_name(value)}
+        try:
+            changed[part] = PpiSettings.from_metadata(values, part)
+        except ValueError as error:
+            raise ModelError(f"--ppi {change}: {error}") from error
+    return changed
+
+
+def _number_or_name(value: str) -> float | str:
+    try:
+        return float(value)
+    except ValueError:
+        return value

@@ -22,8 +22,9 @@ from dope_ros.skeleton import SKELETONS, Part
 GROWTH = 1.3
 CELLS = 14
 
-REACH = 0.62
-"""How far from the middle of a box, in sizes of it, the spatial head is trusted."""
+REACH_START, REACH_END = 0.58, 0.64
+"""How far from the middle of a box, in sizes of it, the spatial head is trusted: wholly up to the first, not
+at all from the second, and in between in part, so that no joint jumps."""
 
 HIDDEN = 64
 """Channels between a joint's features and its offset."""
@@ -155,6 +156,8 @@ def lift(poses_2d: Tensor, located: Located, boxes: Tensor) -> Tensor:
 def merge(regressed: tuple[Tensor, Tensor], located: Located, boxes: Tensor) -> tuple[Tensor, Tensor]:
     """The spatial head's joints, and the regressed ones where those lie beyond its reach.
 
+    Where a joint lies is what the regression says of it.
+
     Args:
         regressed: 2D [N, K, J, 2], in sizes of the box, and 3D [N, K, J, 3], metres.
         located: what the spatial head says of the J joints.
@@ -163,12 +166,14 @@ def merge(regressed: tuple[Tensor, Tensor], located: Located, boxes: Tensor) -> 
     Returns:
         The two of `regressed`; within reach every class has the same 2D.
     """
-    poses_2d, poses_3d = regressed
-    beyond = beyond_reach(poses_2d)
-    poses_2d = torch.where(beyond, poses_2d, located.joints_2d[:, None])
-    return poses_2d, torch.where(beyond, poses_3d, lift(poses_2d, located, boxes))
+    regressed_2d, regressed_3d = regressed
+    weights = trust(regressed_2d)
+    poses_2d = regressed_2d + weights * (located.joints_2d[:, None] - regressed_2d)
+    poses_3d = regressed_3d + weights * (lift(poses_2d, located, boxes) - regressed_3d)
+    return poses_2d, poses_3d
 
 
-def beyond_reach(regressed_2d: Tensor) -> Tensor:
-    """[N, K, J, 1] bool, which of the regressed joints [N, K, J, 2], in sizes of the box, are kept."""
-    return ((regressed_2d - 0.5).abs() > REACH).any(dim=-1, keepdim=True)
+def trust(regressed_2d: Tensor) -> Tensor:
+    """The spatial head's weight [N, K, J, 1] for joints regressed to [N, K, J, 2], in sizes of the box."""
+    distances = (regressed_2d - 0.5).abs().amax(dim=-1, keepdim=True)
+    return ((REACH_END - distances) / (REACH_END - REACH_START)).clamp(0, 1)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,10 @@ SIZES: dict[str, tuple[float, float]] = {
     "large": (96.0, np.inf),
 }
 """Square root of the area of the box, pixels; the limits are COCO's."""
+
+LEGIBLE = "legible"
+LEGIBLE_FROM = {Part.BODY: 0.0, Part.HAND: 32.0, Part.FACE: 24.0}
+"""Longer side of the box, pixels, from which a part's joints can be told apart: one more row of the table."""
 
 PCK_OF_HEAD, PCK_OF_BOX = 0.5, 0.2
 MILLIMETRES = 1000.0
@@ -65,27 +69,35 @@ def measure(pictures: Sequence[Matched], part: Part, threshold: float | None) ->
     every = _sized(pictures, *SIZES["all"])
     best, _ = metrics.precision_recall(every.scores, every.correct, len(every.truths)).best_f1()
     operating = best if threshold is None else threshold
-    return {name: _measure_size(_sized(pictures, *limits), part, operating) for name, limits in SIZES.items()}
-
-
-def _sized(pictures: Sequence[Matched], low: float, high: float) -> Sized:
-    """Detections count by the size of their label, or where they have none, by their own."""
-    scores, correct, pairs, truths = [], [], [], []
-    for picture in pictures:
-        fits = [low <= _size(truth.box) < high for truth in picture.truths]
-        truths += [truth for truth, fit in zip(picture.truths, fits, strict=True) if fit]
-        for pose, box, truth, counts in zip(
-            picture.detections, picture.boxes, picture.truth_of, picture.counted, strict=True
-        ):
-            if counts and (fits[truth] if truth >= 0 else low <= _size(box) < high):
-                scores.append(pose.score)
-                correct.append(truth >= 0)
-                pairs += [Pair(pose, picture.truths[truth])] if truth >= 0 else []
-    return Sized(np.array(scores, np.float64), np.array(correct, bool), pairs, truths)
+    rows = {name: _sized(pictures, *limits) for name, limits in SIZES.items()}
+    rows[LEGIBLE] = _sized(pictures, LEGIBLE_FROM[part], np.inf, _longer_side)
+    return {name: _measure_size(row, part, operating) for name, row in rows.items()}
 
 
 def _size(box: np.ndarray) -> float:
     return float(np.sqrt(np.maximum(box[2:] - box[:2], 0).prod()))
+
+
+def _longer_side(box: np.ndarray) -> float:
+    return float((box[2:] - box[:2]).max())
+
+
+def _sized(
+    pictures: Sequence[Matched], low: float, high: float, size: Callable[[np.ndarray], float] = _size
+) -> Sized:
+    """Detections count by the size of their label, or where they have none, by their own."""
+    scores, correct, pairs, truths = [], [], [], []
+    for picture in pictures:
+        fits = [low <= size(truth.box) < high for truth in picture.truths]
+        truths += [truth for truth, fit in zip(picture.truths, fits, strict=True) if fit]
+        for pose, box, truth, counts in zip(
+            picture.detections, picture.boxes, picture.truth_of, picture.counted, strict=True
+        ):
+            if counts and (fits[truth] if truth >= 0 else low <= size(box) < high):
+                scores.append(pose.score)
+                correct.append(truth >= 0)
+                pairs += [Pair(pose, picture.truths[truth])] if truth >= 0 else []
+    return Sized(np.array(scores, np.float64), np.array(correct, bool), pairs, truths)
 
 
 def _measure_size(sized: Sized, part: Part, threshold: float) -> dict[str, float]:
@@ -122,19 +134,20 @@ def _measure_poses(pairs: Sequence[Pair], truths: Sequence[Truth], part: Part) -
 def _measures_2d(errors: np.ndarray, pairs: Sequence[Pair], part: Part, missed: int) -> dict[str, float]:
     boxes = np.array([pair.truth.box for pair in pairs]).reshape(-1, 4)
     sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-6)
+    longer = sides.max(axis=1, keepdims=True)
+    error = {"error_2d": metrics.mean_error(errors / longer)}
     if part is Part.BODY:
         heads = np.array([pair.truth.head_size for pair in pairs]).reshape(-1, 1)
-        return {"pckh": metrics.fraction_within(errors, PCK_OF_HEAD * heads, missed)}
+        return error | {"pckh": metrics.fraction_within(errors, PCK_OF_HEAD * heads, missed)}
     if part is Part.HAND:
-        longer = sides.max(axis=1, keepdims=True)
         right_side = [pair.pose.side is pair.truth.side for pair in pairs]
-        return {
+        return error | {
             "pck": metrics.fraction_within(errors, PCK_OF_BOX * longer, missed),
             "auc_2d": metrics.area_under_pck(errors, *HAND_2D_THRESHOLDS, missed),
             "epe_px": metrics.mean_error(errors),
             "side": float(np.mean(right_side)) if right_side else float("nan"),
         }
-    return {"nme": metrics.mean_error(errors / np.sqrt(sides.prod(axis=1))[:, None])}
+    return error | {"nme": metrics.mean_error(errors / np.sqrt(sides.prod(axis=1))[:, None])}
 
 
 def _measures_3d(pairs: Sequence[Pair], truths: Sequence[Truth], part: Part) -> dict[str, float]:
