@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The file `labels.jsonl` of a labelled set: what experts say of pictures, a line a picture.
 
-The first line is `{"labelled_set": 1, "pictures": FOLDER}`; FOLDER counts from the file's own folder, if it
-is not absolute. A line of a picture holds
+The first line is `{"labelled_set": 1, "pictures": FOLDER, "made": {...}}`; FOLDER counts from the file's own
+folder, if it is not absolute, and `made` says how the set is made. A line of a picture holds
 
     picture     its path below that folder
     person      pictures of one person have the same word here, so that none is trained and measured on
@@ -41,13 +41,13 @@ VERSION = 1
 class ExpertLabels:
     """What experts say of a part.
 
-    score: theirs.
-    disagreement: between several looks, in sizes of the part's box.
+    score: theirs; None where the labels have been moved since.
+    disagreement: between several looks, in sizes of the part's box; likewise.
     """
 
     labels: PartLabels
-    score: float
-    disagreement: float
+    score: float | None = None
+    disagreement: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,11 +70,13 @@ class LabelsFile:
     """A file of labels.
 
     pictures: the folder of its pictures.
+    made: how.
     lines: of the pictures, not parsed.
     """
 
     path: Path
     pictures: Path
+    made: Mapping[str, Any]
     lines: tuple[bytes, ...]
 
 
@@ -88,34 +90,35 @@ def read_labels_file(folder: Path) -> LabelsFile:
     try:
         head, *lines = path.read_bytes().splitlines(keepends=True)
         values = json.loads(head)
-        version, pictures = values["labelled_set"], folder / values["pictures"]
+        version, pictures, made = values["labelled_set"], folder / values["pictures"], values["made"]
     except OSError as error:
         raise DatasetError(f"{path}: {error.strerror}; `dope label` makes such files") from error
     except (KeyError, TypeError, ValueError) as error:
         raise DatasetError(f"{path}: not a file of `dope label`") from error
     if version != VERSION:
         raise DatasetError(f"{path}: version {version} is not {VERSION}; label the pictures again")
-    return LabelsFile(path, pictures, tuple(line for line in lines if line.endswith(b"\n")))
+    return LabelsFile(path, pictures, made, tuple(line for line in lines if line.endswith(b"\n")))
 
 
 @contextmanager
-def labels_to_add(folder: Path, pictures: Path) -> Iterator[IO[bytes]]:
+def labels_to_add(folder: Path, pictures: Path, made: Mapping[str, Any]) -> Iterator[IO[bytes]]:
     """The file in a set's folder, open for more lines; it is begun where there is none.
 
     Args:
         pictures: their folder, below `folder` or absolute.
+        made: how the set is made, as JSON holds it.
 
     Raises:
-        DatasetError: the file is one of other pictures, or cannot be written.
+        DatasetError: the file is one of other pictures or made in another way, or cannot be written.
     """
     path = folder / FILE_NAME
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not path.exists() or not path.stat().st_size:
-            head = {"labelled_set": VERSION, "pictures": pictures.as_posix()}
+            head = {"labelled_set": VERSION, "pictures": pictures.as_posix(), "made": made}
             path.write_bytes(json.dumps(head).encode() + b"\n")
         _cut_to_whole_lines(path)
-        _check_same(read_labels_file(folder), folder / pictures)
+        _check_same(read_labels_file(folder), folder / pictures, made)
         with path.open("ab") as file:
             yield file
     except OSError as error:
@@ -127,9 +130,11 @@ def _cut_to_whole_lines(path: Path) -> None:
         file.truncate(file.read().rfind(b"\n") + 1)
 
 
-def _check_same(file: LabelsFile, pictures: Path) -> None:
+def _check_same(file: LabelsFile, pictures: Path, made: Mapping[str, Any]) -> None:
     if file.pictures.resolve() != pictures.resolve():
         raise DatasetError(f"{file.path} labels the pictures in {file.pictures}, not those in {pictures}")
+    if file.made != made:
+        raise DatasetError(f"{file.path} was made with {file.made}, not {made}; write into another folder")
 
 
 def write_entry(file: IO[bytes], entry: Entry) -> None:
@@ -175,9 +180,9 @@ def parse_entry(line: bytes) -> Entry:
 
 def _part_values(part: ExpertLabels) -> dict[str, Any]:
     labels = part.labels
-    values = {
-        "score": round(part.score, 3),
-        "disagreement": round(part.disagreement, 4),
+    values: dict[str, Any] = {
+        "score": None if part.score is None else round(part.score, 3),
+        "disagreement": None if part.disagreement is None else round(part.disagreement, 4),
         "keypoints_2d": _known(labels.keypoints_2d, labels.known_2d, 2),
     }
     if labels.keypoints_3d is not None:
@@ -192,7 +197,7 @@ def _part_labels(name: str, values: Mapping[str, Any]) -> ExpertLabels:
         _points(values["keypoints_2d"], (joints, 2)),
         keypoints_3d=None if solid is None else _points(solid, (joints, 3)),
     )
-    return ExpertLabels(labels, float(values["score"]), float(values["disagreement"]))
+    return ExpertLabels(labels, values["score"], values["disagreement"])
 
 
 def _known(points: np.ndarray, known: np.ndarray, digits: int) -> list[list[float] | None]:

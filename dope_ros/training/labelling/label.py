@@ -75,7 +75,7 @@ def label_pictures(task: Task, expert: Expert, out: Path, progress: Progress = i
     """
     names = _names(task)
     people = people_of(names, task.new_person)
-    with labels_to_add(out, task.pictures.resolve()) as file:
+    with labels_to_add(out, task.pictures.resolve(), {"parts": [part.value for part in task.parts]}) as file:
         done = {entry.picture: entry for entry in map(parse_entry, read_labels_file(out).lines)}
         for name in progress([name for name in names if name not in done]):
             entry = label_picture(task, expert, name, people[name])
