@@ -39,7 +39,7 @@ class Trust:
 
 
 TRUST: dict[Part, Trust] = {
-    Part.BODY: Trust(disagreement=0.03, score=0.5, joints=0.5),
+    Part.BODY: Trust(disagreement=0.05, score=0.4, joints=0.3),
     Part.HAND: Trust(disagreement=0.03, score=0.6, joints=1.0),
     Part.FACE: Trust(disagreement=0.015, score=0.5, joints=1.0),
 }
