@@ -10,10 +10,23 @@ import sys
 from collections.abc import Sequence
 
 from dope_ros import __version__
-from dope_ros.cli import anchors, bench, build, check, evaluate, export, fetch, infer, synth, train
+from dope_ros.cli import (
+    anchors,
+    bench,
+    build,
+    check,
+    compose,
+    evaluate,
+    export,
+    fetch,
+    infer,
+    label,
+    synth,
+    train,
+)
 from dope_ros.errors import DopeError
 
-VERBS = (infer, bench, fetch, export, build, check, evaluate, anchors, synth, train)
+VERBS = (infer, bench, fetch, export, build, check, evaluate, anchors, label, compose, synth, train)
 """Modules with `add_parser(verbs)`, which adds a subparser whose default `run` takes the parsed arguments and
 returns the exit code."""
 

@@ -45,6 +45,7 @@ READERS: dict[str, Reader] = {
     "menpo": Reader("menpo", "read", "all"),
     "rendered": Reader("rendered", "read", "all"),
     "cameras": Reader("cameras", "read", "all"),
+    "labelled": Reader("labelled", "read", "all"),
     "folder": Reader("unlabelled", "read", "all"),
 }
 """By the name of the kind."""

@@ -63,12 +63,15 @@ class MediaPipeExpert:
 
     Args:
         python: the interpreter of an environment with requirements/mediapipe.txt.
+        least_iou: of a box and that around the joints found there, for these to count; 0 where boxes are not
+            tight.
 
     Raises:
         ExpertError: it cannot be started, or MediaPipe is not in its environment.
     """
 
-    def __init__(self, python: Path) -> None:
+    def __init__(self, python: Path, least_iou: float = MIN_IOU) -> None:
+        self._least_iou = least_iou
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
         try:
             self._process = subprocess.Popen(
@@ -104,9 +107,23 @@ class MediaPipeExpert:
         self._send({"part": np.array(part.value), "crops": np.stack([pixels for pixels, _ in cuts])})
         reply = self._receive()
         return [
-            _estimate(reply, index, part, to_picture, box)
+            self._estimate(reply, index, part, to_picture, box)
             for index, ((_, to_picture), box) in enumerate(zip(cuts, boxes, strict=True))
         ]
+
+    def _estimate(
+        self, reply: dict[str, np.ndarray], index: int, part: Part, to_picture: np.ndarray, box: np.ndarray
+    ) -> Estimate | None:
+        if not reply["found"][index]:
+            return None
+        scale, *shift = to_picture
+        flat = reply["flat"][index] * scale + np.array([*shift, 0.0])
+        labels = to_labels(part, flat, reply["solid"][index], reply["visibility"][index])
+        if not labels.known_2d.any() or _iou(labels.keypoints_2d[labels.known_2d], box) < self._least_iou:
+            return None
+        # MediaPipe names hands as if the picture were a mirror's.
+        side = (Side.LEFT if reply["rights"][index] else Side.RIGHT) if part is Part.HAND else None
+        return Estimate(float(reply["scores"][index]), labels, side)
 
     def close(self) -> None:
         """End the process."""
@@ -166,21 +183,6 @@ def crop(picture: np.ndarray, box: np.ndarray, shape: CropShape) -> tuple[np.nda
     interpolation = cv2.INTER_AREA if side > shape.size else cv2.INTER_CUBIC
     pixels = cv2.resize(square, (shape.size, shape.size), interpolation=interpolation)
     return pixels, np.array([side / shape.size, left - 0.5, top - 0.5])
-
-
-def _estimate(
-    reply: dict[str, np.ndarray], index: int, part: Part, to_picture: np.ndarray, box: np.ndarray
-) -> Estimate | None:
-    if not reply["found"][index]:
-        return None
-    scale, *shift = to_picture
-    flat = reply["flat"][index] * scale + np.array([*shift, 0.0])
-    labels = to_labels(part, flat, reply["solid"][index], reply["visibility"][index])
-    if not labels.known_2d.any() or _iou(labels.keypoints_2d[labels.known_2d], box) < MIN_IOU:
-        return None
-    # MediaPipe names hands as if the picture were a mirror's.
-    side = (Side.LEFT if reply["rights"][index] else Side.RIGHT) if part is Part.HAND else None
-    return Estimate(float(reply["scores"][index]), labels, side)
 
 
 def _iou(points: np.ndarray, box: np.ndarray) -> float:

@@ -21,12 +21,11 @@ import numpy as np
 
 from dope_ros.errors import DatasetError, ImageError
 from dope_ros.training.synthetic.body import BodyModel
+from dope_ros.training.synthetic.files import PICTURES, files_in
 from dope_ros.training.synthetic.garment import Garment, covers, of_segment, pieces, read_garment
 from dope_ros.training.synthetic.joint_ranges import Anatomy
 from dope_ros.training.synthetic.retarget import PoseLibrary, from_bvh, read_captured, retargeted
 from dope_ros.training.synthetic.segments import Segment
-
-PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +97,6 @@ def load_assets(folder: Path | None, model: BodyModel, anatomy: Anatomy) -> Asse
 
 
 _HATS = ("fedora", "hat", "cap", "beanie", "helmet")
-
-
-def files_in(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """The files of a folder and all folders below it with one of the suffixes, in order."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
 
 
 def read_texture(path: Path, size: int) -> np.ndarray:

@@ -11,8 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from dope_ros.training.synthetic.assets import PICTURES, files_in
 from dope_ros.training.synthetic.cloth import ClothSource, drawn_cloth, random_colour
+from dope_ros.training.synthetic.files import PICTURES, files_in
 
 WALLPAPER_FOLDERS = (Path("/usr/share/backgrounds"), Path("/usr/share/wallpapers"))
 """Where Debian's wallpaper packages install theirs."""

@@ -1,0 +1,124 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`dope label`: what experts say of pictures, as a set to train and measure on."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dope_ros.cli.requirements import needed_for
+from dope_ros.errors import DatasetError, ExpertError
+from dope_ros.skeleton import Part
+
+if TYPE_CHECKING:
+    from dope_ros.training.labelling.label import Labelled
+
+MEDIAPIPE = "DOPE_MEDIAPIPE_PYTHON"
+
+
+def add_parser(verbs: Any) -> None:
+    """Add the verb `label`."""
+    parser = verbs.add_parser(
+        "label",
+        help="label pictures with MediaPipe's experts",
+        description="Labels pictures that have no labels with what MediaPipe's models say of them, as a set "
+        "that training and evaluation open as labelled:OUT. Each part is looked at three times; where that "
+        "gives different poses, the picture is named and left out.",
+        epilog="Called again it goes on with the pictures that have no line yet. docs/datasets.md says how "
+        "to make MediaPipe's environment.",
+    )
+    parser.add_argument("--pictures", type=Path, required=True, metavar="FOLDER", help="pictures to label")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for the set")
+    parser.add_argument(
+        "--parts",
+        nargs="+",
+        choices=[part.value for part in Part],
+        required=True,
+        help="to label; without --boxes each picture shows one of each",
+    )
+    parser.add_argument(
+        "--boxes",
+        type=Path,
+        metavar="FILE.json",
+        help='around the people in each picture: {"name.jpg": [[x1, y1, x2, y2], ...]}; hands and faces are '
+        "then sought where the bodies have them",
+    )
+    parser.add_argument(
+        "--new-person",
+        type=_pattern,
+        metavar="REGEX",
+        help="in the order of the numbers in their names, a picture whose name matches begins another "
+        "person; without it each picture is of another one. Nobody is in both splits, train and test",
+    )
+    parser.add_argument(
+        "--mediapipe",
+        type=Path,
+        default=os.environ.get(MEDIAPIPE),
+        metavar="PYTHON",
+        help=f"interpreter of MediaPipe's environment (default: {MEDIAPIPE})",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the verb."""
+    with needed_for("label", "training"):
+        from tqdm import tqdm
+
+        from dope_ros.training.experts.mediapipe_client import MEND, MediaPipeExpert
+        from dope_ros.training.labelling.label import Task, label_pictures
+    if arguments.mediapipe is None:
+        raise ExpertError(f"neither --mediapipe nor {MEDIAPIPE} names a Python with MediaPipe. {MEND}")
+    boxes = None if arguments.boxes is None else read_boxes(arguments.boxes)
+    parts = tuple(map(Part, arguments.parts))
+    task = Task(arguments.pictures, parts, boxes, arguments.new_person)
+
+    def progress(names: Sequence[str]) -> Iterable[str]:
+        return tqdm(names, unit="picture", disable=None)
+
+    with MediaPipeExpert(arguments.mediapipe, least_iou=0.0 if boxes is None else 0.05) as expert:
+        labelled = label_pictures(task, expert, arguments.out, progress)
+    _tell(labelled, arguments.out)
+    return 0
+
+
+def read_boxes(path: Path) -> dict[str, np.ndarray]:
+    """The boxes of people by the name of the picture, [N, 4] float64 each.
+
+    Raises:
+        DatasetError: the file is missing, or holds something else.
+    """
+    try:
+        values = json.loads(path.read_bytes())
+        boxes = {str(name): np.array(of, np.float64).reshape(-1, 4) for name, of in values.items()}
+    except OSError as error:
+        raise DatasetError(f"{path}: {error.strerror}") from error
+    except (AttributeError, TypeError, ValueError) as error:
+        raise DatasetError(f'{path}: not {{"name.jpg": [[x1, y1, x2, y2], ...], ...}}: {error}') from error
+    empty = [name for name, of in boxes.items() if (of[:, 2:] <= of[:, :2]).any()]
+    if empty:
+        raise DatasetError(f"{path}: a box of {empty[0]} is empty; boxes are x1, y1, x2, y2")
+    return boxes
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"'{text}' is no regular expression: {error}") from error
+
+
+def _tell(labelled: Labelled, out: Path) -> None:
+    print(f"{labelled.clear} pictures labelled, {labelled.unclear.total()} unclear", file=sys.stderr)
+    for reason, count in labelled.unclear.most_common():
+        print(f"  {count}: {reason}", file=sys.stderr)
+    print(f"labelled:{out}")

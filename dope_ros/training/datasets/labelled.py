@@ -1,0 +1,88 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures that experts labelled: the sets of `dope label` and `dope compose`.
+
+`training.labels_file` describes the file. Pictures that were unclear to the experts are left out. A tenth of
+the people is for tests, chosen by a hash of the word that stands for them: it stays the same when pictures
+are added, and nobody is both trained and measured on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from dope_ros.errors import DatasetError
+from dope_ros.training.datasets.labels import PersonLabels, Sample
+from dope_ros.training.datasets.pictures import PictureFile
+from dope_ros.training.datasets.records import (
+    BrokenRecord,
+    Dataset,
+    Faults,
+    FolderListing,
+    RecordDataset,
+    existing,
+)
+from dope_ros.training.labels_file import FILE_NAME, LabelsFile, parse_entry, read_labels_file
+
+logger = logging.getLogger(__name__)
+
+HELD_BACK = 0.1
+"""The share of people who are for tests."""
+
+SPLITS = ("all", "train", "test")
+
+
+def read(folder: Path, split: str) -> Dataset:
+    """The clear pictures; `test` is a tenth of the people, `train` are the others."""
+    if split not in SPLITS:
+        raise DatasetError(f"a labelled set has the splits {', '.join(SPLITS)}, not '{split}'")
+    existing(folder / FILE_NAME, "the file of labels that `dope label` writes")
+    file = read_labels_file(folder)
+    kept = _clear(
+        file,
+        f"{folder.name} {split}",
+        lambda person: split == "all" or is_held_back(person) is (split == "test"),
+    )
+    return RecordDataset(f"{folder.name} {split}", kept, partial(_sample, file.pictures))
+
+
+def _clear(file: LabelsFile, name: str, belongs: Callable[[str], bool]) -> list[bytes]:
+    """The lines of pictures that were clear, of the people who belong to a split."""
+    faults, listing, kept, unclear = Faults(name, len(file.lines)), FolderListing(), [], 0
+    for number, line in enumerate(file.lines, start=2):
+        try:
+            entry = parse_entry(line)
+            if belongs(entry.person) and entry.unclear is None:
+                listing.require(file.pictures / entry.picture)
+                kept.append(line)
+            unclear += belongs(entry.person) and entry.unclear is not None
+        except (BrokenRecord, DatasetError) as error:
+            faults.skip(f"line {number}", error)
+    faults.summarise()
+    if unclear:
+        logger.info("%s: %d pictures that were unclear to the experts are left out", name, unclear)
+    if not kept:
+        raise DatasetError(f"{name}: no picture in it was clear to the experts")
+    return kept
+
+
+def is_held_back(person: str) -> bool:
+    """Whether somebody is for tests."""
+    digest = hashlib.sha256(person.encode()).digest()
+    return int.from_bytes(digest[:8], "big") < HELD_BACK * 2**64
+
+
+def _sample(pictures: Path, line: bytes) -> Sample:
+    entry = parse_entry(line)
+    people = (PersonLabels.of({name: of.labels for name, of in person.items()}) for person in entry.people)
+    return Sample(
+        name=entry.picture,
+        source=PictureFile(pictures / entry.picture),
+        people=tuple(people),
+        labelled=entry.labelled,
+        ignored=entry.ignored,
+    )

@@ -1,0 +1,212 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Composed pictures: what is cut out is what there is, labels move with pixels, and a seed gives one set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import dot_people
+import numpy as np
+import pytest
+from dot_people import DotExpert
+from samples import Pixels
+
+from dope_ros.cli import main
+from dope_ros.errors import DatasetError
+from dope_ros.pictures import read_picture
+from dope_ros.skeleton import HAND, Part
+from dope_ros.training.datasets import open_dataset
+from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample
+from dope_ros.training.labelling.compose import Composer, Composition, compose_pictures, cutout_of
+from dope_ros.training.labelling.cutting import cut_out
+from dope_ros.training.labelling.label import Task, label_pictures
+from dope_ros.training.labels_file import FILE_NAME
+from dope_ros.training.synthetic.background import BackgroundSource
+from dope_ros.training.synthetic.cloth import ClothSource
+
+BACKGROUNDS = BackgroundSource([], ClothSource())
+
+
+def spread_hand(size: int = 100) -> np.ndarray:
+    """[21, 2], a wrist below and five fingers above it."""
+    points = np.zeros((21, 2))
+    points[0] = (0, 0.35)
+    for finger in range(5):
+        direction = np.array([np.sin(np.deg2rad(40 * finger - 80)), -np.cos(np.deg2rad(40 * finger - 80))])
+        points[1 + finger] = direction * 0.12 + (0, 0.1)
+        for joint in range(3):
+            points[6 + 3 * finger + joint] = direction * (0.2 + 0.1 * joint) + (0, 0.1)
+    return (points + 0.5) * size
+
+
+def photograph(size: int = 100) -> tuple[np.ndarray, np.ndarray, PartLabels]:
+    """A drawn hand on a wall that is darker at one side, what shows it [H, W] bool, and its labels."""
+    points = spread_hand(size)
+    mask = np.zeros((size, size), np.uint8)
+    for first, second in HAND.bones:
+        ends = [points[end].round().astype(int).tolist() for end in (first, second)]
+        cv2.line(mask, *ends, 1, size // 12)
+    wrist = points[0].round().astype(int).tolist()
+    cv2.line(mask, wrist, [wrist[0], size], 1, size // 8)
+    x = np.linspace(190, 230, size)[None, :, None]
+    noise = np.random.default_rng(0).normal(0, 3, (size, size, 3))
+    wall = np.broadcast_to(x, (size, size, 3)) + noise
+    skin = np.array([170.0, 110.0, 80.0]) + noise
+    picture = np.where(mask[..., None] > 0, skin, wall).clip(0, 255).astype(np.uint8)
+    return (
+        picture,
+        mask > 0,
+        PartLabels.of(points, keypoints_3d=np.column_stack([points, np.zeros(21)]) / 500),
+    )
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """The same drawn hand, now a left one, now a right one."""
+
+    count: int = 4
+    name: str = "photographs"
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Sample:
+        picture, _, labels = photograph()
+        person = PersonLabels(left_hand=labels) if index % 2 else PersonLabels(right_hand=labels)
+        return Sample(str(index), Pixels(picture), (person,), frozenset({Part.HAND}))
+
+
+def composed(index: int, **changes):
+    composer = Composer([Photographs()], BACKGROUNDS, Composition(**changes))
+    return composer.compose("picture.jpg", np.random.default_rng((7, index)))
+
+
+# Cutting
+
+
+def test_a_hand_before_a_plain_wall_is_cut_out():
+    picture, shows_hand, labels = photograph()
+    found = cut_out(picture, Part.HAND, labels) > 127
+    assert (found & shows_hand).sum() / (found | shows_hand).sum() > 0.9
+
+
+def test_a_hand_before_a_wild_background_is_not_cut_out_but_taken_whole():
+    _, _, labels = photograph()
+    squares = np.random.default_rng(0).integers(0, 255, (10, 10, 3), np.uint8)
+    wild = cv2.resize(squares, (100, 100), interpolation=cv2.INTER_NEAREST)
+    assert cut_out(wild, Part.HAND, labels) is None
+    sample = Sample("", Pixels(wild), (PersonLabels(left_hand=labels),), frozenset({Part.HAND}))
+    assert (cutout_of(sample).opacity == 255).all()
+
+
+def test_a_picture_of_two_hands_is_refused():
+    picture, _, labels = photograph()
+    person = PersonLabels(left_hand=labels, right_hand=labels)
+    with pytest.raises(DatasetError, match="only pictures of one"):
+        cutout_of(Sample("", Pixels(picture), (person,), frozenset({Part.HAND})))
+
+
+# Composing
+
+
+class PlainBackground:
+    """All blue."""
+
+    def sample(self, size: int, rng: np.random.Generator) -> np.ndarray:
+        del rng
+        return np.broadcast_to(np.array([0.0, 0.0, 1.0], np.float32), (size, size, 3)).copy()
+
+
+@pytest.mark.parametrize("index", range(8))
+def test_joints_of_pasted_hands_lie_on_pasted_pixels(index):
+    composer = Composer([Photographs()], PlainBackground(), Composition(whole=0))
+    picture, entry = composer.compose("picture.jpg", np.random.default_rng((7, index)))
+    pasted = (picture != (0, 0, 255)).any(axis=2)
+    points = np.concatenate([of.labels.keypoints_2d for person in entry.people for of in person.values()])
+    columns, rows = points.round().astype(int).T
+    inside = (columns >= 0) & (columns < 400) & (rows >= 0) & (rows < 400)
+    assert inside.mean() > 0.8
+    assert pasted[rows[inside], columns[inside]].mean() > 0.98
+
+
+def test_what_is_pasted_is_ignored_for_bodies_and_they_are_not_labelled():
+    composer = Composer([Photographs()], PlainBackground(), Composition(whole=0))
+    picture, entry = composer.compose("picture.jpg", np.random.default_rng(3))
+    assert entry.labelled == {Part.HAND, Part.FACE}
+    rows, columns = np.nonzero((picture != (0, 0, 255)).any(axis=2))
+    boxes = entry.ignored[Part.BODY]
+    in_box = (
+        (columns[:, None] >= boxes[:, 0] - 1)
+        & (columns[:, None] <= boxes[:, 2] + 1)
+        & (rows[:, None] >= boxes[:, 1] - 1)
+        & (rows[:, None] <= boxes[:, 3] + 1)
+    )
+    assert in_box.any(axis=1).all()
+
+
+def test_no_hand_is_pasted_over_another():
+    composer = Composer([Photographs()], PlainBackground(), Composition(whole=0.5, part_size=(0.2, 0.7)))
+    for index in range(8):
+        _, entry = composer.compose("picture.jpg", np.random.default_rng((9, index)))
+        hands = [of.labels.keypoints_2d for person in entry.people for of in person.values()]
+        for number, later in enumerate(hands):
+            for earlier in hands[:number]:
+                low, high = earlier.min(axis=0), earlier.max(axis=0)
+                assert ((later >= low) & (later <= high)).all(axis=1).mean() < 0.2
+
+
+def test_hands_are_of_both_sides_and_3d_turns_with_them():
+    sides = set()
+    flat = photograph()[2].relative_3d()
+    for index in range(6):
+        for person in composed(index)[1].people:
+            ((side, of),) = person.items()
+            sides.add(side)
+            solid = of.labels.relative_3d()
+            lengths = np.linalg.norm(solid, axis=1)
+            np.testing.assert_allclose(lengths, np.linalg.norm(flat, axis=1), atol=1e-4)
+            # In the plane, 2D is 3D seen from the front.
+            moved = of.labels.keypoints_2d - of.labels.keypoints_2d.mean(axis=0)
+            scale = np.linalg.norm(moved) / np.linalg.norm(solid)
+            np.testing.assert_allclose(moved, solid[:, :2] * scale, atol=0.05 * np.abs(moved).max())
+    assert sides == {"left_hand", "right_hand"}
+
+
+# The set
+
+
+def test_pictures_depend_on_seed_and_number_alone(tmp_path):
+    sources = [Photographs()]
+    compose_pictures(sources, BACKGROUNDS, tmp_path / "one", 5, seed=1)
+    compose_pictures(sources, BACKGROUNDS, tmp_path / "two", 2, seed=1)
+    assert compose_pictures(sources, BACKGROUNDS, tmp_path / "two", 5, seed=1) == 3
+    for name in (FILE_NAME, *(f"pictures/{i:07d}.jpg" for i in range(5))):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_a_set_of_another_seed_is_not_added_to(tmp_path):
+    compose_pictures([Photographs()], BACKGROUNDS, tmp_path / "set", 1, seed=1)
+    with pytest.raises(DatasetError, match="write into another folder"):
+        compose_pictures([Photographs()], BACKGROUNDS, tmp_path / "set", 2, seed=2)
+
+
+def test_the_command_composes_what_experts_labelled(tmp_path, capsys):
+    for i in range(4):
+        dot_people.write_hand(tmp_path / "hands", f"{i}.png", left=25 + i)
+    label_pictures(Task(tmp_path / "hands", (Part.HAND,)), DotExpert(), tmp_path / "labels")
+    out = tmp_path / "set"
+    command = ["compose", "--data", f"labelled:{tmp_path / 'labels'}", "--out", str(out), "--size", "200"]
+    assert main([*command, "--count", "3"]) == 0
+    assert capsys.readouterr().out == f"labelled:{out}\n"
+    dataset = open_dataset(f"labelled:{out}")
+    assert len(dataset) == 3
+    assert all(read_picture(dataset[i].source.path).shape == (200, 200, 3) for i in range(3))
+    assert sum(len(list(sample.instances(Part.HAND))) for sample in dataset) >= 3
+
+
+def test_a_folder_of_backgrounds_that_does_not_exist_is_named(tmp_path, capsys):
+    command = ["compose", "--data", "folder:x", "--out", str(tmp_path), "--count", "1"]
+    assert main([*command, "--backgrounds", str(tmp_path / "none")]) == 1
+    assert "none: there is no such folder of backgrounds" in capsys.readouterr().err
