@@ -247,6 +247,16 @@ def test_only_labelled_joints_decide_whether_boxes_overlap():
     assert matched([person], sample_of(people=(PersonLabels(body=labels),))).truth_of.tolist() == [0]
 
 
+def test_poses_are_judged_by_the_joints_in_the_picture():
+    person = scenes.standing()
+    keypoints = person.body.keypoints_2d.copy()
+    keypoints[:2, 1] = SIZE[1] + 30
+    labels = PartLabels.of(keypoints, keypoints_3d=person.body.keypoints_3d)
+    (truth,), _ = truths_of(sample_of(people=(PersonLabels(body=labels),)), Part.BODY, SIZE)
+    assert np.flatnonzero(~truth.labels.known_2d).tolist() == [0, 1]
+    assert np.flatnonzero(~truth.labels.known_3d).tolist() == [0, 1]
+
+
 def test_the_share_of_a_box_in_another():
     boxes, regions = np.array([(0, 0, 10, 10), (20, 20, 30, 30)]), np.array([(5, 0, 50, 50)])
     np.testing.assert_allclose(inside(boxes, regions), [[0.5], [1.0]])
@@ -307,7 +317,7 @@ def test_pckh_counts_joints_within_half_a_head():
 
 
 def test_hands_too_small_to_read_are_left_out_of_the_legible_ones():
-    near, far = scenes.standing(at=(0, 0, 1.2)), scenes.standing(at=(0, 0, 12))
+    near, far = scenes.standing(at=(0, 0, 2)), scenes.standing(at=(1, 0, 12))
     sizes = [
         np.ptp(hand.keypoints_2d, axis=0).max()
         for person in (near, far)

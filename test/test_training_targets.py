@@ -159,6 +159,7 @@ def rois_of(found, proposals, experts=None, **settings):
         found,
         classes,
         experts or {},
+        (scenes.HEIGHT, scenes.WIDTH),
         RoiSettings(sampling=Sampling(64, 0.5), **settings),
         torch.Generator().manual_seed(0),
     )
@@ -191,6 +192,14 @@ class TestRois:
         row = (rois.boxes == torch.tensor(self.FAR)).all(dim=1).nonzero()[0, 0]
         assert rois.labels[Part.FACE][row] == NOT_COUNTED
         assert rois.labels[Part.BODY][row] == BACKGROUND
+
+    def test_shaken_copies_of_labelled_boxes_show_what_those_show(self):
+        found = targets(sample_of(PERSON))
+        few, more = (rois_of(found, [self.FAR], shaken=copies) for copies in (0, 6))
+        assert (more.labels[Part.HAND] > BACKGROUND).sum() > (few.labels[Part.HAND] > BACKGROUND).sum() + 6
+        corners = more.boxes.unflatten(1, (2, 2))
+        assert (corners >= 0).all()
+        assert (corners <= torch.tensor([scenes.WIDTH, scenes.HEIGHT])).all()
 
     def test_the_boxes_of_the_expert_are_all_there(self):
         found = targets(sample_of(PERSON))

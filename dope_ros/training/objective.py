@@ -8,11 +8,12 @@ Without experts it is the training of a part expert, or of a network on labels a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 import torch
 from torch import Tensor, nn
 
+from dope_ros.network.config import ProposalSettings
 from dope_ros.network.dope import ROI_SAMPLES, ROI_SIZE, DopeNetwork
 from dope_ros.network.regions import region_features
 from dope_ros.network.rpn import select_proposals
@@ -84,14 +85,15 @@ class Objective(nn.Module):
             for targets, generator in zip(batch.targets, generators, strict=True)
         ]
         classes = [self._classes(targets) for targets in batch.targets]
+        wanted = self._proposal_settings()
         proposals = [
-            select_proposals(anchors, logits[i].detach(), deltas[i].detach(), size, network.config.proposals)
+            select_proposals(anchors, logits[i].detach(), deltas[i].detach(), size, wanted)
             for i, size in enumerate(batch.sizes)
         ]
         rois = [
             choose_rois(*of_picture, self.settings.rois, generator)
             for *of_picture, generator in zip(
-                proposals, batch.targets, classes, experts, generators, strict=True
+                proposals, batch.targets, classes, experts, batch.sizes, generators, strict=True
             )
         ]
         heads = Heads(network, features, [of.boxes for of in rois], self._autocast(images.device))
@@ -99,6 +101,10 @@ class Objective(nn.Module):
         for part in network.parts:
             terms |= self._part_terms(part, heads, rois, batch.targets, experts)
         return averaged(terms)
+
+    def _proposal_settings(self) -> ProposalSettings:
+        in_use = self.network.config.proposals
+        return replace(in_use, count=self.settings.rois.proposals or in_use.count)
 
     def _part_terms(
         self,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from dope_ros.network.anchors import clip_boxes
 from dope_ros.skeleton import Part
 from dope_ros.training.matching import Sampling, best_overlaps, lies_in, sample_balanced
 from dope_ros.training.part_losses import BACKGROUND, NOT_COUNTED, PoseTargets
@@ -24,9 +25,14 @@ class RoiSettings:
     sampling: of proposals in a picture.
     count_unlabelled: where a picture has no labels for a part, its proposals count as background for that
         part, as if the picture showed none. Else they count for the other parts alone.
+    proposals: that the network makes of a picture; 0 for as many as when it is used.
+    shaken: copies of each labelled box, moved and scaled a little, that join the proposals. Where proposals
+        are few, so are positive ones, and a picture teaches little for what it costs.
     """
 
     positive_iou: float = 0.5
+    proposals: int = 0
+    shaken: int = 0
     sampling: Sampling = field(default_factory=lambda: Sampling(512, 0.25))
     count_unlabelled: bool = False
 
@@ -69,6 +75,7 @@ def choose_rois(
     targets: Targets,
     classes: Mapping[Part, Tensor],
     experts: Mapping[Part, ExpertBoxes],
+    size: tuple[int, int],
     settings: RoiSettings,
     generator: torch.Generator,
 ) -> Rois:
@@ -81,15 +88,35 @@ def choose_rois(
         targets: of the picture.
         classes: for each part [G] int64, the anchor-pose class of each target.
         experts: the boxes of the part experts there are.
+        size: height and width of the picture.
     """
-    labelled = [of_part.boxes for of_part in targets.values()]
-    proposals = torch.cat([proposals, *labelled])
+    labelled = torch.cat([of_part.boxes for of_part in targets.values()])
+    proposals = torch.cat([proposals, labelled, shaken(labelled, settings.shaken, size, generator)])
     labels, _ = _labels_of(proposals, targets, classes, settings)
     positive = torch.stack([of_part > BACKGROUND for of_part in labels.values()]).any(dim=0)
     background = torch.stack([of_part == BACKGROUND for of_part in labels.values()]).any(dim=0)
     picked = sample_balanced(positive, background & ~positive, settings.sampling, generator)
     boxes = torch.cat([proposals[picked], *(of_expert.boxes for of_expert in experts.values())])
     return Rois(boxes, *_labels_of(boxes, targets, classes, settings), _rows(len(picked), experts))
+
+
+SHAKEN_BY = 0.08
+"""Standard deviation of a shaken box's place, in sizes of it, and of the logarithm of its size."""
+
+
+def shaken(boxes: Tensor, copies: int, size: tuple[int, int], generator: torch.Generator) -> Tensor:
+    """Copies of boxes [G, 4], each moved and scaled at random, within a picture: [copies * G, 4].
+
+    Args:
+        size: height and width of the picture.
+        generator: on the CPU.
+    """
+    repeated = boxes.repeat(copies, 1)
+    noise = SHAKEN_BY * torch.randn(2, len(repeated), 2, generator=generator).to(boxes.device)
+    sides = repeated[:, 2:] - repeated[:, :2]
+    middles = (repeated[:, :2] + repeated[:, 2:]) / 2 + noise[0] * sides
+    half = sides / 2 * noise[1].exp()
+    return clip_boxes(torch.cat([middles - half, middles + half], dim=1), *size)
 
 
 def pose_targets(boxes: Tensor, targets: PartTargets, rooted_3d: Tensor, matched: Tensor) -> PoseTargets:

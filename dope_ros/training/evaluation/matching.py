@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -88,12 +88,16 @@ def match_picture(
 
 
 def truths_of(sample: Sample, part: Part, size: tuple[int, int]) -> tuple[list[Truth], np.ndarray]:
-    """The labels that poses can be judged by, and boxes [N, 4] around those that they cannot."""
+    """The labels that poses can be judged by, and boxes [N, 4] around those that they cannot.
+
+    Poses are judged by the joints in the picture: beyond its edge there is nothing to see.
+    """
     clear, unclear = [], []
     for person in sample.people:
-        for name, labels in person.parts().items():
+        for name, all_joints in person.parts().items():
             if PART_NAMES[name] is not part:
                 continue
+            labels = _within(all_joints, size)
             box = labels.box(*size, margin=0)
             if labels.known_2d.sum() < MIN_JOINTS or (box[2:] - box[:2]).min() < 1:
                 unclear.append(labels.box(*size, margin=0.5))
@@ -102,6 +106,19 @@ def truths_of(sample: Sample, part: Part, size: tuple[int, int]) -> tuple[list[T
             head = head_size(labels, box, person.head_size) if part is Part.BODY else float("nan")
             clear.append(Truth(labels, side, box, head))
     return clear, np.array(unclear, np.float32).reshape(-1, 4)
+
+
+def _within(labels: PartLabels, size: tuple[int, int]) -> PartLabels:
+    """Labels of which those joints are known that lie in the picture; where 2D is not known, 3D stays."""
+    points = labels.keypoints_2d
+    inside = ((points >= -0.5) & (points < np.array(size) - 0.5)).all(axis=1)
+    outside = labels.known_2d & ~inside
+    return replace(
+        labels,
+        known_2d=labels.known_2d & inside,
+        visible=labels.visible & inside,
+        known_3d=labels.known_3d & ~outside,
+    )
 
 
 def head_size(body: PartLabels, box: np.ndarray, told: float | None) -> float:
