@@ -316,6 +316,19 @@ def test_pckh_counts_joints_within_half_a_head():
     assert measured([moved], sample)["pckh"] == pytest.approx(11 / 13)
 
 
+def test_joints_within_a_tenth_of_the_person_are_near():
+    person = scenes.standing()
+    sample = sample_of(person)
+    (truth,), _ = truths_of(sample, Part.BODY, SIZE)
+    keypoints = person.body.keypoints_2d.copy()
+    longer = (truth.box[2:] - truth.box[:2]).max()
+    keypoints[:4, 0] += 0.09 * longer
+    keypoints[4:6, 0] += 0.11 * longer
+    moved = replace(person, body=replace(person.body, keypoints_2d=keypoints))
+    assert measured([moved], sample)["near"] == pytest.approx(11 / 13)
+    assert measured([moved], sample_of(person, scenes.standing(at=RIGHT)))["near"] == pytest.approx(11 / 26)
+
+
 def test_hands_too_small_to_read_are_left_out_of_the_legible_ones():
     near, far = scenes.standing(at=(0, 0, 2)), scenes.standing(at=(1, 0, 12))
     sizes = [

@@ -106,7 +106,15 @@ def test_a_joint_that_one_look_does_not_know_is_not_known():
 
 def test_a_body_of_which_little_is_known_is_unclear():
     looks = [Estimate(0.9, PartLabels.of(np.ones((13, 2)), np.arange(13) < 3))] * 2
-    assert agreed(Part.BODY, looks, TRUST[Part.BODY]) == Unclear("3 of 13 joints are in sight")
+    assert agreed(Part.BODY, looks, TRUST[Part.BODY]).reason == "3 of 13 joints are in sight"
+
+
+def test_a_body_that_is_unclear_still_says_where_its_hands_are():
+    points = np.stack([np.arange(13) * 9.0, np.arange(13) * 7.0], axis=1)
+    looks = [Estimate(0.9, PartLabels.of(points + shift)) for shift in (0, 30)]
+    unclear = agreed(Part.BODY, looks, TRUST[Part.BODY])
+    assert isinstance(unclear, Unclear)
+    np.testing.assert_allclose(unclear.seen.keypoints_2d, points + 15, atol=1e-3)
 
 
 # Where hands and faces are

@@ -27,6 +27,8 @@ LEGIBLE_FROM = {Part.BODY: 0.0, Part.HAND: 32.0, Part.FACE: 24.0}
 """Longer side of the box, pixels, from which a part's joints can be told apart: one more row of the table."""
 
 PCK_OF_HEAD, PCK_OF_BOX = 0.5, 0.2
+NEAR = 0.1
+"""Of the longer side of the box; a joint so near its label is where an expert has it, too."""
 MILLIMETRES = 1000.0
 BODY_3D_THRESHOLD = 150.0
 """Millimetres, of 3DPCK (Mehta et al., 3DV 2017)."""
@@ -123,12 +125,22 @@ def _measure_poses(pairs: Sequence[Pair], truths: Sequence[Truth], part: Part) -
     total = sum(int(truth.labels.known_2d.sum()) for truth in truths)
     missed = total - sum(int(pair.truth.labels.known_2d.sum()) for pair in pairs)
     if not pairs:
-        return _measures_2d(np.zeros((0, 1)), pairs, part, missed)
+        nothing = np.zeros((0, 1))
+        return {"near": _share_near(nothing, pairs, missed), **_measures_2d(nothing, pairs, part, missed)}
     known = np.stack([pair.truth.labels.known_2d for pair in pairs])
     found = np.stack([pair.pose.keypoints_2d for pair in pairs])
     truth = np.stack([pair.truth.labels.keypoints_2d for pair in pairs])
     errors = metrics.joint_errors(found, truth, known)
-    return {**_measures_2d(errors, pairs, part, missed), **_measures_3d(pairs, truths, part)}
+    return {
+        "near": _share_near(errors, pairs, missed),
+        **_measures_2d(errors, pairs, part, missed),
+        **_measures_3d(pairs, truths, part),
+    }
+
+
+def _share_near(errors: np.ndarray, pairs: Sequence[Pair], missed: int) -> float:
+    longer = np.array([_longer_side(pair.truth.box) for pair in pairs]).reshape(-1, 1)
+    return metrics.fraction_within(errors, NEAR * longer, missed)
 
 
 def _measures_2d(errors: np.ndarray, pairs: Sequence[Pair], part: Part, missed: int) -> dict[str, float]:

@@ -67,6 +67,7 @@ COLUMNS: dict[str, Column] = {
     "best_f1": Column("best F1"),
     "best_threshold": Column("at", "{:.3g}"),
     "error_2d": Column("2D error"),
+    "near": Column("within 0.1"),
     "pckh": Column("PCKh@0.5"),
     "pck": Column("PCK@0.2"),
     "auc_2d": Column("AUC 2D"),

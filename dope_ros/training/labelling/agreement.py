@@ -59,9 +59,13 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Unclear:
-    """Why an expert is not believed."""
+    """Why an expert is not believed.
+
+    seen: its pose all the same, no label but good enough to seek hands and a face by.
+    """
 
     reason: str
+    seen: PartLabels | None = None
 
 
 def judge(expert: Expert, picture: np.ndarray, part: Part, box: np.ndarray) -> Judgement | Unclear:
@@ -90,14 +94,15 @@ def agreed(part: Part, looks: Sequence[Estimate], trust: Trust) -> Judgement | U
     if len({look.side for look in looks}) > 1:
         return Unclear(f"it was taken for a left and for a right {part.value}")
     score = min(look.score for look in looks)
-    if score < trust.score:
-        return Unclear(f"the expert's score was {score:.2f}, less than {trust.score:.2f}")
     labels = _mean([look.labels for look in looks])
+    if score < trust.score:
+        return Unclear(f"the expert's score was {score:.2f}, less than {trust.score:.2f}", labels)
     if labels.known_2d.mean() < trust.joints:
-        return Unclear(f"{labels.known_2d.sum()} of {len(labels.known_2d)} joints are in sight")
+        return Unclear(f"{labels.known_2d.sum()} of {len(labels.known_2d)} joints are in sight", labels)
     disagreement = _disagreement([look.labels for look in looks], labels)
     if disagreement > trust.disagreement:
-        return Unclear(f"looks differ by {disagreement:.3f} of its size, more than {trust.disagreement:.3f}")
+        reason = f"looks differ by {disagreement:.3f} of its size, more than {trust.disagreement:.3f}"
+        return Unclear(reason, labels)
     return Judgement(_name(part, looks[0].side), ExpertLabels(labels, score, disagreement))
 
 

@@ -157,7 +157,7 @@ def _of_people(
             if any(name not in found for name in names):
                 ignored[part].append(box)
         if found:
-            people.append({name: labels for name, labels in found.items() if PART_NAMES[name] in parts})
+            people.append(found)
     as_boxes = {part: np.array(of, np.float32).reshape(-1, 4) for part, of in ignored.items()}
     return Entry(entry.picture, entry.person, tuple(people), frozenset(parts), as_boxes)
 
@@ -165,11 +165,13 @@ def _of_people(
 def _person(
     parts: tuple[Part, ...], expert: Expert, picture: np.ndarray, box: np.ndarray
 ) -> dict[str, ExpertLabels]:
+    """The parts of one person that the expert is believed, by their names."""
     body = judge(expert, picture, Part.BODY, box)
-    if isinstance(body, Unclear):
-        return {}
-    found = {body.name: body.labels}
-    for name, part_box in part_boxes(body.labels.labels).items():
+    found: dict[str, ExpertLabels] = {}
+    seen = body.seen if isinstance(body, Unclear) else body.labels.labels
+    if isinstance(body, Judgement) and Part.BODY in parts:
+        found[body.name] = body.labels
+    for name, part_box in ({} if seen is None else part_boxes(seen)).items():
         part = PART_NAMES[name]
         judgement = judge(expert, picture, part, part_box) if part in parts else None
         if isinstance(judgement, Judgement) and judgement.name == name:
