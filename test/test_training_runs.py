@@ -139,8 +139,8 @@ def test_a_run_gives_a_checkpoint_with_the_average_of_its_weights(finished):
     network = read_checkpoint(folder / "model.pt").network
     assert_same(dict(network.state_dict()), dict(state_of(folder)["average"]))
     assert not torch.equal(
-        state_of(folder)["average"]["rpn.head.conv.weight"],
-        state_of(folder)["network"]["rpn.head.conv.weight"],
+        state_of(folder)["average"]["rpn.head.cls_logits.weight"],
+        state_of(folder)["network"]["rpn.head.cls_logits.weight"],
     )
 
 
@@ -155,7 +155,8 @@ def test_a_run_writes_its_configuration_and_losses(finished):
     assert read_config(folder / "config.yaml") == config
     rows = read_journal(folder / "losses.csv")
     assert [row["step"] for row in rows] == [1, 2]
-    parts = {f"{part.value}_{kind}" for part in Part for kind in ("classes", "pose_2d", "pose_3d", "located")}
+    kinds = ("classes", "pose_2d", "pose_3d", "located", "lifted")
+    parts = {f"{part.value}_{kind}" for part in Part for kind in kinds}
     assert parts | {"rpn_objectness", "rpn_boxes", "loss", "rate", "epoch", "waiting"} <= rows[0].keys()
 
 
