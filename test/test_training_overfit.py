@@ -24,7 +24,7 @@ from dope_ros.training.rpn_losses import RpnSettings  # noqa: E402
 from dope_ros.training.train import weighted_sum  # noqa: E402
 from dope_ros.training.training_set import Source, TrainingSet  # noqa: E402
 
-STEPS = 100
+STEPS = 140
 PCK_THRESHOLD = 0.1
 """A joint is right within this share of the longer side of its box."""
 
