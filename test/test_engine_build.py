@@ -16,6 +16,7 @@ from dope_ros.cli import main
 from dope_ros.engine import load_engine
 from dope_ros.engine.build import build_engine, cached_engine, key_of
 from dope_ros.engine.builder import BuildError, BuildOptions
+from dope_ros.engine.half import Precision
 from dope_ros.engine.plan import PlanKey, cache_folder, read_plan, write_plan
 from dope_ros.engine.targets import TARGETS, check_target, target_named
 from dope_ros.engine.tensorrt_api import find_tensorrt, require_driver
@@ -66,10 +67,11 @@ def exported(tmp_path_factory):
     return folder
 
 
+@pytest.mark.parametrize("precision", [Precision.HALF, Precision.ALL_HALF], ids=lambda p: p.value)
 @pytest.mark.parametrize("target", ["t4", "rtx30"])
 @pytest.mark.parametrize("network", ["compact", "real-time", "paper"])
-def test_tensorrt_compiles_the_networks_in_half_precision(exported, tensorrt, network, target):
-    result = check_target(exported / f"{network}.onnx", tensorrt, target_named(target), half=True)
+def test_tensorrt_compiles_the_networks_in_half_precision(exported, tensorrt, network, target, precision):
+    result = check_target(exported / f"{network}.onnx", tensorrt, target_named(target), precision)
     assert not result.failed, str(result)
     assert result.size > 1e6
 
@@ -77,12 +79,12 @@ def test_tensorrt_compiles_the_networks_in_half_precision(exported, tensorrt, ne
 def test_the_model_in_the_package_compiles_for_a_t4(tensorrt):
     from dope_ros.engine import DEFAULT_MODEL
 
-    result = check_target(DEFAULT_MODEL, tensorrt, T4, half=True)
+    result = check_target(DEFAULT_MODEL, tensorrt, T4, Precision.HALF)
     assert not result.failed, str(result)
 
 
 def test_a_gpu_that_cannot_be_compiled_for_is_said_to_be_unchecked(model, tensorrt):
-    result = check_target(model, tensorrt, TARGETS["orin"], half=True)
+    result = check_target(model, tensorrt, TARGETS["orin"], Precision.HALF)
     assert not result.failed
     assert "unchecked" in str(result)
 
@@ -98,7 +100,7 @@ def test_what_stops_tensorrt_is_named(tmp_path, tensorrt):
     stuck = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     helper.set_model_props(stuck, {"dope": "{}"})
     onnx.save(stuck, tmp_path / "stuck.onnx")
-    result = check_target(tmp_path / "stuck.onnx", tensorrt, T4, half=True)
+    result = check_target(tmp_path / "stuck.onnx", tensorrt, T4, Precision.HALF)
     assert result.failed
     assert "the_culprit" in str(result) or "Unique" in str(result)
 

@@ -15,6 +15,7 @@ from networks import SMALL_COMPACT, pictures, random_checkpoint
 
 from dope_ros.engine import DEFAULT_MODEL, load_engine
 from dope_ros.engine.builder import BuildOptions
+from dope_ros.engine.half import Precision
 from dope_ros.engine.plan import cache_folder, read_plan, write_plan
 from dope_ros.engine.tensorrt_api import find_tensorrt
 from dope_ros.errors import EngineError, ModelError
@@ -95,7 +96,7 @@ def test_half_precision_says_what_onnx_runtime_says(engine):
 @pytest.mark.usefixtures("cache")
 def test_float_says_what_onnx_runtime_says():
     reference = load_engine(DEFAULT_MODEL, "onnx")
-    engine = tensorrt_engine(DEFAULT_MODEL, options=BuildOptions(half=False))
+    engine = tensorrt_engine(DEFAULT_MODEL, options=BuildOptions(Precision.FLOAT))
     for picture in frames(engine, 3):
         assert_alike(engine.run(picture), reference.run(picture), pixels=0.5)
     engine.close()

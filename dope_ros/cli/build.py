@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from dope_ros.cli.precision import add_precision
 from dope_ros.cli.requirements import needed_for
 
 
@@ -21,7 +22,7 @@ def add_parser(verbs: Any) -> None:
     )
     parser.add_argument("model", type=Path, help="ONNX model")
     parser.add_argument("--out", type=Path, required=True, metavar="MODEL.engine", help="where to")
-    parser.add_argument("--float", action="store_true", help="no half precision")
+    add_precision(parser)
     parser.add_argument(
         "--workspace-mb", type=int, default=1024, help="scratch memory of the layers (default: %(default)s)"
     )
@@ -34,12 +35,13 @@ def run(arguments: argparse.Namespace) -> int:
     with needed_for("build", "tensorrt"):
         from dope_ros.engine.build import build_engine
         from dope_ros.engine.builder import BuildOptions
+        from dope_ros.engine.half import Precision
         from dope_ros.engine.plan import write_plan
         from dope_ros.engine.targets import target_named
         from dope_ros.engine.tensorrt_api import find_tensorrt
     ahead = arguments.target is not None
     gpu = target_named(arguments.target) if ahead else _this_gpu()
-    options = BuildOptions(not arguments.float, arguments.workspace_mb, ahead)
+    options = BuildOptions(Precision(arguments.precision), arguments.workspace_mb, ahead)
     plan = build_engine(arguments.model, find_tensorrt(ahead), gpu, options, progress=print)
     write_plan(arguments.out, plan)
     print(f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.1f} MB")

@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from dope_ros.cli.precision import add_precision
 from dope_ros.cli.requirements import needed_for
 
 
@@ -25,7 +26,7 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument(
         "--cost", action="store_true", help="only print what the model costs on paper, by stage"
     )
-    parser.add_argument("--float", action="store_true", help="no half precision")
+    add_precision(parser)
     parser.set_defaults(run=run)
 
 
@@ -34,12 +35,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.cost:
         return _print_cost(arguments.model)
     with needed_for("check", "tensorrt"):
+        from dope_ros.engine.half import Precision
         from dope_ros.engine.targets import check_target, target_named
         from dope_ros.engine.tensorrt_api import find_tensorrt
     targets = {name: target_named(name) for name in arguments.target.split(",")}
     tensorrt = find_tensorrt(ahead=True)
-    print(f"{arguments.model.name}, {'float' if arguments.float else 'half'}, with {tensorrt}")
-    results = [check_target(arguments.model, tensorrt, gpu, not arguments.float) for gpu in targets.values()]
+    print(f"{arguments.model.name}, {arguments.precision}, with {tensorrt}")
+    precision = Precision(arguments.precision)
+    results = [check_target(arguments.model, tensorrt, gpu, precision) for gpu in targets.values()]
     for name, result in zip(targets, results, strict=True):
         print(f"{name:8} {result}")
     return 1 if any(result.failed for result in results) else 0

@@ -64,7 +64,7 @@ def build_engine(
     if METADATA_KEY not in metadata or [value.name for value in graph.graph.input] != [INPUT_NAME]:
         raise ModelError(f"{model.name}: not a model of this package; `dope export` writes such")
     shape = tuple(size.dim_value for size in graph.graph.input[0].type.tensor_type.shape.dim)
-    progress(f"{model.name}: {tensorrt} builds a {options.precision} engine; this can take minutes")
+    progress(f"{model.name}: {tensorrt} builds a {options.precision.value} engine; this can take minutes")
     data = build_plan(graph, tensorrt, gpu, options, progress)
     return Plan(key_of(model, tensorrt, gpu, options), shape, metadata[METADATA_KEY], data)
 
@@ -79,7 +79,7 @@ def key_of(model: Path, tensorrt: TensorRt, gpu: Gpu, options: BuildOptions) -> 
         digest = hashlib.sha256(model.read_bytes()).hexdigest()
     except OSError as error:
         raise ModelError(f"{model}: cannot be read: {error.strerror}") from error
-    return PlanKey(digest, str(tensorrt), gpu.name, gpu.capability, options.precision)
+    return PlanKey(digest, str(tensorrt), gpu.name, gpu.capability, options.precision.value)
 
 
 def read_model(path: Path) -> onnx.ModelProto:

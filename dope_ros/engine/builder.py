@@ -19,7 +19,7 @@ from typing import Any
 
 import onnx
 
-from dope_ros.engine.half import in_half
+from dope_ros.engine.half import Precision, in_precision
 from dope_ros.engine.lowering import without_roi_align
 from dope_ros.engine.protocol import Progress
 from dope_ros.engine.tensorrt_api import TensorRt, make_logger
@@ -64,21 +64,16 @@ class Gpu:
 class BuildOptions:
     """How to build.
 
-    half: heavy layers in half precision.
+    precision: of the heavy layers.
     workspace_mb: scratch memory that layers may use, MiB; 0 sets no limit.
     ahead: build for a GPU that is not there (TensorRT-RTX).
     timings: file in which the builder keeps what it measured, so that the next build is faster.
     """
 
-    half: bool = True
+    precision: Precision = Precision.HALF
     workspace_mb: int = 1024
     ahead: bool = False
     timings: Path | None = None
-
-    @property
-    def precision(self) -> str:
-        """In a word."""
-        return "half" if self.half else "float"
 
 
 def build_plan(
@@ -93,8 +88,10 @@ def build_plan(
     log = make_logger(tensorrt)
     builder = trt.Builder(log)
     network = builder.create_network(_network_flags(trt))
-    _parse(trt.OnnxParser(network, log), graph_for_tensorrt(model, options.half))
+    _parse(trt.OnnxParser(network, log), graph_for_tensorrt(model, options.precision))
     config = builder.create_builder_config()
+    # A float convolution on tensor cores would round its inputs as half precision does.
+    config.clear_flag(trt.BuilderFlag.TF32)
     if options.workspace_mb:
         config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace_mb << 20)
     if options.ahead:
@@ -113,10 +110,9 @@ def build_plan(
     return bytes(plan)
 
 
-def graph_for_tensorrt(model: onnx.ModelProto, half: bool) -> onnx.ModelProto:
-    """The model in operators that TensorRT compiles, in half precision if wanted."""
-    lowered = without_roi_align(model)
-    return in_half(lowered) if half else lowered
+def graph_for_tensorrt(model: onnx.ModelProto, precision: Precision) -> onnx.ModelProto:
+    """The model in operators that TensorRT compiles, in the precision that is wanted."""
+    return in_precision(without_roi_align(model), precision)
 
 
 def _network_flags(trt: Any) -> int:

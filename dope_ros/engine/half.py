@@ -4,12 +4,19 @@
 
 TensorRT 8 chooses precisions by itself, TensorRT 11 takes them from the file alone; with half precision in
 the file both do the same.  What is heavy runs in half precision: convolutions, matrix products and what lies
-between them.  Boxes, scores and poses stay in float, where half precision would cost half a pixel.
+between them.  Boxes, scores and poses stay in float, where half precision would cost half a pixel, and so do
+the positions that RoIAlign samples.
+
+Which boxes are proposals is a choice: whether a box is among the best, or overlaps a better one by too much.
+Rounding of a thousandth turns some of these choices in every other picture, and a pose that is averaged over
+other proposals moves by pixels.  So the convolutions that such a choice depends on stay in float too, unless
+speed is worth more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import Enum
 
 import numpy as np
 import onnx
@@ -18,7 +25,7 @@ from onnx import TensorProto, helper, numpy_helper
 HEAVY = {"Conv", "Gemm", "MatMul"}
 
 LIGHT = {
-    *("Add", "AveragePool", "Clip", "Flatten", "GridSample", "MaxPool", "Pad", "ReduceMean", "Relu"),
+    *("Add", "AveragePool", "Clip", "Flatten", "MaxPool", "Pad", "ReduceMean", "Relu"),
     *("Reshape", "Resize", "Transpose"),
 }
 """These run in half precision where they lie between heavy nodes."""
@@ -26,35 +33,75 @@ LIGHT = {
 ONLY_FIRST_INPUT = {"ReduceMean", "Reshape", "Resize", "Transpose"}
 """Their other inputs are no values of the feature map."""
 
+CHOOSES = "TopK"
+"""The operator whose result is not a little different, but another one, after a little rounding."""
+
 LARGEST_HALF = float(np.finfo(np.float16).max)
 
 
-def in_half(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with heavy nodes, and light ones between them, in half precision.
+class Precision(Enum):
+    """How an engine computes."""
 
-    Inputs and outputs keep their types.  Weights too large for half precision are limited to its range.
+    FLOAT = "float"
+    HALF = "half"
+    """Proposals are chosen in float, so that they are those of the float model."""
+    ALL_HALF = "all-half"
+    """Proposals are chosen in half precision as well: faster, and some are others."""
+
+
+def in_precision(model: onnx.ModelProto, precision: Precision) -> onnx.ModelProto:
+    """The model in that precision; in float it is itself."""
+    if precision is Precision.FLOAT:
+        return model
+    return in_half(model) if precision is Precision.HALF else all_in_half(model)
+
+
+def in_half(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with heavy nodes, and light ones between them, in half precision once proposals are chosen.
+
+    Matrix products are in half precision wherever they are, for TensorRT-RTX has no others for a T4; those of
+    the non-maximum suppression count boxes, which is exact.  Inputs and outputs keep their types.  Weights too
+    large for half precision are limited to its range.
     """
+    return _in_half(model, _convolutions_before_choice(model.graph))
+
+
+def all_in_half(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same, with proposals chosen in half precision as well."""
+    return _in_half(model, set())
+
+
+def _in_half(model: onnx.ModelProto, in_float: set[int]) -> onnx.ModelProto:
     halved = onnx.ModelProto()
     halved.CopyFrom(model)
-    nodes = _half_nodes(halved.graph)
+    nodes = _half_nodes(halved.graph, in_float)
     if nodes:
         _Rewriter(halved.graph, nodes).rewrite()
     return halved
 
 
-def _half_nodes(graph: onnx.GraphProto) -> set[int]:
-    """The places in the graph of the nodes that run in half precision."""
+def _convolutions_before_choice(graph: onnx.GraphProto) -> set[int]:
+    """The places of the convolutions that a choice depends on."""
+    wanted: set[str] = set()
+    places = set()
+    for place, node in reversed(list(enumerate(graph.node))):
+        if node.op_type == CHOOSES or not wanted.isdisjoint(node.output):
+            wanted |= set(node.input)
+            places.add(place)
+    return {place for place in places if graph.node[place].op_type == "Conv"}
+
+
+def _half_nodes(graph: onnx.GraphProto, in_float: set[int]) -> set[int]:
+    """The places in the graph of the nodes that run in half precision; those of `in_float` do not."""
     constants = {tensor.name for tensor in graph.initializer}
     constants |= {node.output[0] for node in graph.node if node.op_type == "Constant"} | set(_widened(graph))
-    downstream = _leading_to_heavy(graph.node)
+    heavy = {place for place, node in enumerate(graph.node) if node.op_type in HEAVY} - in_float
+    between = _leading_to(heavy, graph.node)
     half: set[int] = set()
     half_values: set[str] = set()
     for place, node in enumerate(graph.node):
         fed = [name for name in _values_of(node) if name not in constants]
-        if node.op_type == "GridSample":
-            fed = fed[:1]
-        between = node.op_type in LIGHT and place in downstream and half_values.issuperset(fed) and fed
-        if node.op_type in HEAVY or between:
+        if place in heavy or (place in between and half_values.issuperset(fed) and fed):
             half.add(place)
             half_values |= set(node.output)
     return half
@@ -70,14 +117,14 @@ def _is_cast_of(node: onnx.NodeProto, names: set[str]) -> bool:
     return node.op_type == "Cast" and node.input[0] in names
 
 
-def _leading_to_heavy(nodes: Iterable[onnx.NodeProto]) -> set[int]:
+def _leading_to(heavy: set[int], nodes: Iterable[onnx.NodeProto]) -> set[int]:
     """The places of light nodes whose output reaches a heavy node through light ones alone."""
     wanted: set[str] = set()
     places = set()
     for place, node in reversed(list(enumerate(nodes))):
         leads = node.op_type in LIGHT and not wanted.isdisjoint(node.output)
-        if node.op_type in HEAVY or leads:
-            wanted |= set(_values_of(node)[:1] if node.op_type == "GridSample" else _values_of(node))
+        if place in heavy or leads:
+            wanted |= set(_values_of(node))
         if leads:
             places.add(place)
     return places

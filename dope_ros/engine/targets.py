@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dope_ros.engine.build import build_engine
 from dope_ros.engine.builder import BuildError, BuildOptions, Gpu, can_aim_at
+from dope_ros.engine.half import Precision
 from dope_ros.engine.tensorrt_api import TensorRt
 from dope_ros.errors import EngineError
 
@@ -63,7 +64,7 @@ def target_named(name: str) -> Gpu:
     return TARGETS[name]
 
 
-def check_target(model: Path, tensorrt: TensorRt, gpu: Gpu, half: bool) -> CheckResult:
+def check_target(model: Path, tensorrt: TensorRt, gpu: Gpu, precision: Precision) -> CheckResult:
     """Compile a model for a GPU that need not be there.
 
     Raises:
@@ -72,7 +73,7 @@ def check_target(model: Path, tensorrt: TensorRt, gpu: Gpu, half: bool) -> Check
     if not can_aim_at(tensorrt, gpu):
         return CheckResult(gpu)
     try:
-        plan = build_engine(model, tensorrt, gpu, BuildOptions(half, ahead=True), logger.debug)
+        plan = build_engine(model, tensorrt, gpu, BuildOptions(precision, ahead=True), logger.debug)
     except BuildError as error:
         return CheckResult(gpu, fault=str(error))
     return CheckResult(gpu, size=len(plan.data))
