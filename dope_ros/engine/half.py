@@ -60,8 +60,8 @@ def in_half(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with heavy nodes, and light ones between them, in half precision once proposals are chosen.
 
     Matrix products are in half precision wherever they are, for TensorRT-RTX has no others for a T4; those of
-    the non-maximum suppression count boxes, which is exact.  Inputs and outputs keep their types.  Weights too
-    large for half precision are limited to its range.
+    the non-maximum suppression count boxes, which is exact.  Inputs and outputs keep their types.  Weights
+    too large for half precision are limited to its range.
     """
     return _in_half(model, _convolutions_before_choice(model.graph))
 
