@@ -222,10 +222,12 @@ def anchor_poses(tmp_path):
     return tmp_path / "anchors.npz"
 
 
-def test_a_run_starts_with_as_many_proposals_as_it_is_told(anchor_poses):
-    settings = NetworkSettings(shape="compact", parts=("hand",), anchor_poses=anchor_poses, proposals=7)
-    assert begin(settings).network.config.proposals.count == 7
-    assert begin(replace(settings, proposals=0)).network.config.proposals == COMPACT.proposals
+def test_a_run_starts_with_the_proposals_and_the_size_that_it_is_told(anchor_poses):
+    settings = NetworkSettings(shape="compact", parts=("hand",), anchor_poses=anchor_poses)
+    told = begin(replace(settings, proposals=7, min_size=320)).network.config
+    assert (told.proposals.count, told.min_size) == (7, 320)
+    untold = begin(settings).network.config
+    assert (untold.proposals, untold.min_size) == (COMPACT.proposals, COMPACT.min_size)
 
 
 def test_a_checkpoint_keeps_its_own_number_of_proposals(tmp_path, people):

@@ -30,6 +30,7 @@ class NetworkSettings:
     anchor_poses: a file of `dope anchors`, for a network that starts without a checkpoint.
     backbone: ImageNet weights of the backbone, likewise.
     proposals: that it makes of a picture, likewise; 0 for as many as its shape has.
+    min_size: pixels that it wants a picture's shorter side to have, likewise; 0 for what its shape wants.
     """
 
     shape: str = "published"
@@ -38,6 +39,7 @@ class NetworkSettings:
     anchor_poses: Path | None = None
     backbone: Path | None = None
     proposals: int = 0
+    min_size: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,10 +43,10 @@ def begin(settings: NetworkSettings) -> Checkpoint:
     """
     parts = [part_named(name) for name in settings.parts]
     if settings.checkpoint is not None:
-        if settings.anchor_poses or settings.backbone or settings.proposals:
+        if settings.anchor_poses or settings.backbone or settings.proposals or settings.min_size:
             raise DopeError(
-                "network.checkpoint brings its anchor poses, backbone and proposals: leave out "
-                "network.anchor_poses, network.backbone and network.proposals; "
+                "network.checkpoint brings what it needs: leave out network.anchor_poses, network.backbone, "
+                "network.proposals and network.min_size; "
                 "other anchor poses would give its classes another meaning"
             )
         return with_parts(read_checkpoint(settings.checkpoint), parts)
@@ -70,7 +70,9 @@ def _shape(settings: NetworkSettings) -> NetworkConfig:
         raise DopeError(f"unknown network.shape '{settings.shape}'; there are: {', '.join(SHAPES)}")
     shape = SHAPES[settings.shape]
     return replace(
-        shape, proposals=replace(shape.proposals, count=settings.proposals or shape.proposals.count)
+        shape,
+        proposals=replace(shape.proposals, count=settings.proposals or shape.proposals.count),
+        min_size=settings.min_size or shape.min_size,
     )
 
 
