@@ -4,6 +4,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
@@ -11,11 +12,14 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 from tiny_people import drawn_people  # noqa: E402
 from training_runs import small_config, small_network, training_set, write_start  # noqa: E402
 
-from dope_ros.errors import ModelError  # noqa: E402
+from dope_ros.errors import DopeError, ModelError  # noqa: E402
 from dope_ros.network.checkpoint import Checkpoint, read_checkpoint, write_checkpoint  # noqa: E402
+from dope_ros.network.config import COMPACT  # noqa: E402
 from dope_ros.settings import PpiSettings  # noqa: E402
-from dope_ros.skeleton import Part  # noqa: E402
+from dope_ros.skeleton import SKELETONS, Part  # noqa: E402
+from dope_ros.training.anchor_poses import ANCHOR_CLASSES, AnchorPoses  # noqa: E402
 from dope_ros.training.batches import collate  # noqa: E402
+from dope_ros.training.config import NetworkSettings  # noqa: E402
 from dope_ros.training.objective import Objective, ObjectiveSettings  # noqa: E402
 from dope_ros.training.order import Draw  # noqa: E402
 from dope_ros.training.rois import RoiSettings  # noqa: E402
@@ -30,6 +34,9 @@ TOLERANCE = 1e-5
 
 POSITIVE_IOU = 0.2
 """Low, for the proposals of a network that was not trained lie nowhere in particular."""
+
+BELIEVES_ALL = PpiSettings(score_th=0.01, th_persondetect=0.02)
+"""Even what an untrained network says."""
 
 EXPERT_PPI = {part: PpiSettings(score_th=0.05, th_persondetect=0.5) for part in Part}
 
@@ -113,8 +120,7 @@ def test_every_weight_has_a_gradient_even_where_nothing_is_labelled(network):
 def test_a_picture_without_labels_teaches_through_the_experts_alone(network):
     """Its detections become labels, and its boxes around them are distilled from."""
     empty = drawn_people(1, labelled=frozenset())
-    expert = expert_like(network, [Part.BODY])
-    expert = replace(expert, ppi={Part.BODY: PpiSettings(score_th=0.01, th_persondetect=0.02)})
+    expert = replace(expert_like(network, [Part.BODY]), ppi={Part.BODY: BELIEVES_ALL})
     losses, lesson = taught(network, empty, [expert], TeachingSettings())
     assert len(lesson.batch.targets[0][Part.BODY]) > 0
     assert lesson.batch.targets[0][Part.BODY].labelled
@@ -123,6 +129,47 @@ def test_a_picture_without_labels_teaches_through_the_experts_alone(network):
     assert losses["body_classes"] > 0
     assert losses["body_located"] > 0
     assert losses["hand_classes"] == 0
+
+
+def labels_of_expert(network, settings, precision=torch.float32):
+    """The bodies that an expert, which finds some at a score of 0.02, makes of a picture without labels."""
+    expert = expert_like(network, [Part.BODY])
+    expert = replace(expert, ppi={Part.BODY: BELIEVES_ALL})
+    teacher = Teacher(expert, [Part.BODY], settings, POSITIVE_IOU, precision)
+    lesson = lesson_of(batch_of(drawn_people(1, labelled=frozenset())), [teacher])
+    return lesson.batch.targets[0][Part.BODY]
+
+
+def test_an_expert_is_believed_from_the_score_that_is_told(network):
+    believed = labels_of_expert(network, TeachingSettings(distil=False))
+    doubted = labels_of_expert(network, TeachingSettings(distil=False, sure={"body": 1e3}))
+    assert len(believed) > 0
+    assert len(doubted) == 0
+
+
+def test_an_expert_teaches_in_float32_whatever_it_computes_in(network):
+    exact = labels_of_expert(network, TeachingSettings(distil=False))
+    coarse = labels_of_expert(network, TeachingSettings(distil=False), torch.bfloat16)
+    assert coarse.poses_2d.dtype == coarse.boxes.dtype == torch.float32
+    assert len(coarse) > 0
+    assert not torch.equal(coarse.boxes, exact.boxes)
+
+
+def test_an_expert_does_not_look_at_pictures_that_lack_nothing(network):
+    """Pictures with and without labels, together in a batch, are completed as each is alone."""
+    whole, empty = drawn_people(1), drawn_people(1, labelled=frozenset())
+    pictures = TrainingSet([Source(whole), Source(empty)], [])
+    batch = collate([pictures[Draw(index, index)] for index in range(2)])
+    expert = replace(expert_like(network, [Part.BODY]), ppi={Part.BODY: BELIEVES_ALL})
+    lesson = lesson_of(batch, [Teacher(expert, [Part.BODY], TeachingSettings(distil=False), POSITIVE_IOU)])
+    assert lesson.batch.targets[0][Part.BODY] is batch.targets[0][Part.BODY]
+    alone = labels_of_expert(network, TeachingSettings(distil=False))
+    torch.testing.assert_close(lesson.batch.targets[1][Part.BODY].poses_2d, alone.poses_2d)
+
+
+def test_a_score_for_a_part_that_does_not_exist_is_refused():
+    with pytest.raises(ModelError, match="unknown part 'foot'"):
+        read_teachers(TeachingSettings(sure={"foot": 1.0}), POSITIVE_IOU)
 
 
 def test_an_expert_with_other_anchor_poses_is_refused(network):
@@ -163,6 +210,29 @@ def test_a_run_starts_for_one_part_from_a_checkpoint_of_all(tmp_path, people):
     config = small_config(write_start(tmp_path, people))
     alone = replace(config.network, parts=("hand",))
     assert begin(alone).network.parts == (Part.HAND,)
+
+
+@pytest.fixture
+def anchor_poses(tmp_path):
+    """A file of anchor poses, at random places."""
+    rng = np.random.default_rng(0)
+    shapes = {part: (of.count, len(SKELETONS[part]), 5) for part, of in ANCHOR_CLASSES.items()}
+    poses = {part: rng.normal(size=shape).astype(np.float32) for part, shape in shapes.items()}
+    AnchorPoses(poses).save(tmp_path / "anchors.npz")
+    return tmp_path / "anchors.npz"
+
+
+def test_a_run_starts_with_the_proposals_and_the_size_that_it_is_told(anchor_poses):
+    settings = NetworkSettings(shape="compact", parts=("hand",), anchor_poses=anchor_poses)
+    told = begin(replace(settings, proposals=7, min_size=320)).network.config
+    assert (told.proposals.count, told.min_size) == (7, 320)
+    untold = begin(settings).network.config
+    assert (untold.proposals, untold.min_size) == (COMPACT.proposals, COMPACT.min_size)
+
+
+def test_a_checkpoint_keeps_its_own_number_of_proposals(tmp_path, people):
+    with pytest.raises(DopeError, match=r"network\.proposals"):
+        begin(NetworkSettings(checkpoint=write_start(tmp_path, people), proposals=7))
 
 
 def test_experts_are_trained_and_then_a_student_of_theirs(tmp_path):

@@ -58,6 +58,13 @@ class Batch:
             image[:, :, width:] = 0
         return images
 
+    def picked(self, rows: Sequence[int]) -> Batch:
+        """Some of the pictures."""
+        return Batch(
+            self.pixels[list(rows)],
+            *([of[row] for row in rows] for of in (self.sizes, self.targets, self.seeds, self.names)),
+        )
+
     def to(self, device: torch.device) -> Batch:
         """The same on a device."""
         targets = [{part: of.to(device) for part, of in picture.items()} for picture in self.targets]

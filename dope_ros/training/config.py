@@ -29,6 +29,8 @@ class NetworkSettings:
     checkpoint: to start from. It brings its own shape and its anchor poses, which its classes mean.
     anchor_poses: a file of `dope anchors`, for a network that starts without a checkpoint.
     backbone: ImageNet weights of the backbone, likewise.
+    proposals: that it makes of a picture, likewise; 0 for as many as its shape has.
+    min_size: pixels that it wants a picture's shorter side to have, likewise; 0 for what its shape wants.
     """
 
     shape: str = "published"
@@ -36,6 +38,8 @@ class NetworkSettings:
     checkpoint: Path | None = None
     anchor_poses: Path | None = None
     backbone: Path | None = None
+    proposals: int = 0
+    min_size: int = 0
 
 
 @dataclass(frozen=True, slots=True)

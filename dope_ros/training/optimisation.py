@@ -85,7 +85,7 @@ def make_optimiser(network: DopeNetwork, settings: OptimiserSettings) -> torch.o
             groups, lr=settings.rate, momentum=settings.momentum, weight_decay=settings.weight_decay
         )
     if settings.name == "adamw":
-        return torch.optim.AdamW(groups, lr=settings.rate, weight_decay=settings.weight_decay)
+        return torch.optim.AdamW(groups, lr=settings.rate, weight_decay=settings.weight_decay, fused=True)
     raise DopeError(f"unknown optimiser '{settings.name}'; there are: sgd, adamw")
 
 

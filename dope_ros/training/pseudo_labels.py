@@ -77,6 +77,12 @@ def completed(
     return concatenated(filled, found, labelled=True)
 
 
+def lacks_something(targets: PartTargets) -> bool:
+    """Whether there is anything that an expert could complete: an instance, a joint or a 3D pose."""
+    without_3d = (targets.weights_3d == 0).all(dim=1)
+    return not targets.labelled or bool((targets.weights_2d == 0).any() or without_3d.any())
+
+
 def _detected(detections: Sequence[PartPose], part: Part, size: tuple[int, int]) -> PartTargets:
     """Detections as targets; those too small to learn from are ignored."""
     height, width = size

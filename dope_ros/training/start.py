@@ -28,6 +28,9 @@ RPN_SPREAD = 0.01
 HEAD_SPREAD = 0.002
 """Standard deviations of the initial weights: a network begins with poses close to its anchor poses."""
 
+SAME_POSE_3D = {Part.BODY: 0.3, Part.HAND: 0.08, Part.FACE: 0.02}
+"""Metres: proposals nearer than that in 3D are of one pose. 0.3, the paper's, is more than a whole hand."""
+
 
 def begin(settings: NetworkSettings) -> Checkpoint:
     """The network to train, and settings of pose proposals integration for it.
@@ -40,10 +43,11 @@ def begin(settings: NetworkSettings) -> Checkpoint:
     """
     parts = [part_named(name) for name in settings.parts]
     if settings.checkpoint is not None:
-        if settings.anchor_poses or settings.backbone:
+        if settings.anchor_poses or settings.backbone or settings.proposals or settings.min_size:
             raise DopeError(
-                "network.checkpoint brings its anchor poses and backbone: leave out network.anchor_poses and "
-                "network.backbone, for other anchor poses would give its classes another meaning"
+                "network.checkpoint brings what it needs: leave out network.anchor_poses, network.backbone, "
+                "network.proposals and network.min_size; "
+                "other anchor poses would give its classes another meaning"
             )
         return with_parts(read_checkpoint(settings.checkpoint), parts)
     if settings.anchor_poses is None:
@@ -51,16 +55,25 @@ def begin(settings: NetworkSettings) -> Checkpoint:
             "a network that starts without a checkpoint needs anchor poses: "
             "make them with `dope anchors` and name the file as network.anchor_poses"
         )
-    if settings.shape not in SHAPES:
-        raise DopeError(f"unknown network.shape '{settings.shape}'; there are: {', '.join(SHAPES)}")
     anchors = load_anchor_poses(settings.anchor_poses)
     classes = {part: anchors.classes[part] for part in Part if part in parts}
-    network = DopeNetwork(replace(SHAPES[settings.shape], anchors=classes))
+    network = DopeNetwork(replace(_shape(settings), anchors=classes))
     initialise(network)
     set_anchor_poses(network, anchors.poses)
     if settings.backbone is not None:
         load_backbone(network, settings.backbone)
-    return Checkpoint(network, {part: default_ppi(classes[part]) for part in network.parts})
+    return Checkpoint(network, {part: default_ppi(part, classes[part]) for part in network.parts})
+
+
+def _shape(settings: NetworkSettings) -> NetworkConfig:
+    if settings.shape not in SHAPES:
+        raise DopeError(f"unknown network.shape '{settings.shape}'; there are: {', '.join(SHAPES)}")
+    shape = SHAPES[settings.shape]
+    return replace(
+        shape,
+        proposals=replace(shape.proposals, count=settings.proposals or shape.proposals.count),
+        min_size=settings.min_size or shape.min_size,
+    )
 
 
 def with_parts(checkpoint: Checkpoint, parts: Sequence[Part]) -> Checkpoint:
@@ -119,6 +132,6 @@ def set_anchor_poses(network: DopeNetwork, poses: Mapping[Part, np.ndarray]) -> 
         network.predictor.anchor_poses(part).copy_(torch.from_numpy(poses[part]))
 
 
-def default_ppi(classes: AnchorClasses) -> PpiSettings:
+def default_ppi(part: Part, classes: AnchorClasses) -> PpiSettings:
     """Settings of pose proposals integration before any were chosen by measurement."""
-    return PpiSettings(score_th=0.1 / classes.count)
+    return PpiSettings(score_th=0.1 / classes.count, th_pose3D=SAME_POSE_3D[part])

@@ -15,13 +15,14 @@ from dope_ros.engine.torch import proposals_of
 from dope_ros.errors import ModelError
 from dope_ros.network.checkpoint import Checkpoint, read_checkpoint
 from dope_ros.network.dope import DopeNetwork, Prediction
+from dope_ros.network.predictor import PartPrediction
 from dope_ros.postprocess.integrate import integrate
 from dope_ros.skeleton import Part
 from dope_ros.training.batches import Batch
 from dope_ros.training.matching import best_overlaps
-from dope_ros.training.pseudo_labels import Confidence, completed
+from dope_ros.training.pseudo_labels import Confidence, completed, lacks_something
 from dope_ros.training.rois import ExpertBoxes
-from dope_ros.training.targets import PartTargets
+from dope_ros.training.targets import PartTargets, Targets
 
 UNSURE = 0.2
 """A detection from this share of the expert's threshold on may be right: its box is ignored."""
@@ -35,12 +36,15 @@ class TeachingSettings:
     pseudo_labels: their detections complete the labels.
     distil: their positive boxes are distilled from.
     boxes: of them at most that many a part and picture, those most surely of the part.
+    sure: for a part the score from which a detection is believed, as `dope eval --threshold best` finds it;
+        where it is not told, the threshold that the expert's checkpoint holds.
     """
 
     experts: Mapping[str, str] = field(default_factory=dict)
     pseudo_labels: bool = True
     distil: bool = True
     boxes: int = 32
+    sure: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +63,7 @@ class Teacher:
         parts: that it teaches.
         settings: what is taken from it.
         positive_iou: a box of it that overlaps a target at least that much is positive.
+        precision: of the network's computation.
 
     Raises:
         ModelError: the network does not find one of the parts.
@@ -70,6 +75,7 @@ class Teacher:
         parts: Sequence[Part],
         settings: TeachingSettings,
         positive_iou: float = 0.5,
+        precision: torch.dtype = torch.float32,
     ) -> None:
         self._network = checkpoint.network.eval().requires_grad_(False)
         missing = [part.value for part in parts if part not in self._network.parts]
@@ -77,7 +83,7 @@ class Teacher:
             raise ModelError(f"an expert's network does not find: {', '.join(missing)}; give it other parts")
         self.parts = tuple(parts)
         self._ppi, self._settings = checkpoint.ppi, settings
-        self._positive_iou = positive_iou
+        self._positive_iou, self._precision = positive_iou, precision
 
     def check(self, student: DopeNetwork) -> None:
         """Check that the student's anchor-pose classes mean what the expert's mean.
@@ -100,12 +106,15 @@ class Teacher:
 
     @torch.no_grad()
     def teach(self, lesson: Lesson) -> Lesson:
-        """The lesson with what this expert adds."""
+        """The lesson with what this expert adds; it does not look at pictures that lack nothing of it."""
         batch = lesson.batch
-        predictions = self._network(batch.images(), batch.sizes)
+        rows = [i for i, of_picture in enumerate(batch.targets) if self._is_needed(of_picture)]
+        if not rows:
+            return lesson
+        predictions = self._predict(batch.picked(rows))
         targets = [dict(of_picture) for of_picture in batch.targets]
         experts = [dict(of_picture) for of_picture in lesson.experts]
-        for i, prediction in enumerate(predictions):
+        for i, prediction in zip(rows, predictions, strict=True):
             for part in self.parts:
                 if self._settings.pseudo_labels:
                     targets[i][part] = self._completed(targets[i][part], part, prediction, batch.sizes[i])
@@ -113,10 +122,19 @@ class Teacher:
                     experts[i][part] = self._positive_boxes(targets[i][part].boxes, part, prediction)
         return Lesson(replace(batch, targets=targets), experts)
 
+    def _is_needed(self, targets: Targets) -> bool:
+        return self._settings.distil or any(lacks_something(targets[part]) for part in self.parts)
+
+    def _predict(self, batch: Batch) -> list[Prediction]:
+        images, precision = batch.images(), self._precision
+        with torch.autocast(images.device.type, precision, enabled=precision != torch.float32):
+            predictions = self._network(images, batch.sizes)
+        return [in_float32(prediction) for prediction in predictions]
+
     def _completed(
         self, targets: PartTargets, part: Part, prediction: Prediction, size: tuple[int, int]
     ) -> PartTargets:
-        accepted = self._ppi[part].th_persondetect
+        accepted = self._settings.sure.get(part.value, self._ppi[part].th_persondetect)
         settings = replace(self._ppi[part], th_persondetect=UNSURE * accepted)
         proposals = proposals_of(prediction)[part]
         detections = integrate(proposals, part, self._network.config.anchors[part], settings)
@@ -135,6 +153,15 @@ class Teacher:
         )
 
 
+def in_float32(prediction: Prediction) -> Prediction:
+    """What a network said in lower precision."""
+    parts = {
+        part: PartPrediction(of.scores.float(), of.poses_2d.float(), of.poses_3d.float())
+        for part, of in prediction.parts.items()
+    }
+    return Prediction(prediction.boxes.float(), parts)
+
+
 def lesson_of(batch: Batch, teachers: Sequence[Teacher]) -> Lesson:
     """A batch with what all teachers add to it; each part has one teacher at most."""
     lesson = Lesson(batch, [{} for _ in batch.sizes])
@@ -143,17 +170,21 @@ def lesson_of(batch: Batch, teachers: Sequence[Teacher]) -> Lesson:
     return lesson
 
 
-def read_teachers(settings: TeachingSettings, positive_iou: float) -> list[Teacher]:
+def read_teachers(
+    settings: TeachingSettings, positive_iou: float, precision: torch.dtype = torch.float32
+) -> list[Teacher]:
     """The experts; one whose checkpoint is named for several parts looks at a picture once.
 
     Raises:
         ModelError: a part is unknown, a checkpoint cannot be read, or it does not find a part it is for.
     """
+    for part in settings.sure:
+        part_named(part)
     named: dict[str, list[Part]] = {}
     for part, checkpoint in settings.experts.items():
         named.setdefault(checkpoint, []).append(part_named(part))
     return [
-        Teacher(read_checkpoint(Path(checkpoint)), parts, settings, positive_iou)
+        Teacher(read_checkpoint(Path(checkpoint)), parts, settings, positive_iou, precision)
         for checkpoint, parts in named.items()
     ]
 

@@ -70,10 +70,11 @@ def make_trainer(config: TrainingConfig, folder: Path, process: Process) -> Trai
         DopeError: as `train`.
     """
     run = open_run(config, folder, process.device)
-    teachers = read_teachers(config.teaching, config.rois.positive_iou)
+    precision = precision_named(config.precision)
+    teachers = read_teachers(config.teaching, config.rois.positive_iou, precision)
     for teacher in teachers:
         teacher.to(process.device).check(run.network)
-    settings = ObjectiveSettings(config.rpn, config.rois, precision_named(config.precision))
+    settings = ObjectiveSettings(config.rpn, config.rois, precision)
     return Trainer(run, process.wrapped(Objective(run.network, settings)), teachers, config, process)
 
 
