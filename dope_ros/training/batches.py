@@ -61,8 +61,11 @@ class Batch:
     def picked(self, rows: Sequence[int]) -> Batch:
         """Some of the pictures."""
         return Batch(
-            self.pixels[list(rows)],
-            *([of[row] for row in rows] for of in (self.sizes, self.targets, self.seeds, self.names)),
+            pixels=self.pixels[list(rows)],
+            sizes=[self.sizes[row] for row in rows],
+            targets=[self.targets[row] for row in rows],
+            seeds=[self.seeds[row] for row in rows],
+            names=[self.names[row] for row in rows],
         )
 
     def to(self, device: torch.device) -> Batch:
