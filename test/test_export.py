@@ -340,7 +340,9 @@ def test_half_precision_is_not_left_between_convolutions(compact, halve):
 def test_a_model_stored_in_half_precision_can_be_turned_to_half(tmp_path, compact):
     _, stored = exported(tmp_path, half_storage=True, proposals=50)
     (picture,) = pictures(1, HEIGHT, WIDTH)
-    one, other = (run(in_half(without_roi_align(onnx.load(path))), picture) for path in (stored, compact[1]))
+    one, other = (
+        run(all_in_half(without_roi_align(onnx.load(path))), picture) for path in (stored, compact[1])
+    )
     for name in output_names():
         np.testing.assert_allclose(one[name], other[name], atol=1e-3 * max(1, np.abs(other[name]).max()))
 
