@@ -69,6 +69,7 @@ def source_files() -> list[Path]:
     folders = ("config", "demo", "dope_ros", "launch", "msg", "scripts", "test", "tools", ".ci")
     suffixes = {".py", ".sh", ".msg", ".yaml", ".rviz", ".xml"}
     files = [file for folder in folders for file in (ROOT / folder).rglob("*") if file.is_file()]
+    files = [file for file in files if ROOT / "demo" / "out" not in file.parents]  # what `make demo` wrote
     named = [file for file in files if file.suffix in suffixes or file.parent.name in ("scripts", ".ci")]
     return [*named, *(ROOT / name for name in ("CMakeLists.txt", "Makefile", "package.xml", "setup.py"))]
 
