@@ -59,7 +59,8 @@ def cut(labels: rendered.PictureLabels, square: tuple[int, int, int]) -> rendere
     """The labels of a square of the picture, scaled to `SIDE`."""
     corner, scale = np.array(square[:2]), SIDE / square[2]
 
-    def of(part: rendered.PartLabels) -> rendered.PartLabels:
+    def part_of_square(part: rendered.PartLabels) -> rendered.PartLabels:
+        """The labels of one part, moved and scaled; what has left the square is outside."""
         points = ((part.keypoints_2d - corner) * scale).astype(np.float32)
         inside = ((points >= 0) & (points < SIDE)).all(axis=-1)
         visibility = np.where(inside, part.visibility, rendered.Visibility.OUTSIDE).astype(np.uint8)
@@ -68,8 +69,10 @@ def cut(labels: rendered.PictureLabels, square: tuple[int, int, int]) -> rendere
 
     camera, (x, y) = labels.intrinsics, corner
     moved = Intrinsics(camera.fx * scale, camera.fy * scale, (camera.cx - x) * scale, (camera.cy - y) * scale)
-    hands = {side: of(part) for side, part in labels.hands.items()}
-    return rendered.PictureLabels(SIDE, SIDE, moved, of(labels.bodies), hands, of(labels.faces))
+    hands = {side: part_of_square(part) for side, part in labels.hands.items()}
+    return rendered.PictureLabels(
+        SIDE, SIDE, moved, part_of_square(labels.bodies), hands, part_of_square(labels.faces)
+    )
 
 
 def close_ups(people: Path, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, rendered.PictureLabels]]:

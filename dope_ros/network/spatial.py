@@ -167,10 +167,14 @@ def merge(regressed: tuple[Tensor, Tensor], located: Located, boxes: Tensor) -> 
         The two of `regressed`; within reach every class has the same 2D.
     """
     regressed_2d, regressed_3d = regressed
-    weights = trust(regressed_2d)
-    poses_2d = regressed_2d + weights * (located.joints_2d[:, None] - regressed_2d)
-    poses_3d = regressed_3d + weights * (lift(poses_2d, located, boxes) - regressed_3d)
-    return poses_2d, poses_3d
+    poses_2d = merge_2d(regressed_2d, located)
+    lifted = lift(poses_2d, located, boxes)
+    return poses_2d, regressed_3d + trust(regressed_2d) * (lifted - regressed_3d)
+
+
+def merge_2d(regressed_2d: Tensor, located: Located) -> Tensor:
+    """The 2D [N, K, J, 2] of `merge`, in sizes of the box."""
+    return regressed_2d + trust(regressed_2d) * (located.joints_2d[:, None] - regressed_2d)
 
 
 def trust(regressed_2d: Tensor) -> Tensor:

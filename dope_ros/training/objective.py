@@ -17,7 +17,7 @@ from dope_ros.network.config import ProposalSettings
 from dope_ros.network.dope import ROI_SAMPLES, ROI_SIZE, DopeNetwork
 from dope_ros.network.regions import region_features
 from dope_ros.network.rpn import select_proposals
-from dope_ros.network.spatial import Located, lift, merge
+from dope_ros.network.spatial import Located, lift, merge, merge_2d
 from dope_ros.skeleton import Part
 from dope_ros.training.anchor_classes import nearest_classes, rooted
 from dope_ros.training.batches import Batch
@@ -85,9 +85,9 @@ class Objective(nn.Module):
             for targets, generator in zip(batch.targets, generators, strict=True)
         ]
         classes = [self._classes(targets) for targets in batch.targets]
-        wanted = self._proposal_settings()
+        settings = self._proposal_settings()
         proposals = [
-            select_proposals(anchors, logits[i].detach(), deltas[i].detach(), size, wanted)
+            select_proposals(anchors, logits[i].detach(), deltas[i].detach(), size, settings)
             for i, size in enumerate(batch.sizes)
         ]
         rois = [
@@ -99,7 +99,8 @@ class Objective(nn.Module):
         heads = Heads(network, features, [of.boxes for of in rois], self._autocast(images.device))
         terms = rpn_terms(logits, deltas, assigned)
         for part in network.parts:
-            terms |= self._part_terms(part, heads, rois, batch.targets, experts)
+            wanted = self._pose_targets(part, rois, batch.targets, classes)
+            terms |= self._part_terms(part, heads, rois, wanted, experts)
         return averaged(terms)
 
     def _proposal_settings(self) -> ProposalSettings:
@@ -111,12 +112,11 @@ class Objective(nn.Module):
         part: Part,
         heads: Heads,
         rois: Sequence[Rois],
-        targets: Sequence[Targets],
+        wanted: PoseTargets,
         experts: Sequence[Experts],
     ) -> dict[str, Term]:
         labels = torch.cat([of.labels[part] for of in rois])
         positive = labels > BACKGROUND
-        wanted = self._pose_targets(part, rois, targets)
         poses = heads.poses(part, positive, labels[positive] - 1)
         terms = {
             "classes": class_term(heads.logits(part), labels),
@@ -157,13 +157,19 @@ class Objective(nn.Module):
         }
 
     @torch.no_grad()
-    def _pose_targets(self, part: Part, rois: Sequence[Rois], targets: Sequence[Targets]) -> PoseTargets:
+    def _pose_targets(
+        self,
+        part: Part,
+        rois: Sequence[Rois],
+        targets: Sequence[Targets],
+        classes: Sequence[Mapping[Part, Tensor]],
+    ) -> PoseTargets:
         """Of the positive boxes of all pictures."""
         anchors = self.network.predictor.anchor_poses(part)
         of_pictures = []
-        for of, of_picture in zip(rois, targets, strict=True):
+        for of, of_picture, classes_of in zip(rois, targets, classes, strict=True):
             positive = of.labels[part] > BACKGROUND
-            rooted_3d = rooted(of_picture[part], anchors, self._classes({part: of_picture[part]})[part])
+            rooted_3d = rooted(of_picture[part], anchors, classes_of[part])
             of_pictures.append(
                 pose_targets(of.boxes[positive], of_picture[part], rooted_3d, of.matched[part][positive])
             )
@@ -251,8 +257,8 @@ class Poses:
     def lifted(self) -> Tensor:
         """The spatial head's 3D [P, J, 3], for which its 2D, taught by other losses, is taken as given."""
         assert self.located is not None
-        merged_2d, _ = self.merged()
-        return lift(merged_2d[:, None].detach(), self.located, self.boxes)[:, 0]
+        merged_2d = merge_2d(self.regressed_2d[:, None], self.located).detach()
+        return lift(merged_2d, self.located, self.boxes)[:, 0]
 
     def merged(self) -> tuple[Tensor, Tensor]:
         """2D [P, J, 2] and 3D [P, J, 3] as the network gives them."""
