@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +48,7 @@ def add_parser(verbs: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     with needed_for("compose", "training"):
-        from tqdm import tqdm
-
+        from dope_ros.cli.progress import over_pictures
         from dope_ros.training.datasets import open_dataset
         from dope_ros.training.labelling.compose import Composition, compose_pictures
         from dope_ros.training.synthetic.background import BackgroundSource, find_pictures
@@ -62,9 +60,6 @@ def run(arguments: argparse.Namespace) -> int:
     backgrounds = BackgroundSource(find_pictures(arguments.backgrounds), ClothSource())
     print(f"{sum(map(len, sources))} photographs, {len(backgrounds)} backgrounds", file=sys.stderr)
 
-    def progress(indices: Sequence[int]) -> Iterable[int]:
-        return tqdm(indices, unit="picture", disable=None)
-
     compose_pictures(
         sources,
         backgrounds,
@@ -72,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.count,
         arguments.seed,
         Composition(size=arguments.size),
-        progress,
+        over_pictures,
     )
     print(f"labelled:{arguments.out}")
     return 0

@@ -93,10 +93,10 @@ def _chosen(total: int, arguments: argparse.Namespace) -> list[int]:
 
 def _with_progress(indices: Sequence[int]) -> Iterable[int]:
     try:
-        from tqdm import tqdm
+        from dope_ros.cli.progress import over_pictures
     except ImportError as error:
         raise DopeError("dope eval needs tqdm: install dope_ros[training]") from error
-    return tqdm(indices, unit="picture", disable=None)
+    return over_pictures(indices)
 
 
 def _thresholds(engine: Engine, arguments: argparse.Namespace) -> dict[Part, float | None]:

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,8 +71,7 @@ def add_parser(verbs: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     with needed_for("label", "training"):
-        from tqdm import tqdm
-
+        from dope_ros.cli.progress import over_pictures
         from dope_ros.training.experts.mediapipe_client import MEND, MediaPipeExpert
         from dope_ros.training.labelling.label import Task, label_pictures
     if arguments.mediapipe is None:
@@ -82,11 +80,8 @@ def run(arguments: argparse.Namespace) -> int:
     parts = tuple(map(Part, arguments.parts))
     task = Task(arguments.pictures, parts, boxes, arguments.new_person)
 
-    def progress(names: Sequence[str]) -> Iterable[str]:
-        return tqdm(names, unit="picture", disable=None)
-
     with MediaPipeExpert(arguments.mediapipe, least_iou=0.0 if boxes is None else 0.05) as expert:
-        labelled = label_pictures(task, expert, arguments.out, progress)
+        labelled = label_pictures(task, expert, arguments.out, over_pictures)
     _tell(labelled, arguments.out)
     return 0
 
