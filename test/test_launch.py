@@ -95,7 +95,7 @@ class Launched:
 
     def state(self, node: str = "/dope") -> int:
         """The lifecycle state of the node now."""
-        return self.call(GetState, f"{node}/get_state", GetState.Request()).current_state.id
+        return self.ask(GetState, f"{node}/get_state", GetState.Request()).current_state.id
 
     def wait_until_active(self, node: str = "/dope") -> None:
         """Wait until the node is active."""
@@ -103,7 +103,7 @@ class Launched:
 
     def parameters(self, *names: str) -> dict[str, Any]:
         """Values of the node's parameters."""
-        response = self.call(GetParameters, "/dope/get_parameters", GetParameters.Request(names=names))
+        response = self.ask(GetParameters, "/dope/get_parameters", GetParameters.Request(names=names))
         return dict(zip(names, map(parameter_value_to_python, response.values), strict=True))
 
     def press_ctrl_c(self) -> int:
