@@ -27,6 +27,7 @@ from dope_ros.training.synthetic.retarget import (
     retargeted,
 )
 from dope_ros.training.synthetic.rotations import aligning, from_swing_and_twist, swing_and_twist, unit
+from dope_ros.training.synthetic.scene_mix import EVERYDAY, EVERYTHING
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -142,7 +143,7 @@ def test_a_fist_brings_the_fingertips_to_the_palm(side):
 
 
 def test_every_posture_lies_within_the_joint_ranges_and_every_kind_comes():
-    sampler = PostureSampler(anatomy(), None)
+    sampler = PostureSampler(anatomy(), None, EVERYTHING)
     postures = [sampler.sample(np.random.default_rng([3, index])) for index in range(150)]
     assert all(anatomy().within(posture.angles).all() for posture in postures)
     kinds = {"standing", "walking", "sitting", "crouching", "bending", "lying", "hanging", "tumbling"}
@@ -154,8 +155,15 @@ def test_every_posture_lies_within_the_joint_ranges_and_every_kind_comes():
         assert np.linalg.det(posture.root) > 0
 
 
+def test_everyday_people_keep_their_feet_on_the_ground_or_sit():
+    sampler = PostureSampler(anatomy(), None, EVERYDAY)
+    postures = [sampler.sample(np.random.default_rng([3, index])) for index in range(150)]
+    assert {posture.kind for posture in postures} == set(EVERYDAY.postures)
+    assert {posture.support for posture in postures} == {Support.GROUND, Support.SEAT}
+
+
 def test_who_lies_is_low_and_who_hangs_has_the_hands_up():
-    sampler, model = PostureSampler(anatomy(), None), body_model()
+    sampler, model = PostureSampler(anatomy(), None, EVERYTHING), body_model()
     for index in range(150):
         posture = sampler.sample(np.random.default_rng([3, index]))
         rotations = anatomy().rotations(posture.angles)

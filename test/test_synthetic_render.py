@@ -26,7 +26,8 @@ from dope_ros.training.synthetic.mesh import NOBODY, Material, Mesh, gathered
 from dope_ros.training.synthetic.people import PeopleSource
 from dope_ros.training.synthetic.postures import Posture, Support
 from dope_ros.training.synthetic.props import at, box
-from dope_ros.training.synthetic.scene import WITHOUT_PEOPLE, Framing
+from dope_ros.training.synthetic.scene import WITHOUT_PEOPLE
+from dope_ros.training.synthetic.scene_mix import EVERYDAY, EVERYTHING, Framing
 from dope_ros.training.synthetic.segments import Segment
 from dope_ros.training.synthetic.textures import TextureBank
 from dope_ros.training.synthetic.wardrobe import Wardrobe
@@ -166,10 +167,15 @@ def test_a_picture_depends_on_its_seed_and_number_alone():
 
 
 def test_cameras_of_every_roll_come():
-    rolls = np.array([random_roll(np.random.default_rng(index)) for index in range(2000)])
+    rolls = np.array([random_roll(EVERYTHING.upright, np.random.default_rng(index)) for index in range(2000)])
     turned = np.histogram(rolls % 360, bins=12, range=(0, 360))[0]
     assert (turned > 0).all()
     assert (np.abs(rolls) < 30).mean() > 0.6
+
+
+def test_everyday_cameras_are_upright():
+    rolls = [random_roll(EVERYDAY.upright, np.random.default_rng(index)) for index in range(500)]
+    assert np.abs(rolls).max() < 45
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dope_ros.errors import DatasetError
+from dope_ros.training.synthetic.scene_mix import EVERYTHING, SCENE_MIXES
 
 
 def add_parser(verbs: Any) -> None:
@@ -42,6 +43,13 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument(
         "--bodies", type=Path, help="file of bodies, made if missing (default: in the user's cache)"
     )
+    parser.add_argument(
+        "--scenes",
+        choices=SCENE_MIXES,
+        default=EVERYTHING.name,
+        help="every posture at every roll, or people who stand, walk and sit before a level camera "
+        "(default: %(default)s)",
+    )
     parser.add_argument("--no-contact-sheet", action="store_true", help="do not write OUT/contact_sheet.jpg")
     parser.set_defaults(run=run)
 
@@ -56,7 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
     except ImportError as error:
         raise DatasetError(f"{error.name} is missing: pip install 'dope_ros[synthetic]'") from error
     bodies = ensure_bodies(arguments.bodies or default_bodies_file())
-    sources = Sources(bodies, arguments.assets, tuple(arguments.backgrounds))
+    mix = SCENE_MIXES[arguments.scenes]
+    sources = Sources(bodies, arguments.assets, tuple(arguments.backgrounds), mix)
     settings = SetSettings(sources, arguments.count, arguments.seed, arguments.size)
     made = generate(arguments.out, settings, arguments.workers)
     print(f"{made} pictures rendered, {arguments.count} in {arguments.out}", file=sys.stderr)

@@ -63,16 +63,17 @@ def random_intrinsics(size: int, rng: np.random.Generator) -> Intrinsics:
     return Intrinsics(focal, focal, size / 2 + float(shift[0]), size / 2 + float(shift[1]))
 
 
-def random_elevation(rng: np.random.Generator) -> float:
-    """Degrees by which the camera looks down: mostly about level, sometimes from high above or from below."""
-    if rng.random() < 0.72:
+def random_elevation(level: float, rng: np.random.Generator) -> float:
+    """Degrees by which the camera looks down: a share about level, else from high above or from below."""
+    if rng.random() < level:
         return float(np.clip(rng.normal(6, 10), -25, 45))
     return float(rng.uniform(-45, 80))
 
 
-def random_roll(rng: np.random.Generator) -> float:
-    """Degrees: mostly about upright, else on a side, upside down, or any."""
-    kind = rng.choice(["upright", "side", "over", "any"], p=[0.7, 0.08, 0.06, 0.16])
+def random_roll(upright: float, rng: np.random.Generator) -> float:
+    """Degrees: a share about upright, else on a side, upside down, or any."""
+    turned = (1 - upright) * np.array([0.27, 0.2, 0.53])
+    kind = rng.choice(["upright", "side", "over", "any"], p=[upright, *turned])
     if kind == "any":
         return float(rng.uniform(-180, 180))
     middle = {"upright": 0.0, "side": rng.choice([-90.0, 90.0]), "over": 180.0}[kind]

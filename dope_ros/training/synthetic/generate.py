@@ -81,6 +81,7 @@ def _claim(folder: Path, settings: SetSettings, renderer: Renderer) -> None:
         "assets": renderer.assets.counts(),
         "backgrounds": len(renderer.backgrounds),
         "bodies": settings.sources.bodies.name,
+        "scenes": settings.sources.mix.name,
     }
     path = folder / "set.json"
     if path.exists():

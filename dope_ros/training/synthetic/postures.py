@@ -16,6 +16,7 @@ from dope_ros.training.synthetic.hand_shapes import HOLDING, holding_shape, rand
 from dope_ros.training.synthetic.joint_ranges import TWIST, Anatomy
 from dope_ros.training.synthetic.retarget import PoseLibrary
 from dope_ros.training.synthetic.rotations import random_rotation
+from dope_ros.training.synthetic.scene_mix import SceneMix
 
 
 class Support(str, Enum):
@@ -54,12 +55,13 @@ HOLDS = 0.18
 class PostureSampler:
     """Draws postures; all of them lie within the joint ranges."""
 
-    def __init__(self, anatomy: Anatomy, library: PoseLibrary | None) -> None:
+    def __init__(self, anatomy: Anatomy, library: PoseLibrary | None, mix: SceneMix) -> None:
         self._anatomy = anatomy
         self._library = library
+        self._mix = mix
 
     def sample(self, rng: np.random.Generator) -> Posture:
-        """A posture of any kind."""
+        """A posture of one of the mix's kinds, or a captured one."""
         captured = self._library is not None and rng.random() < CAPTURED
         posture = self._captured(rng) if captured else self._composed(rng)
         angles = posture.angles
@@ -80,13 +82,13 @@ class PostureSampler:
         return Posture("captured", angles, self._library.roots[first].astype(np.float64), Support.GROUND)
 
     def _composed(self, rng: np.random.Generator) -> Posture:
-        kinds, likelihood = zip(*_COMPOSERS.items(), strict=True)
+        kinds, likelihood = zip(*self._mix.postures.items(), strict=True)
         kind = kinds[rng.choice(len(kinds), p=np.array(likelihood) / sum(likelihood))]
         angles = self._anatomy.at_rest()
         pose = _Pose(angles, self._anatomy, rng)
         pose.trunk(rng.normal(6, 8))
-        root, support = kind(pose)
-        return Posture(kind.__name__.lstrip("_"), angles, root, support)
+        root, support = _COMPOSERS[kind](pose)
+        return Posture(kind, angles, root, support)
 
     def _play(self, angles: np.ndarray, rng: np.random.Generator) -> None:
         """Small differences of every joint, a turned head, and hands turned about the wrist."""
@@ -105,7 +107,7 @@ class PostureSampler:
 
     def _maybe_laid_down(self, posture: Posture, rng: np.random.Generator) -> np.ndarray:
         """Captured postures are sometimes laid down or turned in the air: their own kinds are rarely so."""
-        if posture.kind != "captured" or rng.random() > 0.12:
+        if posture.kind != "captured" or rng.random() > self._mix.laid_down:
             return posture.root
         return random_rotation(rng) if rng.random() < 0.5 else _lying_root(rng) @ posture.root
 
@@ -328,13 +330,13 @@ def _tumbling(pose: _Pose) -> tuple[np.ndarray, Support]:
     return random_rotation(rng), Support.NOTHING
 
 
-_COMPOSERS: dict[Callable[[_Pose], tuple[np.ndarray, Support]], float] = {
-    _standing: 0.3,
-    _walking: 0.14,
-    _sitting: 0.17,
-    _crouching: 0.09,
-    _bending: 0.06,
-    _lying: 0.1,
-    _hanging: 0.07,
-    _tumbling: 0.07,
+_COMPOSERS: dict[str, Callable[[_Pose], tuple[np.ndarray, Support]]] = {
+    "standing": _standing,
+    "walking": _walking,
+    "sitting": _sitting,
+    "crouching": _crouching,
+    "bending": _bending,
+    "lying": _lying,
+    "hanging": _hanging,
+    "tumbling": _tumbling,
 }

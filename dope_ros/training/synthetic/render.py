@@ -22,7 +22,8 @@ from dope_ros.training.synthetic.labels import label_picture
 from dope_ros.training.synthetic.light import random_lights
 from dope_ros.training.synthetic.people import PeopleSource
 from dope_ros.training.synthetic.postures import PostureSampler
-from dope_ros.training.synthetic.scene import Framing, SceneComposer, random_framing
+from dope_ros.training.synthetic.scene import SceneComposer
+from dope_ros.training.synthetic.scene_mix import EVERYTHING, Framing, SceneMix
 from dope_ros.training.synthetic.textures import TextureBank
 from dope_ros.training.synthetic.wardrobe import Wardrobe
 
@@ -49,11 +50,13 @@ class Sources:
 
     bodies: the file of `bodies.make_bodies`. assets: see `assets`; without, clothes are painted.
     backgrounds: folders of pictures without people; with none, the wallpapers that are installed.
+    mix: how often which scenes come.
     """
 
     bodies: Path
     assets: Path | None = None
     backgrounds: tuple[Path, ...] = field(default=())
+    mix: SceneMix = EVERYTHING
 
 
 class Renderer:
@@ -70,14 +73,16 @@ class Renderer:
         self._bank = TextureBank()
         wardrobe = Wardrobe(self.assets, model, self._bank, cloth)
         self._bank.seal()
-        postures = PostureSampler(anatomy, self.assets.poses)
-        self._composer = SceneComposer(PeopleSource(model, anatomy, postures, wardrobe), wardrobe)
+        self._mix = sources.mix
+        postures = PostureSampler(anatomy, self.assets.poses, self._mix)
+        people = PeopleSource(model, anatomy, postures, wardrobe)
+        self._composer = SceneComposer(people, wardrobe, self._mix)
 
     def render(self, seed: int, index: int, framing: Framing | None = None) -> Rendered:
         """Picture `index` of the set of a seed; it depends on nothing else."""
         rng = np.random.default_rng([seed, index])
         self._bank.forget_painted()
-        framing = framing or random_framing(rng)
+        framing = framing or self._mix.framing(rng)
         scene = self._composer.compose(framing, self.size, rng)
         background = self._background(framing, rng)
         lights = random_lights(scene.view.up, background.mean(axis=(0, 1)), rng)

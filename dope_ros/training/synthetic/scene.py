@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 
 import numpy as np
 
@@ -26,30 +25,7 @@ from dope_ros.training.synthetic.people import PeopleSource, Person, PersonInVie
 from dope_ros.training.synthetic.postures import Support
 from dope_ros.training.synthetic.props import Materials, at, horizontal_bar, occluder, seat
 from dope_ros.training.synthetic.rotations import about
-
-
-class Framing(str, Enum):
-    """What the picture is of."""
-
-    WHOLE = "whole"
-    UPPER = "upper"
-    FACE = "face"
-    HAND = "hand"
-    CLUTTER = "clutter"
-    GARMENT = "garment"
-    EMPTY = "empty"
-
-
-FRAMINGS = {
-    Framing.WHOLE: 0.36,
-    Framing.UPPER: 0.23,
-    Framing.FACE: 0.11,
-    Framing.HAND: 0.15,
-    Framing.CLUTTER: 0.07,
-    Framing.GARMENT: 0.04,
-    Framing.EMPTY: 0.04,
-}
-"""How often each comes."""
+from dope_ros.training.synthetic.scene_mix import Framing, SceneMix
 
 WITHOUT_PEOPLE = (Framing.CLUTTER, Framing.GARMENT, Framing.EMPTY)
 
@@ -110,17 +86,12 @@ class _Placed:
         return points @ self.rotation.T + self.position
 
 
-def random_framing(rng: np.random.Generator) -> Framing:
-    """What a picture is of."""
-    framings, shares = zip(*FRAMINGS.items(), strict=True)
-    return framings[rng.choice(len(framings), p=np.array(shares) / sum(shares))]
-
-
 class SceneComposer:
     """Draws scenes."""
 
-    def __init__(self, people: PeopleSource, materials: Materials) -> None:
+    def __init__(self, people: PeopleSource, materials: Materials, mix: SceneMix) -> None:
         self._people = people
+        self._mix = mix
         self._materials = materials
 
     def compose(self, framing: Framing, size: int, rng: np.random.Generator) -> Scene:
@@ -145,7 +116,7 @@ class SceneComposer:
             props = random_clutter(self._materials, rng)
             target = np.concatenate([mesh.vertices for mesh in props])
         intrinsics = random_intrinsics(size, rng)
-        turned = orientation(rng.uniform(-180, 180), random_elevation(rng), random_roll(rng))
+        turned = self._camera(rng.uniform(-180, 180), random_elevation(self._mix.level, rng), rng)
         view = framed(target, turned, intrinsics, size, rng.uniform(0.5, 1.8), rng.normal(0, 0.1, 2))
         return self._seen(framing, view, [], props)
 
@@ -173,12 +144,15 @@ class SceneComposer:
     def _orientation(self, subject: _Placed, framing: Framing, rng: np.random.Generator) -> np.ndarray:
         facing = rng.normal(0, 38) if rng.random() < 0.65 else rng.uniform(-180, 180)
         turned_by = float(np.rad2deg(np.arctan2(subject.rotation[1, 0], subject.rotation[0, 0])))
-        elevation = random_elevation(rng)
+        elevation = random_elevation(self._mix.level, rng)
         if framing is Framing.HAND and rng.random() < 0.6:
             facing, elevation = rng.uniform(-180, 180), rng.uniform(-60, 80)
         if framing is Framing.FACE:
             facing *= 0.8
-        return orientation(turned_by + facing, elevation, random_roll(rng))
+        return self._camera(turned_by + facing, elevation, rng)
+
+    def _camera(self, azimuth: float, elevation: float, rng: np.random.Generator) -> np.ndarray:
+        return orientation(azimuth, elevation, random_roll(self._mix.upright, rng))
 
     def _target(
         self, subject: _Placed, framing: Framing, rng: np.random.Generator
