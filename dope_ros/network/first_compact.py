@@ -4,7 +4,8 @@
 
 A dict that holds `state_dict` alone.  Its names are short, its anchor boxes are ordered by size and then by
 ratio, each part has its own convolution in the spatial head, hands and faces are in decimetres in 3D, and the
-RPN's convolution is a dense one.  The spatial head's 3D is of later date: it is not trained in such a file.
+convolutions of the RPN and the box head are dense.  The spatial head's 3D is of later date: it is not trained
+in such a file.
 """
 
 from __future__ import annotations
@@ -44,17 +45,25 @@ def is_first_compact(content: Mapping[str, Any]) -> bool:
 def layout(content: Mapping[str, Any]) -> Layout:
     """The checkpoint with its tensors renamed and reordered as `DopeNetwork` has them."""
     tensors = _renamed(content["state_dict"])
-    dense = tensors.pop("rpn.head.conv.weight")
-    depthwise, pointwise = separated(dense.float())
-    tensors["rpn.head.conv.depthwise.weight"], tensors["rpn.head.conv.pointwise.weight"] = (
-        depthwise,
-        pointwise,
-    )
-    tensors["rpn.head.conv.depthwise.bias"] = torch.zeros(len(depthwise))
-    tensors["rpn.head.conv.pointwise.bias"] = tensors.pop("rpn.head.conv.bias")
+    for name in _DENSE:
+        tensors |= _separable(name, tensors.pop(f"{name}.weight"), tensors.pop(f"{name}.bias"))
     tensors |= _untrained_3d()
-    logger.warning("a checkpoint of the first compact network: its 3D and its RPN are to be trained further")
+    logger.warning("a checkpoint of the first compact network: its 3D, RPN and box head need training")
     return Layout(COMPACT, PPI, tensors, convert=_in_metres)
+
+
+_DENSE = ("rpn.head.conv", "box_head.conv1", "box_head.conv2")
+"""Convolutions that are separable today."""
+
+
+def _separable(name: str, weight: Tensor, bias: Tensor) -> dict[str, Tensor]:
+    depthwise, pointwise = separated(weight.float())
+    return {
+        f"{name}.depthwise.weight": depthwise,
+        f"{name}.depthwise.bias": torch.zeros(len(depthwise)),
+        f"{name}.pointwise.weight": pointwise,
+        f"{name}.pointwise.bias": bias,
+    }
 
 
 def separated(dense: Tensor) -> tuple[Tensor, Tensor]:
