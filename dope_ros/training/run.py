@@ -117,7 +117,7 @@ FREE_TO_CHANGE = {"data.workers", "save_every", "log_every", "network.checkpoint
 
 
 def _run_from(start: Checkpoint, config: TrainingConfig, device: torch.device) -> Run:
-    network = start.network.to(device).train()
+    network = start.network.to(device, memory_format=torch.channels_last).train()  # depthwise: a fifth faster
     average = MovingAverage(deepcopy(network), config.average)
     freeze(network, config.optimiser.frozen)
     half = precision_named(config.precision) is torch.float16
