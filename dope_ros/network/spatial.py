@@ -74,8 +74,7 @@ class SpatialHead(nn.Module):
         self.joints = nn.Conv2d(channels, sum(self._counts), 1)
         self.depth = OffsetHead(channels, context, sum(self._counts))
         self.scale = nn.Linear(context, len(parts))
-        centres = (torch.arange(CELLS) + 0.5) / CELLS
-        self.register_buffer("positions", (centres - 0.5) * GROWTH + 0.5, persistent=False)
+        self.register_buffer("positions", _cell_positions(), persistent=False)
         usual = torch.tensor([USUAL_SIDE[part] for part in parts])
         self.register_buffer("usual_sides", usual, persistent=False)
 
@@ -103,30 +102,53 @@ class SpatialHead(nn.Module):
         """
         features = self.blocks(functional.relu(regions))
         weights = self.joints(features).flatten(2).softmax(dim=2)
-        grid = weights.unflatten(2, (CELLS, CELLS))
-        x = (grid.sum(dim=2) * self.positions).sum(dim=2)
-        y = (grid.sum(dim=3) * self.positions).sum(dim=2)
-        offsets = self.depth(weights @ features.flatten(2).transpose(1, 2), vectors)
+        joints = weights @ self.positions
+        offsets = self.depth(weights, features, vectors)
         sides = self.usual_sides * self.scale(vectors).exp()
-        joints = torch.stack([x, y], dim=2).split(self._counts, dim=1)
-        of_parts = zip(joints, offsets.split(self._counts, dim=1), sides.unbind(dim=1), strict=True)
+        of_parts = zip(
+            joints.split(self._counts, dim=1),
+            offsets.split(self._counts, dim=1),
+            sides.unbind(dim=1),
+            strict=True,
+        )
         return {part: Located(*of_part) for part, of_part in zip(self._parts, of_parts, strict=True)}
 
 
 class OffsetHead(nn.Module):
-    """Features of joints to offsets in 3D: one layer that all joints share, then one of each joint's own."""
+    """Features of cells to offsets of joints in 3D: a layer that all joints share, then each joint's own.
+
+    The first layer is done in the cells, of which there are fewer channels afterwards: it commutes with the
+    mean over them.
+    """
 
     def __init__(self, channels: int, context: int, joints: int) -> None:
         super().__init__()
-        self.local = nn.Linear(channels, HIDDEN)
+        self.local = nn.Conv2d(channels, HIDDEN, 1)
         self.context = nn.Linear(context, HIDDEN, bias=False)
         self.weight = nn.Parameter(torch.zeros(joints, HIDDEN, 3))
         self.bias = nn.Parameter(torch.zeros(joints, 3))
 
-    def forward(self, features: Tensor, vectors: Tensor) -> Tensor:
-        """Offsets [N, J, 3] of joints with features [N, J, C] in boxes with vectors [N, context]."""
-        hidden = functional.relu(self.local(features) + self.context(vectors)[:, None])
+    def forward(self, weights: Tensor, features: Tensor, vectors: Tensor) -> Tensor:
+        """The offset of each joint.
+
+        Args:
+            weights: [N, J, cells], of the cells that a joint is read from; they sum to 1.
+            features: [N, C, 14, 14].
+            vectors: [N, context], of the same boxes.
+
+        Returns:
+            [N, J, 3].
+        """
+        local = weights @ self.local(features).flatten(2).transpose(1, 2)
+        hidden = functional.relu(local + self.context(vectors)[:, None])
         return (hidden.transpose(0, 1) @ self.weight).transpose(0, 1) + self.bias
+
+
+def _cell_positions() -> Tensor:
+    """Middles [cells, 2] of a grown box's cells, row by row: x and y in sizes of the box itself."""
+    centres = ((torch.arange(CELLS) + 0.5) / CELLS - 0.5) * GROWTH + 0.5
+    y, x = torch.meshgrid(centres, centres, indexing="ij")
+    return torch.stack([x, y], dim=2).flatten(0, 1)
 
 
 def grown(boxes: Tensor) -> Tensor:
