@@ -201,6 +201,10 @@ def test_a_joint_is_read_in_3d_from_the_cells_where_it_is():
     assert (head(elsewhere, vectors)[Part.BODY].offsets_3d - there).abs().max() > 1e-3
 
 
+NO_HEATMAPS = torch.zeros(0)
+"""For a pose whose joints are given."""
+
+
 @pytest.mark.parametrize("part", Part)
 def test_joints_seen_from_afar_are_lifted_to_where_they_are(part):
     """An orthographic camera: 2D says x and y exactly, the offsets say the depth."""
@@ -212,7 +216,7 @@ def test_joints_seen_from_afar_are_lifted_to_where_they_are(part):
     sides = boxes[:, 2:] - boxes[:, :2]
     longer = sides.amax(dim=1)
     depths = torch.nn.functional.pad(metres[..., 2:], (2, 0))
-    located = Located((pixels - boxes[:, :2]) / sides, depths / (longer / 100), longer / 100)
+    located = Located((pixels - boxes[:, :2]) / sides, depths / (longer / 100), longer / 100, NO_HEATMAPS)
     found = lift(located.joints_2d[:, None], located, boxes)
     torch.testing.assert_close(found[:, 0], metres, rtol=0, atol=1e-5)
 
@@ -220,7 +224,7 @@ def test_joints_seen_from_afar_are_lifted_to_where_they_are(part):
 def test_joints_beyond_the_reach_of_the_spatial_head_are_the_regressed_ones():
     regressed = torch.tensor([[[[0.5, 0.5], [0.51 + REACH_END, 0.5]]]]), torch.full((1, 1, 2, 3), 7.0)
     joints = torch.tensor([[[0.3, 0.3], [0.4, 0.4]]])
-    located = Located(joints, torch.zeros(1, 2, 3), torch.ones(1))
+    located = Located(joints, torch.zeros(1, 2, 3), torch.ones(1), NO_HEATMAPS)
     boxes = torch.tensor([[0.0, 0.0, 10.0, 10.0]])
     poses_2d, poses_3d = merge(regressed, located, boxes)
     torch.testing.assert_close(poses_2d[0, 0], torch.stack([joints[0, 0], regressed[0][0, 0, 1]]))
@@ -232,7 +236,9 @@ def test_no_joint_jumps_at_the_end_of_the_spatial_heads_reach():
     count = 200
     x = torch.linspace(0.5 + REACH_START - 0.01, 0.5 + REACH_END + 0.01, count)
     regressed = torch.stack([x, torch.full_like(x, 0.5)], dim=1).view(count, 1, 1, 2)
-    located = Located(torch.full((count, 1, 2), 0.9), torch.zeros(count, 1, 3), torch.ones(count))
+    located = Located(
+        torch.full((count, 1, 2), 0.9), torch.zeros(count, 1, 3), torch.ones(count), NO_HEATMAPS
+    )
     boxes = torch.tensor([[0.0, 0.0, 10.0, 10.0]]).expand(count, 4)
     poses_2d, poses_3d = merge((regressed, torch.ones(count, 1, 1, 3)), located, boxes)
     assert poses_2d.diff(dim=0).abs().max() < 0.01

@@ -4,19 +4,24 @@
 
 import numpy as np
 import pytest
+from scipy.special import softmax
+from scipy.stats import entropy, norm
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
 from dope_ros.network.anchors import decode_boxes  # noqa: E402
+from dope_ros.network.spatial import cell_positions  # noqa: E402
 from dope_ros.skeleton import SKELETONS, Part  # noqa: E402
 from dope_ros.training.matching import Sampling  # noqa: E402
 from dope_ros.training.part_losses import (  # noqa: E402
     BETA_2D,
     BETA_3D,
+    HEATMAP_SPREAD,
     NOT_COUNTED,
     UNITS,
     PoseTargets,
     class_term,
+    heatmap_term,
     lifted_term,
     located_term,
     pose_2d_term,
@@ -114,6 +119,31 @@ def test_the_located_loss_leaves_out_joints_beyond_the_grown_box(rng, part):
 
 
 @every_part
+def test_the_heatmap_loss_is_the_divergence_from_normal_distributions_about_the_joints(rng, part):
+    targets = random_pose_targets(rng, part)
+    poses = targets.poses_2d.numpy()
+    heatmaps = rng.normal(0, 2, (*poses.shape[:2], 14, 14))
+    middles = ((np.arange(14) + 0.5) / 14 - 0.5) * 1.3 + 0.5
+    total, count = 0.0, 0.0
+    for box, joint in np.ndindex(*poses.shape[:2]):
+        x, y = poses[box, joint]
+        weight = float(targets.weights_2d[box, joint]) * (max(abs(x - 0.5), abs(y - 0.5)) < 1.3 / 2)
+        wanted = norm.pdf(middles, y, 0.8 * 1.3 / 14)[:, None] * norm.pdf(middles, x, 0.8 * 1.3 / 14)
+        total += weight * entropy(wanted.ravel(), softmax(heatmaps[box, joint].ravel()))
+        count += weight
+    found = heatmap_term(tensor(heatmaps).flatten(2), targets).mean()
+    np.testing.assert_allclose(found, total / count, **TOLERANCE)
+
+
+def test_a_heatmap_about_the_joint_costs_nothing():
+    middle = torch.full((1, 1, 2), 0.5)
+    targets = PoseTargets(middle, torch.ones(1, 1), torch.zeros(1, 1, 3), torch.ones(1, 1))
+    squares = (cell_positions() - 0.5).square().sum(dim=1)
+    heatmaps = 3 - squares / (2 * HEATMAP_SPREAD**2)
+    assert heatmap_term(heatmaps.view(1, 1, -1), targets).mean().abs() < 1e-6
+
+
+@every_part
 def test_the_lifted_loss_leaves_out_joints_beyond_the_grown_box(rng, part):
     targets = random_pose_targets(rng, part)
     lifted = targets.poses_3d + tensor(rng.normal(0, UNITS[part] / 20, targets.poses_3d.shape))
@@ -170,7 +200,9 @@ def test_the_rpn_losses_are_means_over_the_picked_anchors(rng):
     np.testing.assert_allclose(terms["rpn_boxes"].mean(), boxes / 6, **TOLERANCE)
 
 
-@pytest.mark.parametrize("term", ["class", "2d", "3d", "located", "lifted", "soft class", "distilled pose"])
+@pytest.mark.parametrize(
+    "term", ["class", "2d", "3d", "located", "heatmap", "lifted", "soft class", "distilled pose"]
+)
 def test_a_loss_over_nothing_is_zero_and_has_a_gradient(term):
     logits = torch.zeros(0, CLASSES + 1, requires_grad=True)
     pose_2d, pose_3d = (torch.zeros(0, 13, d, requires_grad=True) for d in (2, 3))
@@ -181,6 +213,7 @@ def test_a_loss_over_nothing_is_zero_and_has_a_gradient(term):
         "2d": lambda: pose_2d_term(pose_2d, targets),
         "3d": lambda: pose_3d_term(pose_3d, targets, Part.BODY),
         "located": lambda: located_term(pose_2d, targets),
+        "heatmap": lambda: heatmap_term(torch.zeros(0, 13, 196, requires_grad=True), targets),
         "lifted": lambda: lifted_term(pose_3d, targets, Part.BODY),
         "soft class": lambda: soft_class_term(logits, logits.detach()),
         "distilled pose": lambda: pose_distillation_term(

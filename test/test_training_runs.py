@@ -155,7 +155,7 @@ def test_a_run_writes_its_configuration_and_losses(finished):
     assert read_config(folder / "config.yaml") == config
     rows = read_journal(folder / "losses.csv")
     assert [row["step"] for row in rows] == [1, 2]
-    kinds = ("classes", "pose_2d", "pose_3d", "located", "lifted")
+    kinds = ("classes", "pose_2d", "pose_3d", "located", "heatmap", "lifted")
     parts = {f"{part.value}_{kind}" for part in Part for kind in kinds}
     assert parts | {"rpn_objectness", "rpn_boxes", "loss", "rate", "epoch", "waiting"} <= rows[0].keys()
 

@@ -40,11 +40,14 @@ class Located:
     joints_2d: [N, J, 2] float32, in sizes of the box (not the grown one) from its top left corner.
     offsets_3d: [N, J, 3] float32, in lengths of the box's longer side; what `lift` adds.
     longer_side: [N] float32, metres that the box's longer side spans at the depth of the part.
+    heatmaps: [N, J, cells] float32, logarithms of the probabilities that joints are in the cells, up to a
+        constant.
     """
 
     joints_2d: Tensor
     offsets_3d: Tensor
     longer_side: Tensor
+    heatmaps: Tensor
 
 
 class SeparableBlock(SeparableConvolution):
@@ -74,7 +77,7 @@ class SpatialHead(nn.Module):
         self.joints = nn.Conv2d(channels, sum(self._counts), 1)
         self.depth = OffsetHead(channels, context, sum(self._counts))
         self.scale = nn.Linear(context, len(parts))
-        self.register_buffer("positions", _cell_positions(), persistent=False)
+        self.register_buffer("positions", cell_positions(), persistent=False)
         usual = torch.tensor([USUAL_SIDE[part] for part in parts])
         self.register_buffer("usual_sides", usual, persistent=False)
 
@@ -101,7 +104,8 @@ class SpatialHead(nn.Module):
             vectors: [N, context], of the same boxes.
         """
         features = self.blocks(functional.relu(regions))
-        weights = self.joints(features).flatten(2).softmax(dim=2)
+        heatmaps = self.joints(features).flatten(2)
+        weights = heatmaps.softmax(dim=2)
         joints = weights @ self.positions
         offsets = self.depth(weights, features, vectors)
         sides = self.usual_sides * self.scale(vectors).exp()
@@ -109,6 +113,7 @@ class SpatialHead(nn.Module):
             joints.split(self._counts, dim=1),
             offsets.split(self._counts, dim=1),
             sides.unbind(dim=1),
+            heatmaps.split(self._counts, dim=1),
             strict=True,
         )
         return {part: Located(*of_part) for part, of_part in zip(self._parts, of_parts, strict=True)}
@@ -144,7 +149,7 @@ class OffsetHead(nn.Module):
         return (hidden.transpose(0, 1) @ self.weight).transpose(0, 1) + self.bias
 
 
-def _cell_positions() -> Tensor:
+def cell_positions() -> Tensor:
     """Middles [cells, 2] of a grown box's cells, row by row: x and y in sizes of the box itself."""
     centres = ((torch.arange(CELLS) + 0.5) / CELLS - 0.5) * GROWTH + 0.5
     y, x = torch.meshgrid(centres, centres, indexing="ij")

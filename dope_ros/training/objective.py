@@ -25,6 +25,7 @@ from dope_ros.training.part_losses import (
     BACKGROUND,
     PoseTargets,
     class_term,
+    heatmap_term,
     lifted_term,
     located_term,
     pose_2d_term,
@@ -71,8 +72,8 @@ class Objective(nn.Module):
 
         Returns:
             `rpn_objectness`, `rpn_boxes`, and for each part `{part}_classes`, `{part}_pose_2d`,
-            `{part}_pose_3d`, with a spatial head `{part}_located` and `{part}_lifted`, and for parts with
-            an expert `{part}_distilled_classes` and `{part}_distilled_pose`.
+            `{part}_pose_3d`, with a spatial head `{part}_located`, `{part}_heatmap` and `{part}_lifted`,
+            and for parts with an expert `{part}_distilled_classes` and `{part}_distilled_pose`.
         """
         network, images = self.network, batch.images()
         with self._autocast(images.device):
@@ -125,6 +126,7 @@ class Objective(nn.Module):
         }
         if poses.located is not None:
             terms["located"] = located_term(poses.located.joints_2d, wanted)
+            terms["heatmap"] = heatmap_term(poses.located.heatmaps, wanted)
             terms["lifted"] = lifted_term(poses.lifted(), wanted, part)
         if all(part in of_picture for of_picture in experts):
             terms |= self._distillation_terms(part, heads, rois, experts)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dope_ros.network.spatial import GROWTH
+from dope_ros.network.spatial import CELLS, GROWTH, cell_positions
 from dope_ros.skeleton import Part
 from dope_ros.training.terms import Term
 
@@ -23,6 +23,9 @@ BETA_2D = 0.02
 
 BETA_3D = 0.05
 """The same, in units of `UNITS`."""
+
+HEATMAP_SPREAD = 0.8 * GROWTH / CELLS
+"""Standard deviation of the wanted heatmaps, in sizes of the box: 0.8 cells."""
 
 UNITS = {Part.BODY: 1.0, Part.HAND: 0.1, Part.FACE: 0.1}
 """Metres. 3D errors are measured in it: an error of a centimetre is small for a body and large for a hand."""
@@ -76,6 +79,24 @@ def pose_3d_term(poses: Tensor, targets: PoseTargets, part: Part) -> Term:
 def located_term(located: Tensor, targets: PoseTargets) -> Term:
     """Smooth L1 of the spatial head's 2D, [P, J, 2], over the known joints within its grid."""
     return _joint_term(located, targets.poses_2d, targets.weights_2d * _within_grid(targets), BETA_2D)
+
+
+def heatmap_term(heatmaps: Tensor, targets: PoseTargets) -> Term:
+    """How far the spatial head's heatmaps are from normal distributions about the known joints in its grid.
+
+    The mean alone says little to begin with: far from a joint, all cells get nearly the same gradient.
+    Heatmaps besides were found to help by Sun et al. (2018), too.  The Kullback-Leibler divergence.
+
+    Args:
+        heatmaps: [P, J, cells], before softmax.
+        targets: of which the 2D is used.
+    """
+    cells = cell_positions().to(heatmaps.device)
+    squares = (targets.poses_2d[:, :, None] - cells).square().sum(dim=-1)
+    wanted = (-squares / (2 * HEATMAP_SPREAD**2)).log_softmax(dim=-1)
+    losses = functional.kl_div(heatmaps.log_softmax(dim=-1), wanted, reduction="none", log_target=True)
+    weights = targets.weights_2d * _within_grid(targets)
+    return Term((losses.sum(dim=-1) * weights).sum(), weights.sum())
 
 
 def lifted_term(lifted: Tensor, targets: PoseTargets, part: Part) -> Term:
