@@ -38,9 +38,10 @@ class Clarity:
 
 CLARITY = {
     Part.BODY: Clarity(longer_side=30, shorter_side=8, inside=0.3, visible=0.35),
-    Part.HAND: Clarity(longer_side=9, shorter_side=4, inside=0.7, visible=0.5),
-    Part.FACE: Clarity(longer_side=9, shorter_side=4, inside=0.7, visible=0.35),
+    Part.HAND: Clarity(longer_side=16, shorter_side=6, inside=0.7, visible=0.5),
+    Part.FACE: Clarity(longer_side=12, shorter_side=5, inside=0.7, visible=0.35),
 }
+"""A hand of 16 pixels is two cells of the compact network's features: smaller ones would only teach noise."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
