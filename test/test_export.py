@@ -20,14 +20,16 @@ pytest.importorskip("onnxslim", reason="export needs onnxslim")
 
 from networks import SMALL_COMPACT, SMALL_PUBLISHED, pictures, random_checkpoint
 from rounding import rounded_after_every_node
-from torchvision.ops import roi_align
+from torchvision.ops import box_iou, roi_align
 
 from dope_ros.cli import main
 from dope_ros.cli.export import changed_ppi
 from dope_ros.engine import load_engine
+from dope_ros.engine.builder import BuildError, graph_for_tensorrt
 from dope_ros.engine.contract import output_names, proposals_from_outputs
 from dope_ros.engine.export import ExportOptions, compare_with_network, differences, export_model
 from dope_ros.engine.half import Precision, all_in_half, in_half, in_precision
+from dope_ros.engine.int8 import says_where
 from dope_ros.engine.lowering import without_roi_align
 from dope_ros.engine.torch import TorchEngine, predict, proposals_of
 from dope_ros.errors import ModelError
@@ -35,6 +37,7 @@ from dope_ros.network.checkpoint import write_checkpoint
 from dope_ros.network.first_compact import PPI
 from dope_ros.network.picture import normalised, padded
 from dope_ros.network.static_graph import StaticGraph
+from dope_ros.pictures import write_picture
 from dope_ros.skeleton import Part
 
 HEIGHT, WIDTH = 180, 250
@@ -348,6 +351,50 @@ def test_a_model_stored_in_half_precision_can_be_turned_to_half(tmp_path, compac
 
 
 # The torch engine and the command
+
+
+@pytest.fixture(scope="module", params=[SMALL_COMPACT, SMALL_PUBLISHED], ids=["compact", "published"])
+def float_and_int8(request, tmp_path_factory):
+    """Models of one checkpoint, and the picture that the scales of the second one were found on."""
+    folder = tmp_path_factory.mktemp("int8")
+    picture = pictures(1, HEIGHT, WIDTH)[0]
+    write_picture(folder / "picture.png", picture)
+    _, in_float = exported(folder, request.param, "float.onnx", proposals=50)
+    _, in_int8 = exported(folder, request.param, "int8.onnx", proposals=50, int8=(folder / "picture.png",))
+    return in_float, in_int8, picture
+
+
+def test_features_are_in_integers_and_what_says_where_is_in_float(float_and_int8):
+    in_float, in_int8, _ = float_and_int8
+    convolutions = [node for node in onnx.load(in_float).graph.node if node.op_type == "Conv"]
+    kept = {node.name for node in convolutions if says_where(node.input[1])}
+    assert kept
+    graph = onnx.load(in_int8).graph
+    widened = {node.output[0] for node in graph.node if node.op_type == "DequantizeLinear"}
+    for node in graph.node:
+        if node.op_type == "Conv":
+            assert (node.input[1] in widened) == (node.name not in kept), node.name
+    assert in_int8.stat().st_size < 0.8 * in_float.stat().st_size
+
+
+def test_a_model_in_integers_keeps_the_contract_and_finds_the_same_boxes(float_and_int8):
+    in_float, in_int8, picture = float_and_int8
+    found, wanted = (load_engine(path, "onnx").run(picture)[Part.BODY].boxes for path in (in_int8, in_float))
+    overlaps = box_iou(torch.from_numpy(wanted), torch.from_numpy(found)).amax(dim=1)
+    assert overlaps.median() > 0.9
+
+
+def test_a_model_in_integers_is_not_for_tensorrt(float_and_int8):
+    with pytest.raises(BuildError, match="export it without --int8"):
+        graph_for_tensorrt(onnx.load(float_and_int8[1]), Precision.HALF)
+
+
+def test_integers_need_pictures(tmp_path, capsys):
+    checkpoint = random_checkpoint(SMALL_COMPACT)
+    write_checkpoint(tmp_path / "own.pt", checkpoint.network, checkpoint.ppi)
+    arguments = ["--out", str(tmp_path / "model.onnx"), "--int8", str(tmp_path)]
+    assert main(["export", str(tmp_path / "own.pt"), *arguments]) == 1
+    assert "no pictures there" in capsys.readouterr().err
 
 
 def test_the_torch_engine_says_what_the_onnx_engine_says(tmp_path):

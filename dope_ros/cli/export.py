@@ -20,6 +20,8 @@ from dope_ros.preprocess import fit
 from dope_ros.settings import PpiSettings
 from dope_ros.skeleton import Part
 
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
+
 
 def add_parser(verbs: Any) -> None:
     """Add the verb `export`."""
@@ -41,6 +43,12 @@ def add_parser(verbs: Any) -> None:
     precision.add_argument("--half", action="store_true", help="compute in half precision, for TensorRT")
     precision.add_argument(
         "--half-storage", action="store_true", help="half the file size, computes in float"
+    )
+    precision.add_argument(
+        "--int8",
+        type=Path,
+        metavar="FOLDER",
+        help="compute in 8-bit integers, for CPUs; scales are found on the folder's pictures, a hundred do",
     )
     parser.add_argument(
         "--picture", type=Path, default=SAMPLE_PICTURE, help="to compare on (default: one with three people)"
@@ -65,7 +73,12 @@ def run(arguments: argparse.Namespace) -> int:
     checkpoint = read_checkpoint(arguments.checkpoint)
     checkpoint = replace(checkpoint, ppi=changed_ppi(checkpoint.ppi, arguments.ppi))
     options = ExportOptions(
-        arguments.height, arguments.width, arguments.proposals, arguments.half, arguments.half_storage
+        arguments.height,
+        arguments.width,
+        arguments.proposals,
+        arguments.half,
+        arguments.half_storage,
+        () if arguments.int8 is None else pictures_in(arguments.int8),
     )
     export_model(checkpoint, arguments.out, options)
     size = input_size(checkpoint, arguments.height, arguments.width)
@@ -77,6 +90,18 @@ def run(arguments: argparse.Namespace) -> int:
             f"ONNX Runtime and PyTorch on {name}: {compare_with_network(arguments.out, checkpoint, pixels)}"
         )
     return 0
+
+
+def pictures_in(folder: Path) -> tuple[Path, ...]:
+    """The pictures of a folder, by name.
+
+    Raises:
+        ModelError: there are none.
+    """
+    found = tuple(sorted(path for path in folder.glob("*") if path.suffix.lower() in PICTURE_SUFFIXES))
+    if not found:
+        raise ModelError(f"--int8 {folder}: no pictures there ({', '.join(PICTURE_SUFFIXES)})")
+    return found
 
 
 def changed_ppi(ppi: Mapping[Part, PpiSettings], changes: Sequence[str]) -> dict[Part, PpiSettings]:

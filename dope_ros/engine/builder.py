@@ -111,7 +111,13 @@ def build_plan(
 
 
 def graph_for_tensorrt(model: onnx.ModelProto, precision: Precision) -> onnx.ModelProto:
-    """The model in operators that TensorRT compiles, in the precision that is wanted."""
+    """The model in operators that TensorRT compiles, in the precision that is wanted.
+
+    Raises:
+        BuildError: it is in 8-bit integers.
+    """
+    if any(node.op_type == "QuantizeLinear" for node in model.graph.node):
+        raise BuildError("the model is in 8-bit integers, for CPUs; export it without --int8 for a GPU")
     return in_precision(without_roi_align(model), precision)
 
 

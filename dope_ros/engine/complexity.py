@@ -26,7 +26,7 @@ STAGES = {
     "predictor": "six branches",
     "spatial": "spatial head",
 }
-"""Stages by the first word of their weights' names."""
+"""Stages by the modules in the names of their weights, or of the nodes themselves."""
 
 NMS, ROI_ALIGN = "suppression", "RoIAlign"
 
@@ -134,5 +134,5 @@ def _roi_align_cost(node: onnx.NodeProto, shapes: Mapping[str, list[int]]) -> Co
 def _stage(node: onnx.NodeProto) -> str:
     if node.op_type == "RoiAlign":
         return ROI_ALIGN
-    words = [word for name in node.input[1:2] for word in name.split(".")]
+    words = [word for name in node.input[1:2] for word in name.split(".")] + node.name.split("/")
     return next((STAGES[word] for word in words if word in STAGES), NMS)

@@ -19,15 +19,18 @@ from dope_ros.engine.contract import (
     output_names,
 )
 from dope_ros.engine.half import HEAVY, in_half
+from dope_ros.engine.int8 import in_int8
 from dope_ros.engine.lowering import without_roi_align
 from dope_ros.engine.onnx import OnnxEngine
-from dope_ros.engine.torch import input_size, predict, proposals_of, spec_of
+from dope_ros.engine.torch import PAD_VALUE, input_size, predict, proposals_of, spec_of
 from dope_ros.errors import ModelError
 from dope_ros.files import replaced_whole
 from dope_ros.network.checkpoint import Checkpoint
 from dope_ros.network.static_graph import StaticGraph
 from dope_ros.network.to_onnx import to_onnx
+from dope_ros.pictures import read_picture
 from dope_ros.poses import Proposals
+from dope_ros.preprocess import fit
 from dope_ros.skeleton import Part
 
 SAME_BOX = 1.0
@@ -42,6 +45,7 @@ class ExportOptions:
     proposals: N of the model contract; 0 takes the checkpoint's own.
     half: compute in half precision, for TensorRT; boxes, scores and poses stay in float.
     half_storage: keep the weights in half precision in the file and compute in float: half the size.
+    int8: pictures, of any size, on which the scales of 8-bit integers are found; empty computes in float.
     """
 
     height: int = 0
@@ -49,6 +53,7 @@ class ExportOptions:
     proposals: int = 0
     half: bool = False
     half_storage: bool = False
+    int8: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +85,10 @@ def export_model(checkpoint: Checkpoint, path: Path, options: ExportOptions) -> 
     """Write a checkpoint as an ONNX model of fixed shapes, opset 17.
 
     A model in half precision is for GPUs, and has RoIAlign written as GridSample; see `half` and `lowering`.
+    One in 8-bit integers is for CPUs; see `int8`.
 
     Raises:
+        ImageError: one of the pictures cannot be read.
         ModelError: the checkpoint lacks a part, or what would be written is not valid ONNX.
         OSError: the file cannot be written.
     """
@@ -96,6 +103,9 @@ def export_model(checkpoint: Checkpoint, path: Path, options: ExportOptions) -> 
     model = to_onnx(StaticGraph(checkpoint.network, height, width, count), INPUT_NAME, output_names())
     if options.half:
         model = in_half(without_roi_align(model))
+    if options.int8:
+        pictures = (fit(read_picture(path), height, width, PAD_VALUE).pixels for path in options.int8)
+        model = in_int8(model, pictures)
     if options.half_storage:
         store_in_half(model)
     helper.set_model_props(model, {METADATA_KEY: metadata_of(spec_of(checkpoint, height, width))})
