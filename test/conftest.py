@@ -8,6 +8,11 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 
 import pytest
+from hypothesis import settings
+
+# On a machine that has other work an example takes as long as it takes.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 HAS_ROS = find_spec("rclpy") is not None
 

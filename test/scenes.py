@@ -36,7 +36,7 @@ CAMERA = Intrinsics(fx=520.0, fy=510.0, cx=322.0, cy=236.0)
 HANDS = {"right_hand": Side.RIGHT, "left_hand": Side.LEFT}
 OTHER = {Side.RIGHT: Side.LEFT, Side.LEFT: Side.RIGHT}
 
-light = settings(max_examples=30, deadline=None)
+light = settings(max_examples=30)
 """For property tests: modest, and no limit on the time of an example, for that is the machine's matter."""
 
 SHAPE = {

@@ -233,7 +233,7 @@ down = st.floats(0, 144, width=32)
 
 
 @pytest.mark.parametrize(("aligned", "samples"), list(SESSIONS))
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(corners=st.lists(st.tuples(across, down, across, down), min_size=BOXES, max_size=BOXES))
 def test_roi_align_as_grid_sample_is_that_of_torchvision(aligned, samples, corners):
     boxes = np.array(corners, np.float32)

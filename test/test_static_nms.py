@@ -59,21 +59,21 @@ def is_settled(of_boxes):
     return torch.equal(overlaps(of_boxes, MAX_IOU - 1e-4), overlaps(of_boxes, MAX_IOU + 1e-4))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(boxes())
 def test_it_is_greedy_suppression(of_boxes):
     if is_settled(of_boxes):
         assert torch.equal(fixed_point(of_boxes, NMS_ROUNDS), greedy(of_boxes))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(chains())
 def test_a_chain_of_suppressions_is_settled_in_as_many_rounds_as_it_is_long(chain):
     if is_settled(chain):
         assert torch.equal(fixed_point(chain, len(chain) + len(chain) % 2), greedy(chain))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(chains())
 def test_a_chain_longer_than_the_rounds_loses_no_box(chain):
     if not is_settled(chain):
