@@ -16,6 +16,7 @@ from pathlib import Path
 from synthetic_tools import SIZE, bodies_file
 
 from dope_ros.cli import main
+from dope_ros.cli.synth import SCENES
 from dope_ros.errors import DatasetError
 from dope_ros.training.synthetic.format import (
     complete_pictures,
@@ -26,6 +27,7 @@ from dope_ros.training.synthetic.format import (
 )
 from dope_ros.training.synthetic.generate import SetSettings, generate
 from dope_ros.training.synthetic.render import Sources
+from dope_ros.training.synthetic.scene_mix import SCENE_MIXES
 
 SOURCES = Sources(bodies_file(), None, (Path("/nowhere"),))
 FILES = (picture_path, labels_path, mask_path)
@@ -44,6 +46,10 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("set") / "a"
     assert generate(folder, settings(), workers=1) == 4
     return folder
+
+
+def test_the_command_knows_every_mix_of_scenes():
+    assert set(SCENES) == set(SCENE_MIXES)
 
 
 def test_a_set_has_a_picture_labels_and_a_mask_for_each_number(finished):

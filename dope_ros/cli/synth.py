@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from dope_ros.errors import DatasetError
-from dope_ros.training.synthetic.scene_mix import EVERYTHING, SCENE_MIXES
+
+SCENES = ("everything", "everyday")
+"""The names in `scene_mix`, which is not imported before it is needed."""
 
 
 def add_parser(verbs: Any) -> None:
@@ -45,8 +47,8 @@ def add_parser(verbs: Any) -> None:
     )
     parser.add_argument(
         "--scenes",
-        choices=SCENE_MIXES,
-        default=EVERYTHING.name,
+        choices=SCENES,
+        default=SCENES[0],
         help="every posture at every roll, or people who stand, walk and sit before a level camera "
         "(default: %(default)s)",
     )
@@ -61,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         from dope_ros.training.synthetic.contact_sheet import write_contact_sheet
         from dope_ros.training.synthetic.generate import SetSettings, generate
         from dope_ros.training.synthetic.render import Sources
+        from dope_ros.training.synthetic.scene_mix import SCENE_MIXES
     except ImportError as error:
         raise DatasetError(f"{error.name} is missing: pip install 'dope_ros[synthetic]'") from error
     bodies = ensure_bodies(arguments.bodies or default_bodies_file())
