@@ -11,6 +11,14 @@ import numpy as np
 
 from dope_ros.errors import ImageError
 
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+
+
+def picture_files(folder: Path) -> list[Path]:
+    """All picture files in a folder and the folders below it, by name."""
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+    return sorted(path for path in found if path.is_file())
+
 
 def read_picture(path: Path) -> np.ndarray:
     """A picture file as uint8 [height, width, 3], RGB, turned upright as its EXIF says.

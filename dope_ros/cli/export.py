@@ -15,12 +15,10 @@ import numpy as np
 from dope_ros.cli.bench import SAMPLE_PICTURE
 from dope_ros.cli.requirements import needed_for
 from dope_ros.errors import ModelError
-from dope_ros.pictures import read_picture
+from dope_ros.pictures import picture_files, read_picture
 from dope_ros.preprocess import fit
 from dope_ros.settings import PpiSettings
 from dope_ros.skeleton import Part
-
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 def add_parser(verbs: Any) -> None:
@@ -93,14 +91,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def pictures_in(folder: Path) -> tuple[Path, ...]:
-    """The pictures of a folder, by name.
+    """The pictures of a folder and those below it, by name.
 
     Raises:
         ModelError: there are none.
     """
-    found = tuple(sorted(path for path in folder.glob("*") if path.suffix.lower() in PICTURE_SUFFIXES))
+    found = tuple(picture_files(folder))
     if not found:
-        raise ModelError(f"--int8 {folder}: no pictures there ({', '.join(PICTURE_SUFFIXES)})")
+        raise ModelError(f"--int8 {folder}: no pictures there")
     return found
 
 

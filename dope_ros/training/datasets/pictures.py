@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +12,6 @@ import numpy as np
 
 from dope_ros.errors import ImageError
 from dope_ros.pictures import read_picture
-
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +52,3 @@ def frame_count(path: Path) -> int:
         return max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT)))
     finally:
         video.release()
-
-
-def picture_files(folder: Path) -> list[Path]:
-    """All picture files in a folder and the folders below it, by name."""
-    files: Iterable[Path] = (path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
-    return sorted(path for path in files if path.is_file())

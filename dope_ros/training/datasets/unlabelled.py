@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from dope_ros.errors import DatasetError
+from dope_ros.pictures import picture_files
 from dope_ros.training.datasets.labels import Sample
-from dope_ros.training.datasets.pictures import PictureFile, picture_files
+from dope_ros.training.datasets.pictures import PictureFile
 from dope_ros.training.datasets.records import Dataset, checked, existing
 
 HELD_BACK = 10

@@ -13,10 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from dope_ros.errors import DatasetError, ImageError
-from dope_ros.pictures import read_picture
+from dope_ros.pictures import picture_files, read_picture
 from dope_ros.poses import PART_NAMES
 from dope_ros.skeleton import Part
-from dope_ros.training.datasets.pictures import picture_files
 from dope_ros.training.experts import Expert
 from dope_ros.training.labelling.agreement import Judgement, Unclear, judge
 from dope_ros.training.labelling.part_boxes import part_boxes

@@ -20,8 +20,9 @@ import cv2
 import numpy as np
 
 from dope_ros.errors import DatasetError, ImageError
+from dope_ros.pictures import picture_files
 from dope_ros.training.synthetic.body import BodyModel
-from dope_ros.training.synthetic.files import PICTURES, files_in
+from dope_ros.training.synthetic.files import files_in
 from dope_ros.training.synthetic.garment import Garment, covers, of_segment, pieces, read_garment
 from dope_ros.training.synthetic.joint_ranges import Anatomy
 from dope_ros.training.synthetic.retarget import PoseLibrary, from_bvh, read_captured, retargeted
@@ -91,7 +92,7 @@ def load_assets(folder: Path | None, model: BodyModel, anatomy: Anatomy) -> Asse
         brows=tuple(_garments(makehuman / "eyebrows", model)),
         lashes=tuple(_garments(makehuman / "eyelashes", model)),
         skins=tuple(_skins(makehuman / "skins" / "textures")),
-        garment_photographs=tuple(files_in(folder / "photos" / "garments", PICTURES)),
+        garment_photographs=tuple(picture_files(folder / "photos" / "garments")),
         poses=_poses(folder, model, anatomy),
     )
 
@@ -131,7 +132,7 @@ def _covering(suits: list[Garment], what: str, model: BodyModel) -> tuple[Garmen
 
 
 def _skins(folder: Path) -> list[Skin]:
-    found = [(path, path.name.lower()) for path in files_in(folder, PICTURES)]
+    found = [(path, path.name.lower()) for path in picture_files(folder)]
     return [
         Skin(path, "female" in name, "dark" in name or "african" in name)
         for path, name in found

@@ -11,8 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from dope_ros.pictures import picture_files
 from dope_ros.training.synthetic.cloth import ClothSource, drawn_cloth, random_colour
-from dope_ros.training.synthetic.files import PICTURES, files_in
 
 WALLPAPER_FOLDERS = (Path("/usr/share/backgrounds"), Path("/usr/share/wallpapers"))
 """Where Debian's wallpaper packages install theirs."""
@@ -70,7 +70,7 @@ class BackgroundSource:
 
 def find_pictures(folders: Sequence[Path]) -> list[Path]:
     """The pictures below some folders that are large enough for a background; folders need not exist."""
-    found = (files_in(folder, PICTURES) for folder in folders if folder.is_dir())
+    found = (picture_files(folder) for folder in folders if folder.is_dir())
     return [path for paths in found for path in paths if path.stat().st_size >= LEAST_BYTES]
 
 

@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-PICTURES = (".jpg", ".jpeg", ".png", ".webp")
-
 
 def files_in(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
     """The files of a folder and all folders below it with one of the suffixes, in order."""
