@@ -19,7 +19,6 @@ from torchvision.ops import roi_align
 
 from dope_ros.errors import ModelError
 from dope_ros.network.anchors import decode_boxes, grid_anchors
-from dope_ros.network.backbones import dense_convolution
 from dope_ros.network.config import COMPACT, PUBLISHED
 from dope_ros.network.dope import DopeNetwork
 from dope_ros.network.picture import normalised, padded
@@ -57,7 +56,7 @@ def test_boxes_are_decoded_as_torchvision_does():
 def test_proposals_are_those_of_torchvision():
     torch.manual_seed(0)
     settings = replace(PUBLISHED.proposals, candidates=200, count=60)
-    head = RpnHead(dense_convolution(8), 8, PUBLISHED.boxes.count)
+    head = RpnHead(8, PUBLISHED.boxes.count)
     ours = RegionProposalNetwork(head, 16, PUBLISHED.boxes, settings)
     theirs = TorchvisionRpn(
         AnchorGenerator((PUBLISHED.boxes.sizes,), (PUBLISHED.boxes.ratios,)),

@@ -20,7 +20,6 @@ from dope_ros.engine.export import differences
 from dope_ros.engine.torch import predict, proposals_of
 from dope_ros.errors import ModelError
 from dope_ros.network.checkpoint import read_checkpoint, write_checkpoint
-from dope_ros.network.first_compact import separated
 from dope_ros.poses import Proposals
 from dope_ros.postprocess.integrate import integrate
 from dope_ros.skeleton import Part
@@ -234,12 +233,3 @@ def test_the_first_compact_checkpoint_still_finds_people_in_2d():
     bodies = proposals_of(predict(checkpoint.network, pixels))[Part.BODY]
     anchors, ppi = checkpoint.network.config.anchors[Part.BODY], checkpoint.ppi[Part.BODY]
     assert integrate(bodies, Part.BODY, anchors, ppi)
-
-
-def test_a_separable_convolution_is_found_again_in_a_dense_one():
-    generator = torch.Generator().manual_seed(0)
-    depthwise = torch.randn(5, 1, 3, 3, generator=generator)
-    pointwise = torch.randn(7, 5, 1, 1, generator=generator)
-    dense = pointwise * depthwise.transpose(0, 1)
-    found_depthwise, found_pointwise = separated(dense)
-    torch.testing.assert_close(found_pointwise * found_depthwise.transpose(0, 1), dense)

@@ -55,7 +55,7 @@ class ProposalSettings:
 class NetworkConfig:
     """The shape of a network and the numbers its weights were trained with.
 
-    backbone: a name in `backbones.BACKBONES`; it brings the RPN's convolution and the box head.
+    backbone: a name in `backbones.BACKBONES`; it brings the box head.
     anchors: the anchor-pose classes of each part that the network finds; a part expert has one.
     boxes: the anchor boxes.
     proposals: how region proposals are chosen.

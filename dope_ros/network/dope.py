@@ -47,7 +47,7 @@ class DopeNetwork(nn.Module):
         stages = stages_of(config.backbone)
         self.backbone, self.box_head = stages.backbone(), stages.box_head()
         channels, stride = self.backbone.channels, self.backbone.stride
-        rpn_head = RpnHead(stages.rpn_convolution(channels), channels, config.boxes.count)
+        rpn_head = RpnHead(channels, config.boxes.count)
         self.rpn = RegionProposalNetwork(rpn_head, stride, config.boxes, config.proposals)
         classes = {part: anchors.count for part, anchors in config.anchors.items()}
         self.predictor = PosePredictor(self.box_head.channels, classes)

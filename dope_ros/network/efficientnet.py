@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dope_ros.network.base import Backbone, BoxHead
-from dope_ros.network.convolutions import SeparableConvolution
 
 BATCH_NORM_EPS = 1e-3
 
@@ -140,14 +139,14 @@ def _doubled(x: Tensor) -> Tensor:
 
 
 class CompactBoxHead(BoxHead):
-    """Features of boxes to one vector a box: two separable convolutions and two linear layers."""
+    """Features of boxes to one vector a box: two convolutions and two linear layers."""
 
     channels = 512
 
     def __init__(self, inputs: int = EfficientNetLite0.channels, size: int = 7) -> None:
         super().__init__()
-        self.conv1 = SeparableConvolution(inputs)
-        self.conv2 = SeparableConvolution(inputs)
+        self.conv1 = nn.Conv2d(inputs, inputs, 3, padding=1)
+        self.conv2 = nn.Conv2d(inputs, inputs, 3, padding=1)
         self.linear1 = nn.Linear(inputs * size * size, self.channels)
         self.linear2 = nn.Linear(self.channels, self.channels)
 

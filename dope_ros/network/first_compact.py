@@ -3,9 +3,8 @@
 """Checkpoints of the first compact network, from before this package had a format of its own.
 
 A dict that holds `state_dict` alone.  Its names are short, its anchor boxes are ordered by size and then by
-ratio, each part has its own convolution in the spatial head, hands and faces are in decimetres in 3D, and the
-convolutions of the RPN and the box head are dense.  The spatial head's 3D is of later date: it is not trained
-in such a file.
+ratio, each part has its own convolution in the spatial head, and hands and faces are in decimetres in 3D.
+The spatial head's 3D is of later date: it is not trained in such a file.
 """
 
 from __future__ import annotations
@@ -45,43 +44,9 @@ def is_first_compact(content: Mapping[str, Any]) -> bool:
 def layout(content: Mapping[str, Any]) -> Layout:
     """The checkpoint with its tensors renamed and reordered as `DopeNetwork` has them."""
     tensors = _renamed(content["state_dict"])
-    for name in _DENSE:
-        tensors |= _separable(name, tensors.pop(f"{name}.weight"), tensors.pop(f"{name}.bias"))
     tensors |= _untrained_3d()
-    logger.warning("a checkpoint of the first compact network: its 3D, RPN and box head need training")
+    logger.warning("a checkpoint of the first compact network: its 3D needs training")
     return Layout(COMPACT, PPI, tensors, convert=_in_metres)
-
-
-_DENSE = ("rpn.head.conv", "box_head.conv1", "box_head.conv2")
-"""Convolutions that are separable today."""
-
-
-def _separable(name: str, weight: Tensor, bias: Tensor) -> dict[str, Tensor]:
-    depthwise, pointwise = separated(weight.float())
-    return {
-        f"{name}.depthwise.weight": depthwise,
-        f"{name}.depthwise.bias": torch.zeros(len(depthwise)),
-        f"{name}.pointwise.weight": pointwise,
-        f"{name}.pointwise.bias": bias,
-    }
-
-
-def separated(dense: Tensor) -> tuple[Tensor, Tensor]:
-    """The separable convolution that is nearest to a dense one.
-
-    Of each input channel's kernels, a matrix of outputs by taps, the best approximation of rank one.
-
-    Args:
-        dense: [O, I, 3, 3].
-
-    Returns:
-        Depthwise [I, 1, 3, 3] and pointwise [O, I, 1, 1].
-    """
-    outputs, spread, taps = torch.linalg.svd(dense.flatten(2).transpose(0, 1), full_matrices=False)
-    root = spread[:, 0].sqrt()
-    pointwise = outputs[:, :, 0] * root[:, None]
-    depthwise = taps[:, 0] * root[:, None]
-    return depthwise.view(-1, 1, *dense.shape[2:]), pointwise.T[..., None, None]
 
 
 def _untrained_3d() -> dict[str, Tensor]:

@@ -16,9 +16,9 @@ from dope_ros.network.config import AnchorBoxes, ProposalSettings
 class RpnHead(nn.Module):
     """Features to the objectness of each anchor, and how to move and scale it."""
 
-    def __init__(self, convolution: nn.Module, channels: int, anchors: int) -> None:
+    def __init__(self, channels: int, anchors: int) -> None:
         super().__init__()
-        self.conv = convolution
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
         self.cls_logits = nn.Conv2d(channels, anchors, 1)
         self.bbox_pred = nn.Conv2d(channels, 4 * anchors, 1)
 

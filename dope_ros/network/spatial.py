@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dope_ros.network.convolutions import SeparableConvolution
 from dope_ros.network.regions import region_features_beyond_border
 from dope_ros.skeleton import SKELETONS, Part
 
@@ -50,12 +49,17 @@ class Located:
     heatmaps: Tensor
 
 
-class SeparableBlock(SeparableConvolution):
-    """A separable convolution with a skip connection."""
+class SeparableBlock(nn.Module):
+    """A 3x3 depthwise and a pointwise convolution, with a skip connection."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
+        self.pointwise = nn.Conv2d(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Features of the shape of `x` [N, C, H, W]."""
-        return x + functional.relu(super().forward(x))
+        return x + functional.relu(self.pointwise(self.depthwise(x)))
 
 
 class SpatialHead(nn.Module):

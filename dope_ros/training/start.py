@@ -117,8 +117,7 @@ def initialise(network: DopeNetwork) -> None:
             if convolution.bias is not None:
                 nn.init.zeros_(convolution.bias)
     rpn, predictor = network.rpn.head, network.predictor
-    dense = [rpn.conv] if isinstance(rpn.conv, nn.Conv2d) else []
-    for layer in (*dense, rpn.cls_logits, rpn.bbox_pred):
+    for layer in (rpn.conv, rpn.cls_logits, rpn.bbox_pred):
         nn.init.normal_(layer.weight, std=RPN_SPREAD)
     located = [] if network.spatial is None else [network.spatial.joints]
     for layer in (*predictor.cls_score.values(), *predictor.pose_pred.values(), *located):
