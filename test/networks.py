@@ -15,6 +15,7 @@ from dope_ros.network.checkpoint import Checkpoint
 from dope_ros.network.config import COMPACT, PUBLISHED, NetworkConfig
 from dope_ros.network.dope import DopeNetwork
 from dope_ros.network.first_compact import PPI
+from dope_ros.network.spatial import SHARPNESS
 from dope_ros.skeleton import Part
 
 SMALL_COMPACT = replace(COMPACT, min_size=192)
@@ -42,8 +43,10 @@ def random_checkpoint(config: NetworkConfig, seed: int = 0) -> Checkpoint:
 
 def _spread(name: str, module: nn.Conv2d | nn.Linear) -> float:
     """Such that activations keep their size from layer to layer, and outputs are as large as trained ones."""
-    if "cls_logits" in name or "cls_score" in name or "spatial.joints" in name:
+    if "cls_logits" in name or "cls_score" in name:
         return 0.02
+    if "spatial.joints" in name:
+        return 0.02 / SHARPNESS
     if "pose_pred" in name:
         return 0.005
     if "bbox_pred" in name or "spatial.scale" in name:

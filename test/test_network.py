@@ -23,7 +23,7 @@ from dope_ros.network.config import COMPACT, PUBLISHED
 from dope_ros.network.dope import DopeNetwork
 from dope_ros.network.picture import normalised, padded
 from dope_ros.network.regions import region_features_beyond_border
-from dope_ros.network.rpn import RegionProposalNetwork, RpnHead
+from dope_ros.network.rpn import RegionProposalNetwork, RpnHead, best_anchors
 from dope_ros.network.spatial import CELLS, REACH_END, REACH_START, Located, SpatialHead, grown, lift, merge
 from dope_ros.skeleton import SKELETONS, Part
 
@@ -79,6 +79,33 @@ def test_proposals_are_those_of_torchvision():
         (found,) = ours(features, [(180, 250)])
     assert found.shape == wanted.shape
     torch.testing.assert_close(found, wanted, rtol=0, atol=1e-3)
+
+
+def test_each_size_of_anchors_has_its_share_of_the_candidates():
+    settings, sizes = COMPACT.proposals, len(COMPACT.boxes.sizes)
+    share = settings.candidates // sizes
+    logits = torch.randn(12 * 16 * COMPACT.boxes.count, generator=torch.Generator().manual_seed(0))
+    largest = torch.arange(len(logits)) % sizes == sizes - 1
+    logits[largest] += 100.0  # something large has better anchors than all that is small
+    best = best_anchors(logits, settings)
+    assert (logits[best].diff() <= 0).all()
+    for size in range(sizes):
+        of_size = logits[torch.arange(len(logits)) % sizes == size]
+        chosen = logits[best[best % sizes == size]]
+        torch.testing.assert_close(chosen, of_size.sort(descending=True).values[:share])
+
+
+def test_sizes_of_anchors_in_a_cell_follow_each_other():
+    boxes = COMPACT.boxes
+    anchors = grid_anchors(boxes, 3, 4, 8)
+    areas = (anchors[:, 2:] - anchors[:, :2]).prod(dim=1)
+    wanted = torch.tensor(boxes.sizes).float().square().repeat(len(anchors) // len(boxes.sizes))
+    torch.testing.assert_close(areas, wanted, rtol=1e-3, atol=0)
+
+
+def test_candidates_that_groups_cannot_share_are_refused():
+    with pytest.raises(ValueError, match="cannot be shared alike by 5 groups"):
+        replace(COMPACT.proposals, candidates=601)
 
 
 @both_networks
@@ -181,6 +208,18 @@ def test_a_joint_is_where_its_map_peaks():
         joints = located.joints_2d
         assert joints.shape == (1, len(SKELETONS[part]), 2)
         torch.testing.assert_close(joints, wanted.expand_as(joints), rtol=0, atol=1e-5)
+
+
+def test_a_joint_that_the_network_is_not_sure_of_is_drawn_to_the_middle_less_than_its_heatmaps_mean():
+    head = SpatialHead(4, 8, (Part.BODY,))
+    head.blocks = torch.nn.Identity()
+    maps = torch.zeros(1, 13, CELLS, CELLS)
+    maps[..., 7, 13] = 5.0  # as probable as all other cells together
+    head.joints = Given(maps)
+    found = head(torch.zeros(1, 4, CELLS, CELLS), torch.zeros(1, 8))[Part.BODY].joints_2d[..., 0]
+    of_mean = (maps.flatten(2).softmax(dim=2) @ head.positions)[..., 0]
+    peak = 13.5 / CELLS * 1.3 - 0.15
+    assert ((peak - found) < 0.1 * (peak - of_mean)).all()
 
 
 def test_a_joint_is_read_in_3d_from_the_cells_where_it_is():

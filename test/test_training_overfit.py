@@ -31,7 +31,7 @@ PCK_THRESHOLD = 0.1
 SETTINGS = ObjectiveSettings(
     RpnSettings(positive_iou=0.6, sampling=Sampling(128, 0.5)), RoiSettings(sampling=Sampling(32, 0.5))
 )
-WEIGHTS = LossWeights(pose_2d=3, pose_3d=1.5, located=8)
+WEIGHTS = LossWeights(classes=3, pose_2d=3, pose_3d=1.5, located=8)
 
 
 @pytest.fixture(scope="module")

@@ -38,6 +38,9 @@ class ProposalSettings:
     """How region proposals are chosen.
 
     candidates: the best anchors that go into non-maximum suppression.
+    groups: 1, or the number of the anchors' sizes: then as many candidates are taken of each size, as from
+        the levels of a feature pyramid. Else one large thing has hundreds of good anchors, and small things
+        have none among the candidates.
     count: proposals that come out of it, at most; N of the model contract.
     max_iou: of two boxes that overlap more, the better one stays.
     min_side: boxes whose width or height is below it are dropped, pixels.
@@ -45,10 +48,15 @@ class ProposalSettings:
     """
 
     candidates: int = 1000
+    groups: int = 1
     count: int = 1000
     max_iou: float = 0.7
     min_side: float = 1e-3
     max_log_scale: float = math.log(1000 / 16)
+
+    def __post_init__(self) -> None:
+        if self.candidates % self.groups:
+            raise ValueError(f"{self.candidates} candidates cannot be shared alike by {self.groups} groups")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +103,7 @@ COMPACT = NetworkConfig(
         Part.FACE: AnchorClasses(10),
     },
     boxes=AnchorBoxes(sizes=(20, 40, 80, 160, 300), centred=True),
-    proposals=ProposalSettings(candidates=600, count=60, min_side=4.0, max_log_scale=3.0),
+    proposals=ProposalSettings(candidates=1000, groups=5, count=60, min_side=4.0, max_log_scale=3.0),
     aligned=True,
     spatial=True,
     min_size=384,

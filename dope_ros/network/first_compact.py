@@ -3,8 +3,9 @@
 """Checkpoints of the first compact network, from before this package had a format of its own.
 
 A dict that holds `state_dict` alone.  Its names are short, its anchor boxes are ordered by size and then by
-ratio, each part has its own convolution in the spatial head, and hands and faces are in decimetres in 3D.
-The spatial head's 3D is of later date: it is not trained in such a file.
+ratio, each part has its own convolution in the spatial head, joints are read from the heatmaps themselves
+and not from a power of them, and hands and faces are in decimetres in 3D.  The spatial head's 3D is of later
+date: it is not trained in such a file.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from torch import Tensor
 from dope_ros.network.config import COMPACT
 from dope_ros.network.efficientnet import STAGES, CompactBoxHead, EfficientNetLite0
 from dope_ros.network.layout import Layout
-from dope_ros.network.spatial import SpatialHead
+from dope_ros.network.spatial import SHARPNESS, SpatialHead
 from dope_ros.settings import PpiSettings
 from dope_ros.skeleton import SKELETONS, Part
 
@@ -94,7 +95,7 @@ def _renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             state[f"sp.o.{part.value}.{leaf}"] for part in Part if f"sp.o.{part.value}.{leaf}" in state
         ]
         if of_parts:
-            tensors[f"spatial.joints.{leaf}"] = torch.cat(of_parts)
+            tensors[f"spatial.joints.{leaf}"] = torch.cat(of_parts) / SHARPNESS
         for branch, values in (("cls_logits", 1), ("bbox_pred", 4)):
             name = f"rpn.head.{branch}.{leaf}"
             if name in tensors:

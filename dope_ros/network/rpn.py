@@ -81,9 +81,26 @@ def select_proposals(
         size: height and width of the picture.
         settings: how many boxes, and which.
     """
-    scores, best = logits.float().topk(min(settings.candidates, len(logits)))
+    best = best_anchors(logits, settings)
     boxes = decode_boxes(anchors[best], deltas[best].float(), settings.max_log_scale)
     boxes = clip_boxes(boxes, *size)
     wide = (boxes[:, 2:] - boxes[:, :2] >= settings.min_side).all(dim=1)
-    boxes, scores = boxes[wide], scores[wide]
+    boxes, scores = boxes[wide], logits[best][wide].float()
     return boxes[nms(boxes, scores, settings.max_iou)[: settings.count]]
+
+
+def best_anchors(logits: Tensor, settings: ProposalSettings) -> Tensor:
+    """The anchors that are candidates, best first: [n] int64, n at most `settings.candidates`.
+
+    Args:
+        logits: [M], objectness; a cell's anchors are ordered by ratio and then by size, so that of S sizes
+            every S-th anchor has the same one.
+        settings: how many, and of which groups.
+    """
+    of_groups = logits.float().view(-1, settings.groups).T
+    scores, cells = of_groups.topk(min(settings.candidates // settings.groups, of_groups.shape[1]), dim=1)
+    if settings.groups == 1:
+        return cells[0]
+    anchors = cells * settings.groups + torch.arange(settings.groups, device=logits.device)[:, None]
+    _, order = scores.flatten().topk(scores.numel())
+    return anchors.flatten()[order]

@@ -20,6 +20,7 @@ from torchvision.ops import FrozenBatchNorm2d
 from dope_ros.network.anchors import clip_boxes, decode_boxes, grid_anchors
 from dope_ros.network.dope import DopeNetwork, Prediction
 from dope_ros.network.picture import GRID, MEAN, STD, padded
+from dope_ros.network.rpn import best_anchors
 from dope_ros.network.static_nms import NMS_ROUNDS, fixed_point_nms
 from dope_ros.skeleton import Part
 
@@ -53,7 +54,7 @@ class StaticGraph(nn.Module):
         self.register_buffer("_anchors", grid_anchors(boxes, rows, columns, self._network.backbone.stride))
         self.register_buffer("_mean", 255 * torch.tensor(MEAN).view(1, 3, 1, 1))
         self.register_buffer("_scale", 1 / (255 * torch.tensor(STD).view(1, 3, 1, 1)))
-        candidates = min(network.config.proposals.candidates, len(self._anchors))
+        candidates = min(network.config.proposals.candidates, len(self._anchors))  # both are shared by groups
         self._proposals = replace(
             network.config.proposals, candidates=candidates, count=min(count, candidates)
         )
@@ -77,12 +78,12 @@ class StaticGraph(nn.Module):
         """
         settings = self._proposals
         logits, deltas = self._network.rpn.head(features)
-        _, best = logits[0].topk(settings.candidates)
+        best = best_anchors(logits[0], settings)
         boxes = decode_boxes(self._anchors[best], deltas[0][best], settings.max_log_scale)
         boxes = clip_boxes(boxes, *self.size)
         wide = ((boxes[:, 2:] - boxes[:, :2]).amin(dim=1)) >= settings.min_side
         kept = fixed_point_nms(boxes, wide, settings.max_iou, self._rounds)
-        ranks = kept.float() * torch.arange(settings.candidates, 0, -1, dtype=torch.float32)
+        ranks = kept.float() * torch.arange(len(boxes), 0, -1, dtype=torch.float32)
         ranks, chosen = ranks.topk(settings.count)
         return boxes[chosen], (ranks > 0).float()
 
