@@ -29,7 +29,7 @@ from dope_ros.engine.builder import BuildError, graph_for_tensorrt
 from dope_ros.engine.contract import output_names, proposals_from_outputs
 from dope_ros.engine.export import ExportOptions, compare_with_network, differences, export_model
 from dope_ros.engine.half import Precision, all_in_half, in_half, in_precision
-from dope_ros.engine.int8 import says_where
+from dope_ros.engine.int8 import WEIGHTED, says_where
 from dope_ros.engine.lowering import without_roi_align
 from dope_ros.engine.torch import TorchEngine, predict, proposals_of
 from dope_ros.errors import ModelError
@@ -366,13 +366,13 @@ def float_and_int8(request, tmp_path_factory):
 
 def test_features_are_in_integers_and_what_says_where_is_in_float(float_and_int8):
     in_float, in_int8, _ = float_and_int8
-    convolutions = [node for node in onnx.load(in_float).graph.node if node.op_type == "Conv"]
-    kept = {node.name for node in convolutions if says_where(node.input[1])}
-    assert kept
+    weighted = [node for node in onnx.load(in_float).graph.node if node.op_type in WEIGHTED]
+    kept = {node.name for node in weighted if says_where(node.input[1])}
+    assert {"Conv", "Gemm"} >= {node.op_type for node in weighted if node.name in kept} >= {"Gemm"}
     graph = onnx.load(in_int8).graph
     widened = {node.output[0] for node in graph.node if node.op_type == "DequantizeLinear"}
     for node in graph.node:
-        if node.op_type == "Conv":
+        if node.op_type in WEIGHTED:
             assert (node.input[1] in widened) == (node.name not in kept), node.name
     assert in_int8.stat().st_size < 0.8 * in_float.stat().st_size
 

@@ -23,7 +23,7 @@ def pipelines(tmp_path_factory):
     """The model in the package, in float and in half precision."""
     half = tmp_path_factory.mktemp("half") / "half.onnx"
     onnx.save(rounded_after_every_node(in_half(onnx.load(DEFAULT_MODEL))), half)
-    return Pipeline(load_engine(engine="onnx")), Pipeline(load_engine(half, "onnx"))
+    return Pipeline(load_engine(DEFAULT_MODEL, "onnx")), Pipeline(load_engine(half, "onnx"))
 
 
 def poses(people):

@@ -5,13 +5,15 @@ import pytest
 from tiny_model import write_tiny_model
 
 from dope_ros.engine import DEFAULT_MODEL, ENGINES, load_engine
+from dope_ros.engine.onnx import runs_on_cpu
+from dope_ros.engine.packaged import DEFAULT_MODEL_INT8, model_for_cpu
 from dope_ros.errors import EngineError, ModelError
 from dope_ros.skeleton import SKELETONS, Part
 
 
-@pytest.fixture(scope="module")
-def shipped():
-    engine = load_engine(threads=1)
+@pytest.fixture(scope="module", params=[DEFAULT_MODEL, DEFAULT_MODEL_INT8], ids=["float", "int8"])
+def shipped(request):
+    engine = load_engine(request.param, "onnx", threads=1)
     yield engine
     engine.close()
 
@@ -38,7 +40,8 @@ def test_the_model_in_the_package_is_small_and_says_what_it_is(shipped):
         assert 0 < settings.score_th < 1
         assert 0 < settings.th_iou < 1
         assert settings.th_pose3D > 0
-    assert DEFAULT_MODEL.stat().st_size < 64 * 2**20
+    assert DEFAULT_MODEL.stat().st_size < 30 * 2**20
+    assert DEFAULT_MODEL_INT8.stat().st_size < 20 * 2**20
 
 
 def test_the_engine_says_what_runs_the_network(shipped):
@@ -71,6 +74,41 @@ def test_the_same_picture_gives_the_same_proposals_whatever_was_before(shipped):
     other = shipped.run(grey(shipped))[Part.BODY].scores
     assert first.shape != other.shape or not np.array_equal(first, other)
     np.testing.assert_array_equal(shipped.run(picture)[Part.BODY].scores, first)
+
+
+@pytest.mark.parametrize(
+    ("listed", "expected"),
+    [
+        ("flags\t\t: fpu avx2 avx512f avx512_vnni\n", DEFAULT_MODEL_INT8),
+        ("flags\t\t: fpu avx2 avx_vnni\n", DEFAULT_MODEL_INT8),
+        ("flags\t\t: fpu avx2 avx512f\n", DEFAULT_MODEL),
+        ("processor\t: 0\nFeatures\t: fp asimd asimddp\n", DEFAULT_MODEL_INT8),
+        ("processor\t: 0\nFeatures\t: fp asimd\n", DEFAULT_MODEL),
+        ("model name\t: avx_vnni\n", DEFAULT_MODEL),
+    ],
+    ids=["x86 with VNNI", "x86 with VNNI in AVX", "x86 without", "Arm with", "Arm without", "unknown"],
+)
+def test_a_cpu_gets_the_model_in_integers_if_it_has_instructions_for_them(tmp_path, listed, expected):
+    description = tmp_path / "cpuinfo"
+    description.write_text(listed)
+    model, reason = model_for_cpu(description)
+    assert model == expected
+    assert "dot products" in reason
+
+
+def test_a_system_that_does_not_tell_what_its_cpu_can_do_gets_the_model_in_float(tmp_path):
+    model, reason = model_for_cpu(tmp_path / "no such file")
+    assert model == DEFAULT_MODEL
+    assert "not known" in reason
+
+
+@pytest.mark.skipif(
+    not runs_on_cpu(), reason="ONNX Runtime has CUDA here, where the model in float is faster"
+)
+def test_which_of_the_two_models_runs_is_said():
+    told = []
+    load_engine(None, "onnx", threads=1, progress=told.append).close()
+    assert told == [f"ONNX Runtime takes {model_for_cpu()[0].name}: {model_for_cpu()[1]}"]
 
 
 # Files that are no model

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dope_ros.cli.model_arguments import add_model_arguments, engine_from
-from dope_ros.engine import DEFAULT_MODEL, Engine
+from dope_ros.engine import Engine
 from dope_ros.errors import DatasetError, DopeError
 from dope_ros.pictures import write_picture
 from dope_ros.pipeline import INTEGRATIONS, Pipeline, PipelineSettings
@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     evaluation = evaluate(pipeline, dataset, _chosen(len(dataset), arguments), _with_progress)
     if not any(evaluation.pictures.values()):
         raise DatasetError(f"{dataset.name}: nothing is labelled in it, so there is nothing to measure")
-    model = (arguments.model or DEFAULT_MODEL).name
+    model = arguments.model.name if arguments.model else "the model in the package"
     thresholds = _thresholds(engine, arguments)
     report = evaluation.report(f"{model}, {engine.description}, {arguments.integration}", thresholds)
     arguments.out.mkdir(parents=True, exist_ok=True)

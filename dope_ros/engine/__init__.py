@@ -8,12 +8,11 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+from dope_ros.engine.packaged import DEFAULT_MODEL, model_for_cpu
 from dope_ros.engine.protocol import ENGINE_SUFFIX, Engine, Progress
 from dope_ros.errors import EngineError, ModelError
 
 logger = logging.getLogger(__name__)
-
-DEFAULT_MODEL = Path(__file__).parent.parent / "models" / "dope-lite.onnx"
 
 __all__ = ["DEFAULT_MODEL", "ENGINES", "Engine", "Progress", "load_engine"]
 
@@ -29,7 +28,7 @@ def load_engine(
 
     Args:
         model: an ONNX file that follows the model contract, an engine file of TensorRT, or a checkpoint;
-            None is the model in this package.
+            None is the model in this package, of which there are two; see `packaged`.
         engine: one of `ENGINES`; `auto` takes TensorRT where it can, else ONNX Runtime, and says why.
         threads: of the CPU, for one run of the network; 0 leaves it to the runtime.
         progress: is told what goes on; building a TensorRT engine takes minutes.
@@ -38,17 +37,29 @@ def load_engine(
         ModelError: the model is missing, broken, or breaks the contract.
         EngineError: the engine is unknown, or cannot be had on this machine.
     """
-    model = model or DEFAULT_MODEL
     if engine not in ENGINES:
         raise EngineError(f"unknown engine '{engine}'; there are: {', '.join(ENGINES)}")
-    if not model.is_file():
+    if model is not None and not model.is_file():
         raise ModelError(f"{model}: no such model file")
     if engine == "auto":
         return _fastest(model, threads, progress)
-    return _OPENERS[engine](model, threads, progress)
+    return _OPENERS[engine](model or _packaged_for(engine, progress), threads, progress)
 
 
-def _fastest(model: Path, threads: int, progress: Progress) -> Engine:
+def _packaged_for(engine: str, progress: Progress) -> Path:
+    if engine != "onnx":
+        return DEFAULT_MODEL
+    from dope_ros.engine.onnx import runs_on_cpu
+
+    if not runs_on_cpu():
+        return DEFAULT_MODEL
+    model, reason = model_for_cpu()
+    progress(f"ONNX Runtime takes {model.name}: {reason}")
+    return model
+
+
+def _fastest(given: Path | None, threads: int, progress: Progress) -> Engine:
+    model = given or DEFAULT_MODEL
     if model.suffix in CHECKPOINT_SUFFIXES:
         progress(f"PyTorch runs {model.name}: it is a checkpoint")
         return _open_torch(model, threads, progress)
@@ -58,7 +69,7 @@ def _fastest(model: Path, threads: int, progress: Progress) -> Engine:
         fastest = _open_tensorrt(model, threads, progress)
     except EngineError as error:
         progress(f"ONNX Runtime runs {model.name}, TensorRT cannot: {error}")
-        return _open_onnx(model, threads, progress)
+        return load_engine(given, "onnx", threads, progress)
     progress(f"TensorRT runs {model.name}, for there is a GPU that it can use")
     return fastest
 

@@ -85,7 +85,7 @@ def export_model(checkpoint: Checkpoint, path: Path, options: ExportOptions) -> 
     """Write a checkpoint as an ONNX model of fixed shapes, opset 17.
 
     A model in half precision is for GPUs, and has RoIAlign written as GridSample; see `half` and `lowering`.
-    One in 8-bit integers is for CPUs; see `int8`.
+    One in 8-bit integers is for CPUs; see `int8`. Its other weights are stored in half precision.
 
     Raises:
         ImageError: one of the pictures cannot be read.
@@ -106,7 +106,7 @@ def export_model(checkpoint: Checkpoint, path: Path, options: ExportOptions) -> 
     if options.int8:
         pictures = (fit(read_picture(path), height, width, PAD_VALUE).pixels for path in options.int8)
         model = in_int8(model, pictures)
-    if options.half_storage:
+    if options.half_storage or options.int8:
         store_in_half(model)
     helper.set_model_props(model, {METADATA_KEY: metadata_of(spec_of(checkpoint, height, width))})
     try:

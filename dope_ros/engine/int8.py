@@ -1,6 +1,6 @@
 # Copyright 2026 dope_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A model whose convolutions compute in 8-bit integers, for CPUs.
+"""A model whose convolutions and linear layers compute in 8-bit integers, for CPUs.
 
 It is ONNX Runtime's static quantisation: each output channel of a weight has a scale of its own, and each
 feature map one that covers its values on calibration pictures.  What becomes integers are the features;
@@ -26,8 +26,15 @@ from onnxruntime.quantization import (
 from dope_ros.engine.contract import INPUT_NAME
 from dope_ros.errors import ModelError
 
-SAYS_WHERE = ("rpn.head.cls_logits", "rpn.head.bbox_pred", "spatial.joints", "spatial.depth")
-"""Modules whose convolutions' results are read as positions and scores."""
+SAYS_WHERE = (
+    *("rpn.head.cls_logits", "rpn.head.bbox_pred"),
+    *("spatial.joints", "spatial.depth", "spatial.scale"),
+    "predictor.",
+)
+"""Modules whose results are read as positions and scores."""
+
+WEIGHTED = {"Conv", "Gemm"}
+"""What a convolution and a linear layer are in ONNX; their second input is the weight."""
 
 BETWEEN = {"Add", "Clip", "MaxPool", "Relu", "Resize"}
 """These run in integers where all that they read is in integers, so that nothing is widened in between."""
@@ -56,7 +63,7 @@ def in_int8(model: onnx.ModelProto, pictures: Iterable[np.ndarray]) -> onnx.Mode
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             nodes_to_quantize=names,
-            op_types_to_quantize=["Conv", *BETWEEN],
+            op_types_to_quantize=[*WEIGHTED, *BETWEEN],
             calibrate_method=CalibrationMethod.MinMax,
         )
         return onnx.load(path)
@@ -67,7 +74,7 @@ def integer_nodes(graph: onnx.GraphProto) -> list[str]:
     constants = {tensor.name for tensor in graph.initializer}
     names, values = [], set[str]()
     for node in graph.node:
-        if node.op_type == "Conv":
+        if node.op_type in WEIGHTED:
             chosen = not says_where(node.input[1])
         else:
             read = {name for name in node.input if name and name not in constants}

@@ -94,6 +94,15 @@ class OnnxEngine:
         check_outputs(self._source, self.spec, outputs)
 
 
+def runs_on_cpu() -> bool:
+    """Whether the first provider that an `OnnxEngine` tries is the CPU's."""
+    return _wanted_providers()[0] == "CPUExecutionProvider"
+
+
+def _wanted_providers() -> list[str]:
+    return [name for name in PREFERRED_PROVIDERS if name in ort.get_available_providers()]
+
+
 def _open_session(model: Path, threads: int) -> ort.InferenceSession:
     if not model.is_file():
         raise ModelError(f"{model}: no such model file")
@@ -106,7 +115,7 @@ def _open_session(model: Path, threads: int) -> ort.InferenceSession:
     # robot has other work for its cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "1")
     options.add_session_config_entry("session.force_spinning_stop", "1")
-    wanted = [name for name in PREFERRED_PROVIDERS if name in ort.get_available_providers()]
+    wanted = _wanted_providers()
     try:
         session = ort.InferenceSession(str(model), options, providers=wanted)
     except _RUNTIME_ERRORS as error:
