@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from enum import Enum
 from math import isfinite
 from typing import Any
 
@@ -105,3 +106,12 @@ class AnchorClasses:
         if self.left_from is None:
             return None
         return Side.LEFT if anchor_class >= self.left_from else Side.RIGHT
+
+
+class Storage(Enum):
+    """What a file keeps weights in; they compute in float all the same."""
+
+    FLOAT = "float"
+    HALF = "half"
+    INT8 = "int8"
+    """Each output channel of a weight has a scale of its own."""

@@ -194,15 +194,26 @@ class Given(torch.nn.Module):
         return self.output
 
 
-def test_a_joint_is_where_its_map_peaks():
-    head = SpatialHead(4, 8, tuple(Part))
+def anywhere(parts=tuple(Part)):
+    """Where the branches expect joints, for a head that does not listen."""
+    return {part: torch.full((1, len(SKELETONS[part]), 2), 0.5) for part in parts}
+
+
+def head_without_prior(parts=tuple(Part)):
+    head = SpatialHead(4, 8, parts)
     head.blocks = torch.nn.Identity()
+    torch.nn.init.zeros_(head.prior)
+    return head
+
+
+def test_a_joint_is_where_its_map_peaks():
+    head = head_without_prior()
     maps = torch.zeros(1, 118, CELLS, CELLS)
     row, column = 3, 11
     maps[..., row, column] = 50.0
 
     head.joints = Given(maps)
-    found = head(torch.zeros(1, 4, CELLS, CELLS), torch.zeros(1, 8))
+    found = head(torch.zeros(1, 4, CELLS, CELLS), torch.zeros(1, 8), anywhere())
     wanted = torch.tensor([(column + 0.5) / CELLS, (row + 0.5) / CELLS]) * 1.3 - 0.15
     for part, located in found.items():
         joints = located.joints_2d
@@ -211,12 +222,11 @@ def test_a_joint_is_where_its_map_peaks():
 
 
 def test_a_joint_that_the_network_is_not_sure_of_is_drawn_to_the_middle_less_than_its_heatmaps_mean():
-    head = SpatialHead(4, 8, (Part.BODY,))
-    head.blocks = torch.nn.Identity()
+    head = head_without_prior((Part.BODY,))
     maps = torch.zeros(1, 13, CELLS, CELLS)
     maps[..., 7, 13] = 5.0  # as probable as all other cells together
     head.joints = Given(maps)
-    found = head(torch.zeros(1, 4, CELLS, CELLS), torch.zeros(1, 8))[Part.BODY].joints_2d[..., 0]
+    found = head(torch.zeros(1, 4, CELLS, CELLS), torch.zeros(1, 8), anywhere())[Part.BODY].joints_2d[..., 0]
     of_mean = (maps.flatten(2).softmax(dim=2) @ head.positions)[..., 0]
     peak = 13.5 / CELLS * 1.3 - 0.15
     assert ((peak - found) < 0.1 * (peak - of_mean)).all()
@@ -224,19 +234,51 @@ def test_a_joint_that_the_network_is_not_sure_of_is_drawn_to_the_middle_less_tha
 
 def test_a_joint_is_read_in_3d_from_the_cells_where_it_is():
     torch.manual_seed(0)
-    head = SpatialHead(4, 8, tuple(Part))
-    head.blocks = torch.nn.Identity()
+    head = head_without_prior()
     torch.nn.init.normal_(head.depth.weight)
     maps = torch.zeros(1, 118, CELLS, CELLS)
     maps[..., 3, 11] = 50.0
     head.joints = Given(maps)
     regions, vectors = torch.rand(1, 4, CELLS, CELLS), torch.rand(1, 8)
-    there = head(regions, vectors)[Part.BODY].offsets_3d
+    there = head(regions, vectors, anywhere())[Part.BODY].offsets_3d
     elsewhere = regions.clone()
     elsewhere[..., 4, 11] = 7.0
-    torch.testing.assert_close(head(elsewhere, vectors)[Part.BODY].offsets_3d, there)
+    torch.testing.assert_close(head(elsewhere, vectors, anywhere())[Part.BODY].offsets_3d, there)
     elsewhere[..., 3, 11] = 7.0
-    assert (head(elsewhere, vectors)[Part.BODY].offsets_3d - there).abs().max() > 1e-3
+    assert (head(elsewhere, vectors, anywhere())[Part.BODY].offsets_3d - there).abs().max() > 1e-3
+
+
+def test_of_two_peaks_the_one_counts_that_the_branches_expect():
+    head = head_without_prior((Part.BODY,))
+    torch.nn.init.ones_(head.prior)
+    maps = torch.zeros(1, 13, CELLS, CELLS)
+    maps[..., 3, 2] = maps[..., 3, 11] = 20.0
+    head.joints = Given(maps)
+    left, right = ((column + 0.5) / CELLS * 1.3 - 0.15 for column in (2, 11))
+    for expected, wanted in ((0.1, left), (0.9, right)):
+        near = {Part.BODY: torch.full((1, 13, 2), expected)}
+        found = head(torch.zeros(1, 4, CELLS, CELLS), torch.zeros(1, 8), near)[Part.BODY].joints_2d[..., 0]
+        torch.testing.assert_close(found, torch.full_like(found, wanted), rtol=0, atol=1e-3)
+
+
+def test_where_nothing_is_seen_a_joint_is_where_the_branches_expect_it():
+    head = head_without_prior()
+    torch.nn.init.ones_(head.prior)
+    head.joints = Given(torch.zeros(1, 118, CELLS, CELLS))
+    near = {part: 0.3 + 0.4 * torch.rand(1, len(SKELETONS[part]), 2) for part in Part}
+    for part, located in head(torch.zeros(1, 4, CELLS, CELLS), torch.zeros(1, 8), near).items():
+        torch.testing.assert_close(located.joints_2d, near[part], rtol=0, atol=0.01)
+
+
+def test_what_the_box_head_knows_changes_where_joints_are_found():
+    head = head_without_prior((Part.BODY,))
+    torch.nn.init.normal_(head.context.weight)
+    torch.nn.init.normal_(head.joints.weight, std=5.0)
+    regions, near = torch.randn(1, 4, CELLS, CELLS), anywhere((Part.BODY,))
+    one, other = (
+        head(regions, vectors, near)[Part.BODY].joints_2d for vectors in (torch.zeros(1, 8), torch.ones(1, 8))
+    )
+    assert (one - other).abs().max() > 0.01
 
 
 NO_HEATMAPS = torch.zeros(0)

@@ -22,6 +22,7 @@ from dope_ros.errors import ModelError
 from dope_ros.network.checkpoint import read_checkpoint, write_checkpoint
 from dope_ros.poses import Proposals
 from dope_ros.postprocess.integrate import integrate
+from dope_ros.settings import Storage
 from dope_ros.skeleton import Part
 
 FORWARD = Path(__file__).parent / "data" / "forward.npz"
@@ -166,7 +167,7 @@ def test_a_file_that_is_no_checkpoint_is_said_to_be_none(tmp_path, content):
 def test_a_truncated_checkpoint_is_refused(tmp_path):
     checkpoint = random_checkpoint(SMALL_COMPACT)
     path = tmp_path / "own.pt"
-    write_checkpoint(path, checkpoint.network, checkpoint.ppi, half=True)
+    write_checkpoint(path, checkpoint.network, checkpoint.ppi, Storage.HALF)
     path.write_bytes(path.read_bytes()[:-1000])
     with pytest.raises(ModelError, match=r"own\.pt"):
         read_checkpoint(path)
@@ -192,24 +193,43 @@ def test_a_checkpoint_comes_back_as_it_was_written(tmp_path):
     assert list(tmp_path.iterdir()) == [tmp_path / "own.pt"]
 
 
-def test_a_checkpoint_in_half_precision_takes_half_the_space(tmp_path):
+@pytest.mark.parametrize(
+    ("storage", "share", "error"), [(Storage.HALF, 0.6, 1e-3), (Storage.INT8, 0.35, 0.5 / 127)]
+)
+def test_a_checkpoint_can_take_less_space(tmp_path, storage, share, error):
     written = random_checkpoint(SMALL_COMPACT)
-    for name, half in (("float.pt", False), ("half.pt", True)):
-        write_checkpoint(tmp_path / name, written.network, written.ppi, half=half)
-    sizes = [(tmp_path / name).stat().st_size for name in ("half.pt", "float.pt")]
-    assert sizes[0] < 0.6 * sizes[1]
-    read = read_checkpoint(tmp_path / "half.pt").network.state_dict()
-    assert all(tensor.dtype != torch.float16 for tensor in read.values())
+    for name, kept in (("small.pt", storage), ("float.pt", Storage.FLOAT)):
+        write_checkpoint(tmp_path / name, written.network, written.ppi, kept)
+    sizes = [(tmp_path / name).stat().st_size for name in ("small.pt", "float.pt")]
+    assert sizes[0] < share * sizes[1]
+    read = read_checkpoint(tmp_path / "small.pt").network.state_dict()
+    assert {tensor.dtype for tensor in read.values()} <= {torch.float32, torch.int64}
     for name, tensor in written.network.state_dict().items():
-        torch.testing.assert_close(read[name], tensor, rtol=1e-3, atol=1e-4)
+        largest = max(float(tensor.abs().max()), 1e-3)
+        torch.testing.assert_close(read[name], tensor, rtol=0, atol=1.01 * error * largest)
 
 
 def test_a_checkpoint_of_a_later_version_is_refused(tmp_path):
     written = random_checkpoint(SMALL_COMPACT)
-    write_checkpoint(tmp_path / "own.pt", written.network, written.ppi, half=True)
+    write_checkpoint(tmp_path / "own.pt", written.network, written.ppi, Storage.HALF)
     content = torch.load(tmp_path / "own.pt", weights_only=True)
-    with pytest.raises(ModelError, match="version 2; this release reads version 1"):
-        read_checkpoint(saved(content | {"version": 2}, tmp_path))
+    with pytest.raises(ModelError, match="version 3; this release reads version 2 and older"):
+        read_checkpoint(saved(content | {"version": 3}, tmp_path))
+
+
+def test_a_checkpoint_of_version_1_finds_joints_without_what_came_later(tmp_path):
+    written = random_checkpoint(SMALL_COMPACT)
+    write_checkpoint(tmp_path / "own.pt", written.network, written.ppi)
+    content = torch.load(tmp_path / "own.pt", weights_only=True)
+    later = {"spatial.context.weight", "spatial.prior"}
+    tensors = {name: tensor for name, tensor in content["state_dict"].items() if name not in later}
+    spatial = read_checkpoint(
+        saved(content | {"version": 1, "state_dict": tensors}, tmp_path)
+    ).network.spatial
+    assert not spatial.context.weight.any()
+    assert not spatial.prior.any()
+    with pytest.raises(ModelError, match=r"Missing: spatial\.\w+"):
+        read_checkpoint(saved(content | {"state_dict": tensors}, tmp_path))
 
 
 def test_a_checkpoint_without_its_settings_is_refused(tmp_path):

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each loss against a plain computation of what it is said to be, on random input."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from scipy.special import softmax
@@ -27,6 +29,7 @@ from dope_ros.training.part_losses import (  # noqa: E402
     pose_2d_term,
     pose_3d_term,
     pose_distillation_term,
+    scale_term,
     soft_class_term,
 )
 from dope_ros.training.rpn_losses import (  # noqa: E402
@@ -87,8 +90,21 @@ def test_the_class_loss_is_the_mean_cross_entropy_of_the_boxes_that_count(rng):
     logits = rng.normal(0, 2, (BOXES, CLASSES + 1)).astype(np.float32)
     labels = np.array([0, 3, NOT_COUNTED, 5, 0, NOT_COUNTED, 1])
     expected = np.mean([-log_softmax(logits[i])[label] for i, label in enumerate(labels) if label >= 0])
-    loss = class_term(tensor(logits), torch.from_numpy(labels)).mean()
+    loss = class_term(tensor(logits), torch.from_numpy(labels), torch.ones(BOXES)).mean()
     np.testing.assert_allclose(loss, expected, **TOLERANCE)
+
+
+def test_the_score_that_a_class_is_not_to_have_goes_to_the_background(rng):
+    logits = rng.normal(0, 2, (BOXES, CLASSES + 1)).astype(np.float32)
+    labels = np.array([0, 3, NOT_COUNTED, 5, 0, NOT_COUNTED, 1])
+    fits = np.array([0.1, 0.3, 0.5, 0.9, 0.0, 1.0, 0.0], np.float32)
+    wanted = np.zeros((BOXES, CLASSES + 1))
+    for i, label in enumerate(labels):
+        wanted[i, max(label, 0)] += fits[i]
+        wanted[i, 0] += 1 - fits[i]
+    losses = [-wanted[i] @ log_softmax(logits[i]) for i, label in enumerate(labels) if label >= 0]
+    loss = class_term(tensor(logits), torch.from_numpy(labels), torch.from_numpy(fits)).mean()
+    np.testing.assert_allclose(loss, np.mean(losses), **TOLERANCE)
 
 
 @every_part
@@ -141,6 +157,40 @@ def test_a_heatmap_about_the_joint_costs_nothing():
     squares = (cell_positions() - 0.5).square().sum(dim=1)
     heatmaps = 3 - squares / (2 * HEATMAP_SPREAD**2)
     assert heatmap_term(heatmaps.view(1, 1, -1), targets).mean().abs() < 1e-6
+
+
+def test_the_scale_loss_is_the_mean_distance_of_logarithms_from_the_least_squares_scale(rng):
+    targets = random_pose_targets(rng, Part.HAND)
+    shapes = rng.uniform(0.3, 1, (BOXES, 2)).astype(np.float32)
+    joints = targets.poses_2d.shape[1]
+    tilt = rng.normal(0, 0.02, (BOXES, joints, 3))
+    metres = np.concatenate(
+        [targets.poses_2d.numpy() * shapes[:, None], np.zeros((BOXES, joints, 1))], axis=2
+    )
+    scales = rng.uniform(0.1, 0.3, BOXES)
+    targets = PoseTargets(
+        targets.poses_2d,
+        targets.weights_2d,
+        tensor(scales[:, None, None] * metres + tilt + 5.0),
+        targets.weights_3d,
+    )
+    said = rng.uniform(0.1, 0.3, BOXES)
+    losses = []
+    for box in range(BOXES):
+        known = (targets.weights_2d[box].numpy() > 0) & (targets.weights_3d[box].numpy() > 0)
+        flat, deep = metres[box, known, :2], targets.poses_3d[box].numpy()[known, :2]
+        line = np.polyfit((flat - flat.mean(axis=0)).ravel(), (deep - deep.mean(axis=0)).ravel(), 1)
+        losses.append(abs(np.log(said[box] / line[0])))
+    loss = scale_term(tensor(said), targets, tensor(shapes)).mean()
+    np.testing.assert_allclose(loss, np.mean(losses), rtol=1e-4)
+
+
+def test_nothing_is_said_of_the_scale_of_a_box_with_two_known_joints(rng):
+    targets = random_pose_targets(rng, Part.BODY)
+    weights = torch.zeros_like(targets.weights_2d)
+    weights[:, :2] = 1
+    few = PoseTargets(targets.poses_2d, weights, targets.poses_3d, weights)
+    assert scale_term(torch.ones(BOXES), few, torch.ones(BOXES, 2)).count == 0
 
 
 @every_part
@@ -200,8 +250,53 @@ def test_the_rpn_losses_are_means_over_the_picked_anchors(rng):
     np.testing.assert_allclose(terms["rpn_boxes"].mean(), boxes / 6, **TOLERANCE)
 
 
+def doubled(values):
+    return torch.from_numpy(np.asarray(values, np.float64)).requires_grad_()
+
+
+def differentiable_terms(rng):
+    """Each term as a function of one tensor of float64, and that tensor."""
+    targets = PoseTargets(
+        *(getattr(random_pose_targets(rng, Part.BODY), field.name).double() for field in fields(PoseTargets))
+    )
+    labels = torch.tensor([0, 3, NOT_COUNTED, 5, 0, NOT_COUNTED, 1])
+    fits, shapes = torch.rand(BOXES, dtype=torch.float64), torch.rand(BOXES, 2, dtype=torch.float64) + 0.3
+    expert = doubled(rng.normal(0, 2, (BOXES, CLASSES + 1))).detach().softmax(dim=1)
+    logits = doubled(rng.normal(0, 2, (BOXES, CLASSES + 1)))
+    flat, deep = (doubled(rng.normal(0.4, 0.3, (BOXES, 13, d))) for d in (2, 3))
+    apart = flat.detach() + 0.1, deep.detach() - 0.1
+    return {
+        "class": (lambda x: class_term(x, labels, fits), logits),
+        "2d": (lambda x: pose_2d_term(x, targets), flat),
+        "3d": (lambda x: pose_3d_term(x, targets, Part.BODY), deep),
+        "located": (lambda x: located_term(x, targets), flat),
+        "heatmap": (lambda x: heatmap_term(x, targets), doubled(rng.normal(0, 1, (BOXES, 13, 196)))),
+        "scale": (lambda x: scale_term(x, targets, shapes), doubled(rng.uniform(0.5, 2, BOXES))),
+        "lifted": (lambda x: lifted_term(x, targets, Part.BODY), deep),
+        "soft class": (lambda x: soft_class_term(x, expert), logits),
+        "distilled 2d": (lambda x: pose_distillation_term((x, apart[1]), apart, Part.BODY), flat),
+        "distilled 3d": (lambda x: pose_distillation_term((apart[0], x), apart, Part.BODY), deep),
+    }
+
+
+@pytest.mark.parametrize("name", differentiable_terms(np.random.default_rng(0)))
+def test_the_gradient_of_a_loss_is_that_of_finite_differences(rng, name):
+    term, at = differentiable_terms(rng)[name]
+    assert torch.autograd.gradcheck(lambda x: term(x).mean(), at, eps=1e-7, atol=1e-5, fast_mode=True)
+
+
+def test_where_student_equals_expert_distillation_has_no_gradient(rng):
+    logits = doubled(rng.normal(0, 2, (BOXES, CLASSES + 1)))
+    flat, deep = (doubled(rng.normal(0, 1, (BOXES, 13, d))) for d in (2, 3))
+    expert = flat.detach().clone(), deep.detach().clone()
+    loss = soft_class_term(logits, logits.detach().softmax(dim=1)).mean()
+    loss = loss + pose_distillation_term((flat, deep), expert, Part.BODY).mean()
+    for gradient in torch.autograd.grad(loss, (logits, flat, deep)):
+        assert gradient.abs().max() < 1e-12
+
+
 @pytest.mark.parametrize(
-    "term", ["class", "2d", "3d", "located", "heatmap", "lifted", "soft class", "distilled pose"]
+    "term", ["class", "2d", "3d", "located", "heatmap", "scale", "lifted", "soft class", "distilled pose"]
 )
 def test_a_loss_over_nothing_is_zero_and_has_a_gradient(term):
     logits = torch.zeros(0, CLASSES + 1, requires_grad=True)
@@ -209,11 +304,12 @@ def test_a_loss_over_nothing_is_zero_and_has_a_gradient(term):
     weights = torch.zeros(0, 13)
     targets = PoseTargets(pose_2d.detach(), weights, pose_3d.detach(), weights)
     made = {
-        "class": lambda: class_term(logits, torch.zeros(0, dtype=torch.int64)),
+        "class": lambda: class_term(logits, torch.zeros(0, dtype=torch.int64), torch.zeros(0)),
         "2d": lambda: pose_2d_term(pose_2d, targets),
         "3d": lambda: pose_3d_term(pose_3d, targets, Part.BODY),
         "located": lambda: located_term(pose_2d, targets),
         "heatmap": lambda: heatmap_term(torch.zeros(0, 13, 196, requires_grad=True), targets),
+        "scale": lambda: scale_term(pose_3d[:, 0, 0], targets, torch.ones(0, 2)),
         "lifted": lambda: lifted_term(pose_3d, targets, Part.BODY),
         "soft class": lambda: soft_class_term(logits, logits.detach()),
         "distilled pose": lambda: pose_distillation_term(

@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 
 import scenes  # noqa: E402
 from samples import person_labels, sample_of  # noqa: E402
+from torchvision.ops import box_iou  # noqa: E402
 
 from dope_ros.poses import PartPose  # noqa: E402
 from dope_ros.settings import AnchorClasses  # noqa: E402
@@ -192,6 +193,19 @@ class TestRois:
         row = (rois.boxes == torch.tensor(self.FAR)).all(dim=1).nonzero()[0, 0]
         assert rois.labels[Part.FACE][row] == NOT_COUNTED
         assert rois.labels[Part.BODY][row] == BACKGROUND
+
+    def test_every_positive_box_is_to_have_a_score_of_one(self):
+        rois = rois_of(targets(sample_of(PERSON)), [self.FAR], shaken=6)
+        assert (rois.fits[Part.HAND][rois.labels[Part.HAND] > BACKGROUND] == 1).all()
+
+    def test_the_score_can_rise_with_how_well_a_box_fits(self):
+        found = targets(sample_of(PERSON))
+        rois = rois_of(found, [self.FAR], shaken=6, score_rises=(0.4, 0.8))
+        positive = rois.labels[Part.FACE] > BACKGROUND
+        overlaps = box_iou(rois.boxes[positive], found[Part.FACE].boxes).amax(dim=1)
+        wanted = np.interp(overlaps, [0.4, 0.8], [0, 1])
+        assert 0.25 <= wanted.min() < 0.9
+        np.testing.assert_allclose(rois.fits[Part.FACE][positive], wanted, atol=1e-5)
 
     def test_shaken_copies_of_labelled_boxes_show_what_those_show(self):
         found = targets(sample_of(PERSON))

@@ -21,12 +21,12 @@ from dope_ros.files import replaced_whole
 from dope_ros.network import first_compact, published
 from dope_ros.network.config import AnchorBoxes, NetworkConfig, ProposalSettings
 from dope_ros.network.dope import DopeNetwork
-from dope_ros.network.layout import Layout, check_tensors
-from dope_ros.settings import AnchorClasses, PpiSettings
+from dope_ros.network.layout import Layout, check_tensors, without_context
+from dope_ros.settings import AnchorClasses, PpiSettings, Storage
 from dope_ros.skeleton import Part
 
 FORMAT = "dope_ros"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def write_checkpoint(
-    path: Path, network: DopeNetwork, ppi: Mapping[Part, PpiSettings], half: bool = False
+    path: Path,
+    network: DopeNetwork,
+    ppi: Mapping[Part, PpiSettings],
+    storage: Storage = Storage.FLOAT,
 ) -> None:
     """Write a checkpoint that `read_checkpoint` reads, all at once or not at all.
 
@@ -65,18 +68,36 @@ def write_checkpoint(
         path: where to.
         network: its weights and configuration.
         ppi: settings of pose proposals integration.
-        half: store the weights in half precision.
+        storage: what weights are kept in; as 8-bit integers, those of layers alone, of which each output
+            channel has a scale of its own.
     """
-    state = network.state_dict()
+    tensors, scales = _stored(network.state_dict(), storage)
     content = {
         "format": FORMAT,
         "version": FORMAT_VERSION,
         "config": _plain(network.config),
         "ppi": {part.value: asdict(settings) for part, settings in ppi.items()},
-        "state_dict": {name: tensor.half() if half else tensor for name, tensor in state.items()},
+        "state_dict": tensors,
+        "scales": scales,
     }
     with replaced_whole(path) as partial:
         torch.save(content, partial)
+
+
+def _stored(state: Mapping[str, Tensor], storage: Storage) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Tensors as a file keeps them, and the scales of those that are integers."""
+    if storage is Storage.FLOAT:
+        return dict(state), {}
+    halved = {name: tensor.half() for name, tensor in state.items()}
+    if storage is Storage.HALF:
+        return halved, {}
+    large = {name: tensor for name, tensor in state.items() if tensor.ndim > 1 and name.endswith(".weight")}
+    scales = {
+        name: tensor.abs().flatten(1).amax(dim=1).clamp(min=1e-12).view(-1, *[1] * (tensor.ndim - 1)) / 127
+        for name, tensor in large.items()
+    }
+    integers = {name: (tensor / scales[name]).round().to(torch.int8) for name, tensor in large.items()}
+    return halved | integers, scales
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -111,13 +132,21 @@ def _layout_of(source: str, content: dict[str, Any]) -> Layout:
 
 
 def _own_layout(source: str, content: dict[str, Any]) -> Layout:
-    if content["version"] != FORMAT_VERSION:
+    version = content["version"]
+    if version not in (1, FORMAT_VERSION):
         raise ModelError(
-            f"{source}: checkpoint version {content['version']}; this release reads version {FORMAT_VERSION}"
+            f"{source}: checkpoint version {version}; this release reads version {FORMAT_VERSION} and older"
         )
     config = _config(content["config"])
     ppi = {part: PpiSettings.from_metadata(content["ppi"][part.value], part) for part in config.anchors}
-    return Layout(config, ppi, content["state_dict"])
+    scales = content.get("scales", {})
+    tensors = {
+        name: tensor * scales[name] if name in scales else tensor
+        for name, tensor in content["state_dict"].items()
+    }
+    if version == 1 and config.spatial:
+        tensors = tensors | without_context(tensors)
+    return Layout(config, ppi, tensors)
 
 
 def _plain(config: NetworkConfig) -> dict[str, Any]:

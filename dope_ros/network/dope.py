@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from dope_ros.network.backbones import stages_of
 from dope_ros.network.config import NetworkConfig
 from dope_ros.network.picture import published_transform
-from dope_ros.network.predictor import PartPrediction, PosePredictor, to_pixels
+from dope_ros.network.predictor import PartPrediction, PosePredictor, expected_2d, to_pixels
 from dope_ros.network.regions import region_features
 from dope_ros.network.rpn import RegionProposalNetwork, RpnHead
-from dope_ros.network.spatial import Located, SpatialHead, merge
+from dope_ros.network.spatial import SpatialHead, merge
 from dope_ros.skeleton import Part
 
 ROI_SIZE = 7
@@ -100,22 +100,18 @@ class DopeNetwork(nn.Module):
         stride = self.backbone.stride
         regions = region_features(features, boxes, stride, ROI_SIZE, ROI_SAMPLES, self.config.aligned)
         vectors = self.box_head(regions)
-        located: dict[Part, Located] = {}
+        logits = {part: self.predictor.logits(vectors, part) for part in self.parts}
+        poses = {part: self.predictor.poses(vectors, part) for part in self.parts}
         if self.spatial is not None:
-            located = self.spatial(
-                self.spatial.region_features(self.spatial.reduce(features), boxes, stride), vectors
-            )
-        parts = {part: self._predict_part(part, boxes, vectors, located.get(part)) for part in self.parts}
+            reduced = self.spatial.region_features(self.spatial.reduce(features), boxes, stride)
+            expected = {part: expected_2d(logits[part], poses[part][0]) for part in self.parts}
+            located = self.spatial(reduced, vectors, expected)
+            poses = {part: merge(poses[part], located[part], boxes) for part in self.parts}
+        parts = {
+            part: PartPrediction(logits[part].softmax(dim=1), to_pixels(poses_2d, boxes), poses_3d)
+            for part, (poses_2d, poses_3d) in poses.items()
+        }
         return Prediction(boxes, parts)
-
-    def _predict_part(
-        self, part: Part, boxes: Tensor, vectors: Tensor, located: Located | None
-    ) -> PartPrediction:
-        scores = self.predictor.logits(vectors, part).softmax(dim=1)
-        poses_2d, poses_3d = self.predictor.poses(vectors, part)
-        if located is not None:
-            poses_2d, poses_3d = merge((poses_2d, poses_3d), located, boxes)
-        return PartPrediction(scores, to_pixels(poses_2d, boxes), poses_3d)
 
 
 def rescaled(prediction: Prediction, ratios: Tensor) -> Prediction:

@@ -4,8 +4,8 @@
 
 A dict that holds `state_dict` alone.  Its names are short, its anchor boxes are ordered by size and then by
 ratio, each part has its own convolution in the spatial head, joints are read from the heatmaps themselves
-and not from a power of them, and hands and faces are in decimetres in 3D.  The spatial head's 3D is of later
-date: it is not trained in such a file.
+and not from a power of them, and hands and faces are in decimetres in 3D.  The spatial head's 3D and its use
+of what the box head knows are of later date: they are not trained in such a file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch import Tensor
 
 from dope_ros.network.config import COMPACT
 from dope_ros.network.efficientnet import STAGES, CompactBoxHead, EfficientNetLite0
-from dope_ros.network.layout import Layout
+from dope_ros.network.layout import Layout, without_context
 from dope_ros.network.spatial import SHARPNESS, SpatialHead
 from dope_ros.settings import PpiSettings
 from dope_ros.skeleton import SKELETONS, Part
@@ -46,6 +46,7 @@ def layout(content: Mapping[str, Any]) -> Layout:
     """The checkpoint with its tensors renamed and reordered as `DopeNetwork` has them."""
     tensors = _renamed(content["state_dict"])
     tensors |= _untrained_3d()
+    tensors |= without_context(tensors)
     logger.warning("a checkpoint of the first compact network: its 3D needs training")
     return Layout(COMPACT, PPI, tensors, convert=_in_metres)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from dope_ros.errors import ModelError
@@ -75,6 +76,19 @@ def check_tensors(source: str, layout: Layout, wanted: Mapping[str, Tensor]) -> 
     ]
     if problems:
         raise ModelError(f"{source}: its tensors do not fit the network. " + " ".join(problems))
+
+
+def without_context(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What a spatial head lacks that learnt without the box head's vectors and the branches' poses.
+
+    So added, it finds joints as it did.
+    """
+    channels, joints = tensors["spatial.reduce.bias"].shape[0], tensors["spatial.joints.bias"].shape[0]
+    context = tensors["spatial.depth.context.weight"].shape[1]
+    return {
+        "spatial.context.weight": torch.zeros(channels, context),
+        "spatial.prior": torch.zeros(joints, 1),
+    }
 
 
 def _sentence(what: str, names: Iterable[str], limit: int = 8) -> list[str]:

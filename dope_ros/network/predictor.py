@@ -66,6 +66,15 @@ class PosePredictor(nn.Module):
         return anchors[..., :2] + offsets_2d, anchors[..., 2:] + offsets_3d
 
 
+def expected_2d(logits: Tensor, poses_2d: Tensor) -> Tensor:
+    """The mean [N, J, 2] of the classes' poses [N, K, J, 2], each as probable as its class is among poses.
+
+    Args:
+        logits: [N, K + 1], with the background's.
+    """
+    return (logits[:, 1:].softmax(dim=1)[:, :, None, None] * poses_2d).sum(dim=1)
+
+
 def to_pixels(poses: Tensor, boxes: Tensor) -> Tensor:
     """2D poses [N, K, J, 2] in sizes of their boxes [N, 4], in pixels."""
     return boxes[:, None, None, :2] + poses * (boxes[:, None, None, 2:] - boxes[:, None, None, :2])

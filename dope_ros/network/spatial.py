@@ -4,12 +4,15 @@
 
 Soft-argmax, or integral regression (Sun et al., 2018), for all joints of all parts at once: a joint's 2D is
 the mean of a power of its heatmap, which is a probability over a grid, and its 3D is read from the features
-of the same cells, weighted alike.
+of the same cells, weighted alike.  What the box head knows of the whole pose, such as whether somebody is
+seen from behind, enters twice: as a bias of the features, and as a prior of each heatmap, about the joint
+that the branches of the anchor poses regress.
 The grid covers the box grown by `GROWTH`.  The regression of the anchor poses keeps joints that lie beyond.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -29,6 +32,9 @@ at all from the second, and in between in part, so that no joint jumps."""
 SHARPNESS = 4.0
 """The power of a heatmap that joints are read from. The mean of the heatmap itself lies towards the middle of
 the box wherever the network is not sure, and poses shrink."""
+
+PRIOR_SPREAD = 0.2
+"""Standard deviation of the heatmaps' priors, in sizes of the box, before anything is learnt."""
 
 HIDDEN = 64
 """Channels between a joint's features and its offset."""
@@ -82,8 +88,11 @@ class SpatialHead(nn.Module):
         self._parts = parts
         self._counts = [len(SKELETONS[part]) for part in parts]
         self.reduce = nn.Conv2d(channels, channels, 1)
+        self.context = nn.Linear(context, channels, bias=False)
+        nn.init.zeros_(self.context.weight)
         self.blocks = nn.Sequential(*(SeparableBlock(channels) for _ in range(blocks)))
         self.joints = nn.Conv2d(channels, sum(self._counts), 1)
+        self.prior = nn.Parameter(torch.ones(sum(self._counts), 1))
         self.depth = OffsetHead(channels, context, sum(self._counts))
         self.scale = nn.Linear(context, len(parts))
         self.register_buffer("positions", cell_positions(), persistent=False)
@@ -105,15 +114,19 @@ class SpatialHead(nn.Module):
         margin = int((GROWTH - 1) / 2 * max(rows, columns)) + 1
         return region_features_beyond_border(reduced, grown(boxes), stride, CELLS, margin)
 
-    def forward(self, regions: Tensor, vectors: Tensor) -> dict[Part, Located]:
+    def forward(
+        self, regions: Tensor, vectors: Tensor, expected: Mapping[Part, Tensor]
+    ) -> dict[Part, Located]:
         """Where each joint is.
 
         Args:
             regions: [N, C, 14, 14], reduced features of boxes that `grown` made larger.
             vectors: [N, context], of the same boxes.
+            expected: for each part [N, J, 2], where the branches expect its joints, in sizes of the box.
         """
-        features = self.blocks(functional.relu(regions))
-        heatmaps = self.joints(features).flatten(2)
+        features = self.blocks(functional.relu(regions + self.context(vectors)[..., None, None]))
+        regressed = torch.cat([expected[part] for part in self._parts], dim=1)
+        heatmaps = self.joints(features).flatten(2) + self.prior * self._closeness(regressed)
         weights = (SHARPNESS * heatmaps).softmax(dim=2)
         joints = weights @ self.positions
         offsets = self.depth(weights, features, vectors)
@@ -126,6 +139,11 @@ class SpatialHead(nn.Module):
             strict=True,
         )
         return {part: Located(*of_part) for part, of_part in zip(self._parts, of_parts, strict=True)}
+
+    def _closeness(self, joints: Tensor) -> Tensor:
+        """Logarithms [N, J, cells] of normal distributions about joints [N, J, 2], up to constants."""
+        cells, joints = self.positions - 0.5, (joints - 0.5).clamp(-GROWTH, GROWTH)
+        return (2 * joints @ cells.T - cells.square().sum(dim=1)) / (2 * PRIOR_SPREAD**2)
 
 
 class OffsetHead(nn.Module):
@@ -172,6 +190,12 @@ def grown(boxes: Tensor) -> Tensor:
     return torch.cat([middles - half, middles + half], dim=1)
 
 
+def shapes(boxes: Tensor) -> Tensor:
+    """Width and height [N, 2] of boxes [N, 4] in lengths of their longer side."""
+    sides = boxes[:, 2:] - boxes[:, :2]
+    return sides / sides.amax(dim=1, keepdim=True).clamp(min=1e-3)
+
+
 def lift(poses_2d: Tensor, located: Located, boxes: Tensor) -> Tensor:
     """3D poses from 2D ones: as a distant camera sees them, and what was read from the joints' cells added.
 
@@ -183,8 +207,7 @@ def lift(poses_2d: Tensor, located: Located, boxes: Tensor) -> Tensor:
     Returns:
         [N, K, J, 3] float32, metres, optical axes, about the mean of the joints.
     """
-    sides = boxes[:, 2:] - boxes[:, :2]
-    shape = (sides / sides.amax(dim=1, keepdim=True).clamp(min=1e-3))[:, None, None]
+    shape = shapes(boxes)[:, None, None]
     flat = functional.pad((poses_2d - poses_2d.mean(dim=2, keepdim=True)) * shape, (0, 1))
     return (flat + located.offsets_3d[:, None]) * located.longer_side[:, None, None, None]
 

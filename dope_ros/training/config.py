@@ -89,6 +89,7 @@ class LossWeights:
     pose_3d: float = 1.0
     located: float = 1.0
     heatmap: float = 1.0
+    scale: float = 1.0
     lifted: float = 1.0
     distilled_classes: float = 1.0
     distilled_pose: float = 1.0

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from dope_ros.network.config import ProposalSettings
 from dope_ros.network.dope import ROI_SAMPLES, ROI_SIZE, DopeNetwork
+from dope_ros.network.predictor import expected_2d
 from dope_ros.network.regions import region_features
 from dope_ros.network.rpn import select_proposals
-from dope_ros.network.spatial import Located, lift, merge, merge_2d
+from dope_ros.network.spatial import Located, lift, merge, merge_2d, shapes
 from dope_ros.skeleton import Part
 from dope_ros.training.anchor_classes import nearest_classes, rooted
 from dope_ros.training.batches import Batch
@@ -31,6 +32,7 @@ from dope_ros.training.part_losses import (
     pose_2d_term,
     pose_3d_term,
     pose_distillation_term,
+    scale_term,
     soft_class_term,
 )
 from dope_ros.training.rois import ExpertBoxes, Rois, RoiSettings, choose_rois, in_sizes_of, pose_targets
@@ -72,8 +74,9 @@ class Objective(nn.Module):
 
         Returns:
             `rpn_objectness`, `rpn_boxes`, and for each part `{part}_classes`, `{part}_pose_2d`,
-            `{part}_pose_3d`, with a spatial head `{part}_located`, `{part}_heatmap` and `{part}_lifted`,
-            and for parts with an expert `{part}_distilled_classes` and `{part}_distilled_pose`.
+            `{part}_pose_3d`, with a spatial head `{part}_located`, `{part}_heatmap`, `{part}_scale` and
+            `{part}_lifted`, and for parts with an expert `{part}_distilled_classes` and
+            `{part}_distilled_pose`.
         """
         network, images = self.network, batch.images()
         with self._autocast(images.device):
@@ -120,13 +123,14 @@ class Objective(nn.Module):
         positive = labels > BACKGROUND
         poses = heads.poses(part, positive, labels[positive] - 1)
         terms = {
-            "classes": class_term(heads.logits(part), labels),
+            "classes": class_term(heads.logits(part), labels, torch.cat([of.fits[part] for of in rois])),
             "pose_2d": pose_2d_term(poses.regressed_2d, wanted),
             "pose_3d": pose_3d_term(poses.regressed_3d, wanted, part),
         }
         if poses.located is not None:
             terms["located"] = located_term(poses.located.joints_2d, wanted)
             terms["heatmap"] = heatmap_term(poses.located.heatmaps, wanted)
+            terms["scale"] = scale_term(poses.located.longer_side, wanted, poses.shapes())
             terms["lifted"] = lifted_term(poses.lifted(), wanted, part)
         if all(part in of_picture for of_picture in experts):
             terms |= self._distillation_terms(part, heads, rois, experts)
@@ -238,7 +242,17 @@ class Heads:
                 self._reduced.split(1), self.boxes.split(self._counts), rows.split(self._counts), strict=True
             )
         ]
-        return spatial(torch.cat(regions), self._vectors[rows])
+        vectors = self._vectors[rows]
+        return spatial(torch.cat(regions), vectors, self._expected(vectors))
+
+    @torch.no_grad()
+    def _expected(self, vectors: Tensor) -> dict[Part, Tensor]:
+        """What the branches' own losses teach them; as priors they are taken as given."""
+        predictor = self._network.predictor
+        return {
+            part: expected_2d(predictor.logits(vectors, part), predictor.poses(vectors, part)[0])
+            for part in self._network.parts
+        }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -257,10 +271,18 @@ class Poses:
     boxes: Tensor
 
     def lifted(self) -> Tensor:
-        """The spatial head's 3D [P, J, 3], for which its 2D, taught by other losses, is taken as given."""
+        """The spatial head's 3D [P, J, 3]; its 2D and its scale, taught by other losses, are taken as given.
+
+        Through this the scale would learn to be too small: so the mean error of poses that are wrong is less.
+        """
         assert self.located is not None
         merged_2d = merge_2d(self.regressed_2d[:, None], self.located).detach()
-        return lift(merged_2d, self.located, self.boxes)[:, 0]
+        located = replace(self.located, longer_side=self.located.longer_side.detach())
+        return lift(merged_2d, located, self.boxes)[:, 0]
+
+    def shapes(self) -> Tensor:
+        """The boxes' width and height [P, 2] in lengths of their longer side."""
+        return shapes(self.boxes)
 
     def merged(self) -> tuple[Tensor, Tensor]:
         """2D [P, J, 2] and 3D [P, J, 3] as the network gives them."""

@@ -27,6 +27,9 @@ BETA_3D = 0.05
 HEATMAP_SPREAD = 0.8 * GROWTH / CELLS
 """Standard deviation of the wanted heatmaps, in sizes of the box: 0.8 cells."""
 
+LEAST_FOR_SCALE = 3
+"""Joints that are known in 2D and 3D, without which nothing is said of a box's scale."""
+
 UNITS = {Part.BODY: 1.0, Part.HAND: 0.1, Part.FACE: 0.1}
 """Metres. 3D errors are measured in it: an error of a centimetre is small for a body and large for a hand."""
 
@@ -50,15 +53,20 @@ class PoseTargets:
         return cls(*(torch.cat([getattr(one, f.name) for one in parts]) for f in fields(cls)))
 
 
-def class_term(logits: Tensor, labels: Tensor) -> Term:
+def class_term(logits: Tensor, labels: Tensor, fits: Tensor) -> Term:
     """Cross-entropy over all boxes of which it is known whether they show the part.
 
     Args:
         logits: [R, K + 1].
         labels: [R] int64; `NOT_COUNTED`, `BACKGROUND`, or 1 + the anchor-pose class.
+        fits: [R] float32, the probability that a positive box's class is to have; the background gets the
+            rest.
     """
-    total = functional.cross_entropy(logits, labels, ignore_index=NOT_COUNTED, reduction="sum")
-    return Term(total, (labels != NOT_COUNTED).sum())
+    counted = labels != NOT_COUNTED
+    losses = -logits[counted].log_softmax(dim=1)
+    of_class = losses.gather(1, labels[counted, None])[:, 0]
+    total = (fits[counted] * of_class + (1 - fits[counted]) * losses[:, BACKGROUND]).sum()
+    return Term(total, counted.sum())
 
 
 def pose_2d_term(poses: Tensor, targets: PoseTargets) -> Term:
@@ -97,6 +105,31 @@ def heatmap_term(heatmaps: Tensor, targets: PoseTargets) -> Term:
     losses = functional.kl_div(heatmaps.log_softmax(dim=-1), wanted, reduction="none", log_target=True)
     weights = targets.weights_2d * _within_grid(targets)
     return Term((losses.sum(dim=-1) * weights).sum(), weights.sum())
+
+
+def scale_term(longer_side: Tensor, targets: PoseTargets, shapes: Tensor) -> Term:
+    """How far the logarithms of the metres that boxes span are from the labels'.
+
+    L1, so that the scale is as often too large as too small, however wrong the poses are.
+
+    Args:
+        longer_side: [P] float32, the spatial head's, metres.
+        targets: the scale is that which makes their 2D most like the x and y of their 3D, least squares.
+        shapes: [P, 2], width and height of the boxes in lengths of their longer side.
+    """
+    weights = ((targets.weights_2d > 0) & (targets.weights_3d > 0)).float()[..., None]
+    flat = _about_mean(targets.poses_2d * shapes[:, None], weights)
+    metres = _about_mean(targets.poses_3d[..., :2], weights)
+    wanted = (flat * metres).sum(dim=(1, 2)) / flat.square().sum(dim=(1, 2)).clamp(min=1e-6)
+    known = ((weights.sum(dim=(1, 2)) >= LEAST_FOR_SCALE) & (wanted > 0)).float()
+    errors = (longer_side.clamp(min=1e-6).log() - wanted.clamp(min=1e-6).log()).abs()
+    return Term((errors * known).sum(), known.sum())
+
+
+def _about_mean(points: Tensor, weights: Tensor) -> Tensor:
+    """Points [P, J, D] about their mean, weighted [P, J, 1]; zero without weight."""
+    mean = (points * weights).sum(dim=1, keepdim=True) / weights.sum(dim=1, keepdim=True).clamp(min=1e-6)
+    return (points - mean) * weights
 
 
 def lifted_term(lifted: Tensor, targets: PoseTargets, part: Part) -> Term:

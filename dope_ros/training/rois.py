@@ -26,6 +26,9 @@ class RoiSettings:
     count_unlabelled: where a picture has no labels for a part, its proposals count as background for that
         part, as if the picture showed none. Else they count for the other parts alone.
     proposals: that the network makes of a picture; 0 for as many as when it is used.
+    score_rises: the overlap from which on the score that a positive box is to have rises, and that at which
+        it is 1. So the score says how well a box fits, and the best of many ranks first. Without a rise it is
+        1 for all of them, as in the paper.
     shaken: copies of each labelled box, moved and scaled a little, that join the proposals. Where proposals
         are few, so are positive ones, and a picture teaches little for what it costs.
     """
@@ -35,6 +38,7 @@ class RoiSettings:
     shaken: int = 0
     sampling: Sampling = field(default_factory=lambda: Sampling(512, 0.25))
     count_unlabelled: bool = False
+    score_rises: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,12 +64,14 @@ class Rois:
     boxes: [R, 4] float32, pixels; the sampled proposals, then the experts' boxes, part by part.
     labels: for each part [R] int64; `NOT_COUNTED`, `BACKGROUND`, or 1 + the anchor-pose class.
     matched: for each part [R] int64, the target that a positive box shows.
+    fits: for each part [R] float32, the score that a positive box is to have; see `RoiSettings.score_rises`.
     of_expert: for each part with an expert, its rows of `boxes`.
     """
 
     boxes: Tensor
     labels: dict[Part, Tensor]
     matched: dict[Part, Tensor]
+    fits: dict[Part, Tensor]
     of_expert: dict[Part, slice]
 
 
@@ -92,7 +98,7 @@ def choose_rois(
     """
     labelled = torch.cat([of_part.boxes for of_part in targets.values()])
     proposals = torch.cat([proposals, labelled, shaken(labelled, settings.shaken, size, generator)])
-    labels, _ = _labels_of(proposals, targets, classes, settings)
+    labels, *_ = _labels_of(proposals, targets, classes, settings)
     positive = torch.stack([of_part > BACKGROUND for of_part in labels.values()]).any(dim=0)
     background = torch.stack([of_part == BACKGROUND for of_part in labels.values()]).any(dim=0)
     picked = sample_balanced(positive, background & ~positive, settings.sampling, generator)
@@ -143,9 +149,10 @@ def in_sizes_of(boxes: Tensor, points: Tensor) -> Tensor:
 
 def _labels_of(
     boxes: Tensor, targets: Targets, classes: Mapping[Part, Tensor], settings: RoiSettings
-) -> tuple[dict[Part, Tensor], dict[Part, Tensor]]:
-    """For each part the labels of boxes [R, 4], and the target of each positive one."""
-    labels, matched = {}, {}
+) -> tuple[dict[Part, Tensor], dict[Part, Tensor], dict[Part, Tensor]]:
+    """For each part the labels of boxes [R, 4], and the target of each positive one and how well it fits."""
+    labels, matched, fits = {}, {}, {}
+    start, end = settings.score_rises
     for part, of_part in targets.items():
         overlaps, nearest = best_overlaps(boxes, of_part.boxes)
         positive = overlaps >= settings.positive_iou
@@ -154,7 +161,8 @@ def _labels_of(
         of_boxes = torch.full_like(nearest, BACKGROUND).masked_fill(left_out, NOT_COUNTED)
         of_boxes[positive] = classes[part][nearest[positive]] + 1
         labels[part], matched[part] = of_boxes, nearest
-    return labels, matched
+        fits[part] = ((overlaps - start) / max(end - start, 1e-6)).clamp(0, 1)
+    return labels, matched, fits
 
 
 def _rows(start: int, experts: Mapping[Part, ExpertBoxes]) -> dict[Part, slice]:

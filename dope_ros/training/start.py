@@ -95,10 +95,11 @@ def with_parts(checkpoint: Checkpoint, parts: Sequence[Part]) -> Checkpoint:
     state = {name: tensor for name, tensor in network.state_dict().items() if name in smaller.state_dict()}
     of_parts = torch.tensor([part in kept for part in network.parts])
     of_joints = of_parts.repeat_interleave(torch.tensor([len(SKELETONS[part]) for part in network.parts]))
-    for layer, rows in (("joints", of_joints), ("depth", of_joints), ("scale", of_parts)):
-        for name in (f"spatial.{layer}.weight", f"spatial.{layer}.bias"):
-            if name in state:
-                state[name] = state[name][rows]
+    of_layers = (("joints", of_joints), ("depth", of_joints), ("scale", of_parts))
+    rows = {f"spatial.{layer}.{leaf}": of for layer, of in of_layers for leaf in ("weight", "bias")}
+    for name, picked in (rows | {"spatial.prior": of_joints}).items():
+        if name in state:
+            state[name] = state[name][picked]
     smaller.load_state_dict(state)
     return Checkpoint(smaller.eval(), {part: checkpoint.ppi[part] for part in kept})
 

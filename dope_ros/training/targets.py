@@ -37,7 +37,7 @@ class Clarity:
 
 
 CLARITY = {
-    Part.BODY: Clarity(longer_side=30, shorter_side=8, inside=0.3, visible=0.35),
+    Part.BODY: Clarity(longer_side=30, shorter_side=8, inside=0.2, visible=0.35),
     Part.HAND: Clarity(longer_side=16, shorter_side=6, inside=0.7, visible=0.5),
     Part.FACE: Clarity(longer_side=12, shorter_side=5, inside=0.7, visible=0.35),
 }
