@@ -31,6 +31,7 @@ from dope_ros.engine.export import ExportOptions, compare_with_network, differen
 from dope_ros.engine.half import Precision, all_in_half, in_half, in_precision
 from dope_ros.engine.int8 import WEIGHTED, says_where
 from dope_ros.engine.lowering import without_roi_align
+from dope_ros.engine.storage import quantised, widened
 from dope_ros.engine.torch import TorchEngine, predict, proposals_of
 from dope_ros.errors import ModelError
 from dope_ros.network.checkpoint import write_checkpoint
@@ -38,6 +39,7 @@ from dope_ros.network.first_compact import PPI
 from dope_ros.network.picture import normalised, padded
 from dope_ros.network.static_graph import StaticGraph
 from dope_ros.pictures import write_picture
+from dope_ros.settings import Storage
 from dope_ros.skeleton import Part
 
 HEIGHT, WIDTH = 180, 250
@@ -182,12 +184,38 @@ def test_rows_without_a_proposal_are_marked_as_padding(tmp_path):
     assert valid.tolist() == [1.0] * kept + [0.0] * (len(valid) - kept)
 
 
-def test_weights_kept_in_half_precision_make_the_file_half_as_large_and_compute_in_float(tmp_path, compact):
-    _, path = exported(tmp_path, half_storage=True, proposals=50)
-    assert path.stat().st_size < 0.6 * compact[1].stat().st_size
+@pytest.mark.parametrize(
+    ("storage", "share", "error"), [(Storage.HALF, 0.6, 5e-3), (Storage.INT8, 0.35, 0.05)]
+)
+def test_weights_can_take_less_space_and_compute_in_float(tmp_path, compact, storage, share, error):
+    _, path = exported(tmp_path, storage=storage, proposals=50)
+    assert path.stat().st_size < share * compact[1].stat().st_size
     (picture,) = pictures(1, HEIGHT, WIDTH)
     one, other = (load_engine(p, "onnx").run(picture) for p in (path, compact[1]))
-    assert differences(one, other).scores < 5e-3
+    found = differences(one, other)
+    assert found.matched > 25
+    assert found.scores < error
+
+
+@pytest.mark.parametrize("storage", Storage)
+def test_widened_a_model_says_the_very_same(tmp_path, storage):
+    _, path = exported(tmp_path, storage=storage, proposals=50)
+    (picture,) = pictures(1, HEIGHT, WIDTH)
+    model = widened(onnx.load(path))
+    kinds = {tensor.data_type for tensor in model.graph.initializer}
+    assert kinds <= {TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL}
+    one, other = (run(of, picture) for of in (model, onnx.load(path)))
+    for name in output_names():
+        np.testing.assert_array_equal(one[name], other[name])
+
+
+def test_weights_in_8_bit_integers_are_within_half_a_step():
+    weights = np.random.default_rng(0).normal(0, [[1.0], [1e-3], [0.0]], (3, 50)).astype(np.float32)
+    integers, scales = quantised(weights, axis=0)
+    assert integers.dtype == np.int8
+    assert scales.shape == (3, 1)
+    assert (np.abs(integers * scales - weights) <= 0.5001 * scales).all()
+    assert (np.abs(integers[:2]).max(axis=1) == 127).all()
 
 
 # RoIAlign as GridSample
@@ -340,12 +368,12 @@ def test_half_precision_is_not_left_between_convolutions(compact, halve):
     assert back_and_forth == []
 
 
-def test_a_model_stored_in_half_precision_can_be_turned_to_half(tmp_path, compact):
-    _, stored = exported(tmp_path, half_storage=True, proposals=50)
+@pytest.mark.parametrize("storage", [Storage.HALF, Storage.INT8])
+def test_a_model_can_be_turned_to_half_however_it_is_stored(tmp_path, storage):
+    _, stored = exported(tmp_path, storage=storage, proposals=50)
     (picture,) = pictures(1, HEIGHT, WIDTH)
-    one, other = (
-        run(all_in_half(without_roi_align(onnx.load(path))), picture) for path in (stored, compact[1])
-    )
+    model = without_roi_align(onnx.load(stored))
+    one, other = (run(all_in_half(of), picture) for of in (model, widened(model)))
     for name in output_names():
         np.testing.assert_allclose(one[name], other[name], atol=1e-3 * max(1, np.abs(other[name]).max()))
 
@@ -375,6 +403,31 @@ def test_features_are_in_integers_and_what_says_where_is_in_float(float_and_int8
         if node.op_type in WEIGHTED:
             assert (node.input[1] in widened) == (node.name not in kept), node.name
     assert in_int8.stat().st_size < 0.8 * in_float.stat().st_size
+
+
+def test_a_model_in_integers_can_read_its_weights_from_the_one_in_float(tmp_path):
+    (picture,) = pictures(1, HEIGHT, WIDTH)
+    write_picture(tmp_path / "picture.png", picture)
+    options = {"storage": Storage.INT8, "proposals": 50}
+    of_int8 = {"int8": (tmp_path / "picture.png",), **options}
+    _, in_float = exported(tmp_path, name="float.onnx", **options)
+    _, alone = exported(tmp_path, name="alone.onnx", **of_int8)
+    _, shared = exported(tmp_path, name="shared.onnx", weights_of=in_float, **of_int8)
+    assert shared.stat().st_size < 0.2 * alone.stat().st_size
+    one, other = (load_engine(path, "onnx").run(picture) for path in (alone, shared))
+    for part in Part:
+        np.testing.assert_array_equal(one[part].poses_2d, other[part].poses_2d)
+
+
+def test_weights_are_shared_within_a_folder_and_with_a_model_that_has_them(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    _, half = exported(tmp_path, name="half.onnx", storage=Storage.HALF)
+    with pytest.raises(ModelError, match="holds no weights of this model"):
+        exported(tmp_path, name="float.onnx", weights_of=half)
+    with pytest.raises(ModelError, match="in the same folder"):
+        exported(tmp_path, name="elsewhere/float.onnx", weights_of=half)
+    with pytest.raises(ModelError, match="no such model"):
+        exported(tmp_path, name="float.onnx", weights_of=tmp_path / "none.onnx")
 
 
 def test_a_model_in_integers_keeps_the_contract_and_finds_the_same_boxes(float_and_int8):

@@ -17,7 +17,7 @@ from dope_ros.cli.requirements import needed_for
 from dope_ros.errors import ModelError
 from dope_ros.pictures import picture_files, read_picture
 from dope_ros.preprocess import fit
-from dope_ros.settings import PpiSettings
+from dope_ros.settings import PpiSettings, Storage
 from dope_ros.skeleton import Part
 
 
@@ -40,13 +40,24 @@ def add_parser(verbs: Any) -> None:
     precision = parser.add_mutually_exclusive_group()
     precision.add_argument("--half", action="store_true", help="compute in half precision, for TensorRT")
     precision.add_argument(
-        "--half-storage", action="store_true", help="half the file size, computes in float"
-    )
-    precision.add_argument(
         "--int8",
         type=Path,
         metavar="FOLDER",
         help="compute in 8-bit integers, for CPUs; scales are found on the folder's pictures, a hundred do",
+    )
+    parser.add_argument(
+        "--storage",
+        choices=[storage.value for storage in Storage],
+        default=Storage.FLOAT.value,
+        help="what the file keeps weights in that compute in float: half or a quarter of the size "
+        "(default: float)",
+    )
+    parser.add_argument(
+        "--weights-of",
+        type=Path,
+        metavar="OTHER.onnx",
+        help="read weights from this model where it holds the same, and do not keep them again; "
+        "it stays in the same folder as MODEL.onnx",
     )
     parser.add_argument(
         "--picture", type=Path, default=SAMPLE_PICTURE, help="to compare on (default: one with three people)"
@@ -75,8 +86,9 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.width,
         arguments.proposals,
         arguments.half,
-        arguments.half_storage,
+        Storage(arguments.storage),
         () if arguments.int8 is None else pictures_in(arguments.int8),
+        arguments.weights_of,
     )
     export_model(checkpoint, arguments.out, options)
     size = input_size(checkpoint, arguments.height, arguments.width)

@@ -15,7 +15,7 @@ from math import prod
 import onnx
 from onnx import helper
 
-from dope_ros.engine.half import HEAVY
+from dope_ros.engine.storage import HEAVY
 
 BYTES_A_VALUE = 2
 

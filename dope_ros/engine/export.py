@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 
 from dope_ros.engine.contract import (
     INPUT_NAME,
@@ -18,10 +18,11 @@ from dope_ros.engine.contract import (
     metadata_of,
     output_names,
 )
-from dope_ros.engine.half import HEAVY, in_half
+from dope_ros.engine.half import in_half
 from dope_ros.engine.int8 import in_int8
 from dope_ros.engine.lowering import without_roi_align
 from dope_ros.engine.onnx import OnnxEngine
+from dope_ros.engine.storage import share, store, widened
 from dope_ros.engine.torch import PAD_VALUE, input_size, predict, proposals_of, spec_of
 from dope_ros.errors import ModelError
 from dope_ros.files import replaced_whole
@@ -31,6 +32,7 @@ from dope_ros.network.to_onnx import to_onnx
 from dope_ros.pictures import read_picture
 from dope_ros.poses import Proposals
 from dope_ros.preprocess import fit
+from dope_ros.settings import Storage
 from dope_ros.skeleton import Part
 
 SAME_BOX = 1.0
@@ -44,16 +46,18 @@ class ExportOptions:
     height, width: of the input, pixels; 0 takes the checkpoint's own.
     proposals: N of the model contract; 0 takes the checkpoint's own.
     half: compute in half precision, for TensorRT; boxes, scores and poses stay in float.
-    half_storage: keep the weights in half precision in the file and compute in float: half the size.
+    storage: what the file keeps weights in that compute in float.
     int8: pictures, of any size, on which the scales of 8-bit integers are found; empty computes in float.
+    weights_of: a model file in the same folder, from which weights that it holds as well are read.
     """
 
     height: int = 0
     width: int = 0
     proposals: int = 0
     half: bool = False
-    half_storage: bool = False
+    storage: Storage = Storage.FLOAT
     int8: tuple[Path, ...] = ()
+    weights_of: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ def export_model(checkpoint: Checkpoint, path: Path, options: ExportOptions) -> 
     """Write a checkpoint as an ONNX model of fixed shapes, opset 17.
 
     A model in half precision is for GPUs, and has RoIAlign written as GridSample; see `half` and `lowering`.
-    One in 8-bit integers is for CPUs; see `int8`. Its other weights are stored in half precision.
+    One in 8-bit integers is for CPUs; see `int8`.
 
     Raises:
         ImageError: one of the pictures cannot be read.
@@ -105,33 +109,29 @@ def export_model(checkpoint: Checkpoint, path: Path, options: ExportOptions) -> 
         model = in_half(without_roi_align(model))
     if options.int8:
         pictures = (fit(read_picture(path), height, width, PAD_VALUE).pixels for path in options.int8)
-        model = in_int8(model, pictures)
-    if options.half_storage or options.int8:
-        store_in_half(model)
+        store(model, options.storage)  # so that what computes in integers has the stored values, too
+        model = in_int8(widened(model), pictures)
+    store(model, options.storage)
     helper.set_model_props(model, {METADATA_KEY: metadata_of(spec_of(checkpoint, height, width))})
     try:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ModelError(f"{path.name}: the export made a graph that is not valid: {error}") from error
+    if options.weights_of is not None:
+        _share(model, path, options.weights_of)
     with replaced_whole(path) as partial:
         onnx.save(model, partial)
 
 
-def store_in_half(model: onnx.ModelProto) -> None:
-    """Keep the weights of heavy nodes in half precision, each with a cast that is done at loading."""
-    graph = model.graph
-    weights = {node.input[1] for node in graph.node if node.op_type in HEAVY}
-    casts = []
-    for tensor in graph.initializer:
-        if tensor.name not in weights:
-            continue
-        name = tensor.name
-        halved = numpy_helper.to_array(tensor).astype(np.float16)
-        tensor.CopyFrom(numpy_helper.from_array(halved, f"{name}_half"))
-        casts.append(helper.make_node("Cast", [tensor.name], [name], f"widen_{name}", to=TensorProto.FLOAT))
-    nodes = [*casts, *graph.node]
-    del graph.node[:]
-    graph.node.extend(nodes)
+def _share(model: onnx.ModelProto, path: Path, other: Path) -> None:
+    if path.parent.resolve() != other.parent.resolve():
+        raise ModelError(
+            f"{path}: weights can be read from a model in the same folder alone, not from {other}"
+        )
+    if not other.is_file():
+        raise ModelError(f"{other}: no such model to read weights from")
+    if not share(model, other):
+        raise ModelError(f"{other} holds no weights of this model: export both with the same storage")
 
 
 def compare_with_network(path: Path, checkpoint: Checkpoint, pixels: np.ndarray) -> Differences:

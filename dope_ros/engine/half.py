@@ -22,7 +22,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-HEAVY = {"Conv", "Gemm", "MatMul"}
+from dope_ros.engine.storage import HEAVY, widened
 
 LIGHT = {
     *("Add", "AveragePool", "Clip", "Flatten", "MaxPool", "Pad", "ReduceMean", "Relu"),
@@ -50,9 +50,9 @@ class Precision(Enum):
 
 
 def in_precision(model: onnx.ModelProto, precision: Precision) -> onnx.ModelProto:
-    """The model in that precision; in float it is itself."""
+    """The model in that precision, with its weights in it, however the file stores them."""
     if precision is Precision.FLOAT:
-        return model
+        return widened(model)
     return in_half(model) if precision is Precision.HALF else all_in_half(model)
 
 
@@ -72,8 +72,7 @@ def all_in_half(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _in_half(model: onnx.ModelProto, in_float: set[int]) -> onnx.ModelProto:
-    halved = onnx.ModelProto()
-    halved.CopyFrom(model)
+    halved = widened(model)
     nodes = _half_nodes(halved.graph, in_float)
     if nodes:
         _Rewriter(halved.graph, nodes).rewrite()
@@ -94,7 +93,7 @@ def _convolutions_before_choice(graph: onnx.GraphProto) -> set[int]:
 def _half_nodes(graph: onnx.GraphProto, in_float: set[int]) -> set[int]:
     """The places in the graph of the nodes that run in half precision; those of `in_float` do not."""
     constants = {tensor.name for tensor in graph.initializer}
-    constants |= {node.output[0] for node in graph.node if node.op_type == "Constant"} | set(_widened(graph))
+    constants |= {node.output[0] for node in graph.node if node.op_type == "Constant"}
     heavy = {place for place, node in enumerate(graph.node) if node.op_type in HEAVY} - in_float
     between = _leading_to(heavy, graph.node)
     half: set[int] = set()
@@ -105,16 +104,6 @@ def _half_nodes(graph: onnx.GraphProto, in_float: set[int]) -> set[int]:
             half.add(place)
             half_values |= set(node.output)
     return half
-
-
-def _widened(graph: onnx.GraphProto) -> dict[str, str]:
-    """Float weights that the file stores in half precision: their name to that of what is stored."""
-    stored = {tensor.name for tensor in graph.initializer if tensor.data_type == TensorProto.FLOAT16}
-    return {node.output[0]: node.input[0] for node in graph.node if _is_cast_of(node, stored)}
-
-
-def _is_cast_of(node: onnx.NodeProto, names: set[str]) -> bool:
-    return node.op_type == "Cast" and node.input[0] in names
 
 
 def _leading_to(heavy: set[int], nodes: Iterable[onnx.NodeProto]) -> set[int]:
@@ -145,7 +134,6 @@ class _Rewriter:
     def __init__(self, graph: onnx.GraphProto, half: set[int]) -> None:
         self._graph, self._half = graph, half
         self._weights = {tensor.name: tensor for tensor in graph.initializer}
-        self._widened = _widened(graph)
         self._made_in_half = {name for place in half for name in graph.node[place].output}
         self._nodes: list[onnx.NodeProto] = []
         self._cast: dict[tuple[str, int], str] = {}
@@ -170,8 +158,6 @@ class _Rewriter:
     def _half_of(self, name: str) -> str:
         if name in self._made_in_half:
             return name
-        if name in self._widened:
-            return self._widened[name]
         if name in self._weights:
             return self._half_weight(name)
         return self._cast_to(name, TensorProto.FLOAT16, "as_half")
@@ -203,12 +189,6 @@ class _Rewriter:
 
     def _drop_unused(self) -> None:
         used = {name for node in self._graph.node for name in node.input}
-        nodes = [
-            n for n in self._graph.node if not (n.output[0] in self._widened and n.output[0] not in used)
-        ]
-        del self._graph.node[:]
-        self._graph.node.extend(nodes)
-        used = {name for node in nodes for name in node.input}
         kept = [tensor for tensor in self._graph.initializer if tensor.name in used]
         del self._graph.initializer[:]
         self._graph.initializer.extend(kept)

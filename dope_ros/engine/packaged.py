@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-_MODELS = Path(__file__).parent.parent / "models"
+_MODELS = Path(__file__).resolve().parent.parent / "models"
 
 DEFAULT_MODEL = _MODELS / "dope-lite.onnx"
 """In float."""
