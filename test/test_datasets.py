@@ -21,7 +21,7 @@ from dope_ros.geometry import Intrinsics
 from dope_ros.skeleton import BODY, FACE, HAND, HEAD, Part, Side
 from dope_ros.training.datasets import READERS, open_dataset
 from dope_ros.training.datasets.labels import PartLabels, Sample
-from dope_ros.training.datasets.records import Faults, readable
+from dope_ros.training.datasets.records import DrawnFaults, Faults, readable
 from dope_ros.training.synthetic import format as rendered
 
 DEMO_PICTURES = Path(__file__).parent.parent / "demo" / "pictures"
@@ -395,6 +395,26 @@ def test_only_the_first_faults_are_named_one_by_one(caplog):
     assert "record 19: gone" in caplog.text
     assert "record 20: gone" not in caplog.text
     assert "50 of 10000 records skipped" in caplog.text
+
+
+def drawn_faults(total: int, broken: int) -> DrawnFaults:
+    """Those found when each record was drawn; so many broken ones come first."""
+    faults = DrawnFaults("set", total)
+    for index in range(total):
+        faults.draw(index)
+        if index < broken:
+            faults.skip(f"record {index}", "gone")
+    return faults
+
+
+def test_a_few_broken_records_among_the_first_that_are_drawn_stop_nothing():
+    assert drawn_faults(10_000, broken=3).count == 3
+
+
+def test_when_all_are_drawn_more_than_one_broken_record_in_a_hundred_stops_the_run():
+    assert drawn_faults(300, broken=3).count == 3
+    with pytest.raises(DatasetError, match=r"4 of 4 records are missing or broken.*record 0: gone"):
+        drawn_faults(300, broken=4)
 
 
 @pytest.mark.parametrize("kind", set(READERS) - {"folder"})

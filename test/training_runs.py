@@ -4,7 +4,7 @@
 
     python training_runs.py FOLDER CONFIG.yaml [--pictures N] [--die-after N]
 
-With `--die-after` the process is killed when it has read that many pictures, as if the machine had failed.
+With `--die-after` the process is killed when that many pictures were read, as if the machine had failed.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import torch
 from tiny_people import DrawnPeople, drawn_people
+from torch.utils.data import get_worker_info
 
 from dope_ros.network.checkpoint import write_checkpoint
 from dope_ros.network.config import COMPACT
@@ -92,7 +93,7 @@ def small_config(start: Path, **changes) -> TrainingConfig:
 
 @dataclass
 class Doomed:
-    """Pictures that kill the process when `left` of them were read."""
+    """Pictures that kill the process that trains when `left` of them were read."""
 
     people: DrawnPeople
     left: int
@@ -104,6 +105,8 @@ class Doomed:
     def __getitem__(self, index: int) -> Sample:
         self.left -= 1
         if self.left == 0:
+            if get_worker_info() is not None:
+                os.kill(os.getppid(), signal.SIGKILL)
             os.kill(os.getpid(), signal.SIGKILL)
         return self.people[index]
 

@@ -130,8 +130,9 @@ def _share(model: onnx.ModelProto, path: Path, other: Path) -> None:
         )
     if not other.is_file():
         raise ModelError(f"{other}: no such model to read weights from")
-    if not share(model, other):
-        raise ModelError(f"{other} holds no weights of this model: export both with the same storage")
+    size = model.ByteSize()
+    if share(model, other) < size / 2:
+        raise ModelError(f"{other} holds too few weights of this model: export both with the same storage")
 
 
 def compare_with_network(path: Path, checkpoint: Checkpoint, pixels: np.ndarray) -> Differences:

@@ -48,6 +48,15 @@ class Process:
         distributed.all_reduce(total)
         return total / self.share.processes
 
+    def of_all(self, value: int) -> list[int]:
+        """The values that all processes have, by rank."""
+        if self.share.processes == 1:
+            return [value]
+        own = torch.tensor([value], device=self.device)
+        values = [torch.empty_like(own) for _ in range(self.share.processes)]
+        distributed.all_gather(values, own)
+        return [int(of_rank) for of_rank in values]
+
     def wait_for_all(self) -> None:
         """Return when all processes have come here."""
         if self.share.processes > 1:

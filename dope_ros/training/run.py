@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +93,25 @@ def open_run(config: TrainingConfig, folder: Path, device: torch.device) -> Run:
     run.step = state["step"]
     _set_random_state(state["random"])
     return run
+
+
+def check_same_step(steps: Sequence[int], folder: Path) -> None:
+    """Check that all processes go on from the same step; else some would wait for others for ever.
+
+    Args:
+        steps: that the processes start from, by rank.
+        folder: in which each looked for the run.
+
+    Raises:
+        DopeError: they differ.
+    """
+    if len(set(steps)) == 1:
+        return
+    found = ", ".join(f"rank {rank} from step {step}" for rank, step in enumerate(steps))
+    raise DopeError(
+        f"{folder}: the processes would not start from the same step: {found}; "
+        "train into a folder that all machines share"
+    )
 
 
 def save_run(run: Run, config: TrainingConfig, folder: Path) -> None:

@@ -22,7 +22,7 @@ from dope_ros.training.objective import Objective, ObjectiveSettings
 from dope_ros.training.optimisation import rate_share, set_rate
 from dope_ros.training.order import DataOrder, steps_per_epoch
 from dope_ros.training.parallel import Process, joined
-from dope_ros.training.run import MODEL_NAME, Run, open_run, precision_named, save_run
+from dope_ros.training.run import MODEL_NAME, Run, check_same_step, open_run, precision_named, save_run
 from dope_ros.training.teachers import Teacher, lesson_of, read_teachers
 from dope_ros.training.training_set import TrainingSet, batches
 
@@ -70,6 +70,7 @@ def make_trainer(config: TrainingConfig, folder: Path, process: Process) -> Trai
         DopeError: as `train`.
     """
     run = open_run(config, folder, process.device)
+    check_same_step(process.of_all(run.step), folder)
     precision = precision_named(config.precision)
     teachers = read_teachers(config.teaching, config.rois.positive_iou, precision)
     for teacher in teachers:

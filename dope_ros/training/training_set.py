@@ -18,7 +18,7 @@ from dope_ros.skeleton import Part
 from dope_ros.training.batches import Batch, Example, collate
 from dope_ros.training.datasets.labels import Sample
 from dope_ros.training.datasets.records import Dataset as Pictures
-from dope_ros.training.datasets.records import Faults, read_sample
+from dope_ros.training.datasets.records import DrawnFaults, read_sample
 from dope_ros.training.order import DataOrder, Draw
 from dope_ros.training.targets import targets_of
 
@@ -61,7 +61,7 @@ class TrainingSet(Dataset):
     ) -> None:
         self._sources, self._changes, self._parts = tuple(sources), tuple(changes), tuple(parts)
         self._ends = list(accumulate(len(source) for source in self._sources))
-        self._faults = [Faults(source.pictures.name, len(source.pictures)) for source in self._sources]
+        self._faults = [DrawnFaults(of.pictures.name, len(of.pictures)) for of in self._sources]
         if not self._ends or not self._ends[-1]:
             names = ", ".join(source.pictures.name for source in self._sources) or "none"
             raise DatasetError(f"there are no pictures to train on; the datasets are: {names}")
@@ -70,12 +70,12 @@ class TrainingSet(Dataset):
         return self._ends[-1]
 
     def __getitem__(self, draw: Draw) -> Example:
-        """A picture as the network sees it this time; the next one in its place if it cannot be read.
+        """A picture as the network sees it this time; another one in its place if it cannot be read.
 
         Raises:
             DatasetError: too many cannot be read.
         """
-        sample, picture = self._read(draw.index)
+        sample, picture = self._read(draw)
         rng = np.random.default_rng(draw.seed)
         for change in self._changes:
             picture, sample = change(picture, sample, rng)
@@ -83,15 +83,23 @@ class TrainingSet(Dataset):
         targets = targets_of(sample, width, height, self._parts)
         return Example(sample.name, np.ascontiguousarray(picture), targets, draw.seed)
 
-    def _read(self, index: int) -> tuple[Sample, np.ndarray]:
-        for candidate in (*range(index, len(self)), *range(index)):
+    def _read(self, draw: Draw) -> tuple[Sample, np.ndarray]:
+        for candidate in _candidates(draw, len(self)):
             number = int(np.searchsorted(self._ends, candidate, side="right"))
             pictures = self._sources[number].pictures
             start = self._ends[number] - len(self._sources[number])
-            read = read_sample(pictures, (candidate - start) % len(pictures), self._faults[number])
+            index, faults = (candidate - start) % len(pictures), self._faults[number]
+            faults.draw(index)
+            read = read_sample(pictures, index, faults)
             if read is not None:
                 return read
         raise DatasetError("none of the pictures to train on can be read")
+
+
+def _candidates(draw: Draw, count: int) -> Iterator[int]:
+    """The picture that is drawn, then all in random order: next to a broken one there may be many more."""
+    yield draw.index
+    yield from np.random.default_rng(draw.seed).permutation(count).tolist()
 
 
 def batches(pictures: TrainingSet, order: DataOrder, workers: int) -> Iterator[Batch]:

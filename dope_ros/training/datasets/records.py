@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,12 @@ logger = logging.getLogger(__name__)
 
 FAULT_LIMIT = 0.01
 """The share of missing or broken records at which a dataset is taken to be broken as a whole."""
+
+FEW_RECORDS = 100
+"""A dataset of which fewer records were tried is judged as if it were so many."""
+
+DOUBT = 5.0
+"""Standard deviations: so many more faults than its share are taken to be chance in a part of a dataset."""
 
 NAMED_FAULTS = 20
 """So many faults are named one by one; the rest is counted."""
@@ -58,27 +65,78 @@ class Faults:
         self.count = 0
         self._first: str | None = None
 
+    @property
+    def tried(self) -> int:
+        """The records among which the faults are."""
+        return self.total
+
+    @property
+    def limit(self) -> float:
+        """So many faults are borne."""
+        return FAULT_LIMIT * self.total
+
     def skip(self, record: str, reason: object) -> None:
         """Count a record that is skipped.
 
         Raises:
-            DatasetError: these are more than `FAULT_LIMIT` of all records.
+            DatasetError: these are more than `limit`.
         """
         self.count += 1
         fault = f"{record}: {reason}"
         self._first = self._first or fault
         if self.count <= NAMED_FAULTS:
             logger.warning("%s: skipped %s", self.dataset, fault)
-        if self.count > FAULT_LIMIT * self.total:
+        if self.count > self.limit:
             raise DatasetError(
-                f"{self.dataset}: {self.count} of {self.total} records are missing or broken, more than "
+                f"{self.dataset}: {self.count} of {self.tried} records are missing or broken, more than "
                 f"{FAULT_LIMIT:.0%}. The first: {self._first}. Unpack or download the set again."
             )
 
     def summarise(self) -> None:
         """Say how many were skipped, if any."""
         if self.count:
-            logger.warning("%s: %d of %d records skipped", self.dataset, self.count, self.total)
+            logger.warning("%s: %d of %d records skipped", self.dataset, self.count, self.tried)
+
+
+class DrawnFaults(Faults):
+    """Those of a dataset whose records are drawn at random, again and again; each record counts once.
+
+    Each of several loaders sees but a part of the dataset. So it judges by what it has tried: it stops at
+    more faults than a dataset with `FAULT_LIMIT` of them would show there by chance.
+    """
+
+    def __init__(self, dataset: str, total: int) -> None:
+        super().__init__(dataset, total)
+        self._tried = np.zeros(total, bool)
+        self._skipped: set[str] = set()
+
+    @property
+    def tried(self) -> int:
+        """The records that were drawn so far."""
+        return int(np.count_nonzero(self._tried))
+
+    @property
+    def limit(self) -> float:
+        """So many faults are borne among those tried; of the whole dataset `FAULT_LIMIT`, without doubt."""
+        seen = min(max(self.tried, FEW_RECORDS), self.total)
+        expected = FAULT_LIMIT * seen
+        deviation = math.sqrt(expected * (1 - seen / self.total))
+        return min(expected + DOUBT * deviation, FAULT_LIMIT * self.total)
+
+    def draw(self, index: int) -> None:
+        """Count a record as tried."""
+        self._tried[index] = True
+
+    def skip(self, record: str, reason: object) -> None:
+        """Count a record that is skipped, the first time.
+
+        Raises:
+            DatasetError: these are more than `limit`.
+        """
+        if record in self._skipped:
+            return
+        self._skipped.add(record)
+        super().skip(record, reason)
 
 
 @dataclass(frozen=True)
