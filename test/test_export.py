@@ -373,6 +373,10 @@ def test_a_model_can_be_turned_to_half_however_it_is_stored(tmp_path, storage):
     _, stored = exported(tmp_path, storage=storage, proposals=50)
     (picture,) = pictures(1, HEIGHT, WIDTH)
     model = without_roi_align(onnx.load(stored))
+    halved = in_half(model)
+    types = types_of(halved)
+    products = [node for node in halved.graph.node if node.op_type in {"MatMul", "Gemm"}]
+    assert {types[node.output[0]] for node in products} == {TensorProto.FLOAT16}
     one, other = (run(all_in_half(of), picture) for of in (model, widened(model)))
     for name in output_names():
         np.testing.assert_allclose(one[name], other[name], atol=1e-3 * max(1, np.abs(other[name]).max()))

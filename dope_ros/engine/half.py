@@ -63,20 +63,21 @@ def in_half(model: onnx.ModelProto) -> onnx.ModelProto:
     the non-maximum suppression count boxes, which is exact.  Inputs and outputs keep their types.  Weights
     too large for half precision are limited to its range.
     """
+    model = widened(model)
     return _in_half(model, _convolutions_before_choice(model.graph))
 
 
 def all_in_half(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same, with proposals chosen in half precision as well."""
-    return _in_half(model, set())
+    return _in_half(widened(model), set())
 
 
 def _in_half(model: onnx.ModelProto, in_float: set[int]) -> onnx.ModelProto:
-    halved = widened(model)
-    nodes = _half_nodes(halved.graph, in_float)
+    """The model itself, changed; `in_float` counts its nodes."""
+    nodes = _half_nodes(model.graph, in_float)
     if nodes:
-        _Rewriter(halved.graph, nodes).rewrite()
-    return halved
+        _Rewriter(model.graph, nodes).rewrite()
+    return model
 
 
 def _convolutions_before_choice(graph: onnx.GraphProto) -> set[int]:
