@@ -130,7 +130,7 @@ class Objective(nn.Module):
         if poses.located is not None:
             terms["located"] = located_term(poses.located.joints_2d, wanted)
             terms["heatmap"] = heatmap_term(poses.located.heatmaps, wanted)
-            terms["scale"] = scale_term(poses.located.longer_side, wanted, poses.shapes())
+            terms["scale"] = scale_term(poses.located.longer_side, wanted, shapes(poses.boxes))
             terms["lifted"] = lifted_term(poses.lifted(), wanted, part)
         if all(part in of_picture for of_picture in experts):
             terms |= self._distillation_terms(part, heads, rois, experts)
@@ -279,10 +279,6 @@ class Poses:
         merged_2d = merge_2d(self.regressed_2d[:, None], self.located).detach()
         located = replace(self.located, longer_side=self.located.longer_side.detach())
         return lift(merged_2d, located, self.boxes)[:, 0]
-
-    def shapes(self) -> Tensor:
-        """The boxes' width and height [P, 2] in lengths of their longer side."""
-        return shapes(self.boxes)
 
     def merged(self) -> tuple[Tensor, Tensor]:
         """2D [P, J, 2] and 3D [P, J, 3] as the network gives them."""
