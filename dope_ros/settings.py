@@ -35,6 +35,8 @@ def _is_number(value: object) -> bool:
 class PpiSettings:
     """Thresholds of pose proposals integration; the names are those of published checkpoints.
 
+    The last two are this package's own, and as they are if not set they change nothing.
+
     score_th: a (box, class) pair below this score is no candidate.
     iou_func: what "overlap" means: `bbox` (boxes), or the mean 2D distance over `torso`,
         `torsohead`, `head`, `shoulderhead` (bodies) or all joints (`mje`); with `LR` behind it, the
@@ -43,6 +45,9 @@ class PpiSettings:
     th_pose3D: mean 3D joint distance below which candidates of a group are the same pose, metres.
     th_persondetect: a mode must have more than this summed score to be a detection.
     min_mode_score: candidates below it start no further mode of a group.
+    pose_iou: candidates of a mode say where joints are in the picture if their boxes overlap that of the
+        mode's best box at least so much. A box that holds half a person puts joints into that half.
+    max_iou: of two detections whose joints' boxes overlap more than this, the better one stays.
     """
 
     score_th: float
@@ -51,6 +56,8 @@ class PpiSettings:
     th_pose3D: float = 0.3  # noqa: N815 (the name in published checkpoints)
     th_persondetect: float = 0.002
     min_mode_score: float = 0.05
+    pose_iou: float = 0.0
+    max_iou: float = 1.0
 
     @classmethod
     def from_metadata(cls, values: Mapping[str, Any], part: Part) -> PpiSettings:
@@ -68,6 +75,9 @@ class PpiSettings:
             if name != "iou_func" and not _is_number(value):
                 raise ValueError(f"PPI setting '{name}' is {value!r}, not a number")
         settings = cls(**values)
+        for name in ("pose_iou", "max_iou"):
+            if not 0 <= getattr(settings, name) <= 1:
+                raise ValueError(f"PPI setting '{name}' is {values[name]}; an overlap is from 0 to 1")
         allowed = _allowed_overlaps(part)
         if settings.iou_func not in allowed:
             raise ValueError(f"iou_func {settings.iou_func!r} of the {part.value} is not one of {allowed}")

@@ -103,6 +103,57 @@ def test_the_published_cases_are_all_there_and_none_is_empty():
     assert all(len(REFERENCE[f"{case['key']}/out_score"]) > 0 for case in CASES)
 
 
+# Refinements that are not published
+
+
+def crossing(x):
+    """A body's 2D, from `x` on 100 pixels wide and high."""
+    return np.float32(SOMEWHERE[: len(BODY)] - 100 + (x, 100))
+
+
+def two_boxes_of_a_person():
+    """The left half of somebody twice, and whole once: the score of the latter is higher by its two classes."""
+    half = a_proposal(Part.BODY, (0.3, 0.1), box=(100, 100, 149, 199), pose_2d=crossing(100), depth=0.2)
+    whole = a_proposal(Part.BODY, (0.25, 0.25), box=(100, 100, 199, 199), pose_2d=crossing(130))
+    return together(half, half, whole)
+
+
+def test_boxes_unlike_the_best_one_say_nothing_of_the_picture_if_so_set():
+    settings = replace(SETTINGS, pose_iou=0.7)
+    (published,) = integrate(two_boxes_of_a_person(), Part.BODY, AnchorClasses(2), SETTINGS)
+    (refined,) = integrate(two_boxes_of_a_person(), Part.BODY, AnchorClasses(2), settings)
+    np.testing.assert_allclose(refined.keypoints_2d, crossing(130), atol=1e-4)
+    np.testing.assert_allclose(published.keypoints_2d, crossing(100 + 30 * 0.5 / 1.3), atol=1e-4)
+    assert refined.score == published.score == pytest.approx(1.3)
+    np.testing.assert_array_equal(refined.keypoints_3d, published.keypoints_3d)
+
+
+@pytest.mark.parametrize(("max_iou", "left"), [(1.0, [0.75, 0.5, 0.25]), (0.5, [0.75, 0.25])])
+def test_detections_that_overlap_a_better_one_are_left_out_if_so_set(max_iou, left):
+    near, far = crossing(110), crossing(500)
+    proposals = together(
+        a_proposal(Part.BODY, (0.75,), box=(100, 100, 199, 199), pose_2d=crossing(100)),
+        a_proposal(Part.BODY, (0.5,), box=(190, 100, 299, 199), pose_2d=near),
+        a_proposal(Part.BODY, (0.25,), box=(500, 100, 599, 199), pose_2d=far),
+    )
+    found = integrate(proposals, Part.BODY, ONE_CLASS, replace(SETTINGS, max_iou=max_iou))
+    assert [pose.score for pose in found] == left
+
+
+@every_overlap
+@given(seed=seeds, count=st.integers(1, 40), pose_iou=st.floats(0, 1), max_iou=st.floats(0, 1))
+def test_refinements_change_neither_scores_nor_3d_of_those_that_stay(
+    part, overlap, seed, count, pose_iou, max_iou
+):
+    proposals = random_proposals(np.random.default_rng(seed), part, ANCHORS[part], count)
+    published = integrate(proposals, part, ANCHORS[part], settings_of(overlap))
+    settings = settings_of(overlap, pose_iou=pose_iou, max_iou=max_iou)
+    refined = integrate(proposals, part, ANCHORS[part], settings)
+    as_published = {(pose.score, pose.keypoints_3d.tobytes()) for pose in published}
+    assert [(p.score, p.keypoints_3d.tobytes()) in as_published for p in refined] == [True] * len(refined)
+    assert len(refined) == len(published) if max_iou == 1 else bool(refined) == bool(published)
+
+
 # Groups and modes
 
 

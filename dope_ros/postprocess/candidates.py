@@ -71,14 +71,14 @@ def _finite_boxes(boxes: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(boxes).all(axis=1, keepdims=True), boxes, 0)
 
 
-def box_ious(boxes: np.ndarray) -> np.ndarray:
-    """Intersection over union of all pairs of `boxes` [N, 4]: [N, N].
+def box_ious(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Intersection over union of each of `boxes` [N, 4] with each of `others` [M, 4]: [N, M].
 
     Widths and heights count inclusively (x2 - x1 + 1), as in the published integration.
     """
-    x1, y1, x2, y2 = boxes.T
-    widths = np.minimum(x2[:, None], x2) - np.maximum(x1[:, None], x1) + 1
-    heights = np.minimum(y2[:, None], y2) - np.maximum(y1[:, None], y1) + 1
+    (x1, y1, x2, y2), (u1, v1, u2, v2) = boxes.T[:, :, None], others.T
+    widths = np.minimum(x2, u2) - np.maximum(x1, u1) + 1
+    heights = np.minimum(y2, v2) - np.maximum(y1, v1) + 1
     intersections = np.maximum(widths, 0) * np.maximum(heights, 0)
-    areas = (x2 - x1 + 1) * (y2 - y1 + 1)
-    return intersections / (areas[:, None] + areas - intersections)
+    areas, areas_of_others = (x2 - x1 + 1) * (y2 - y1 + 1), (u2 - u1 + 1) * (v2 - v1 + 1)
+    return intersections / (areas + areas_of_others - intersections)

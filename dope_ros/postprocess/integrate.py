@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pose proposals integration (PPI): merges overlapping proposals into detections.
 
-LCR-Net++ (Rogez, Weinzaepfel, Schmid, PAMI 2019), section 3.4.
+LCR-Net++ (Rogez, Weinzaepfel, Schmid, PAMI 2019), section 3.4, and two refinements of this package, which
+`PpiSettings` leave out unless told otherwise.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from dope_ros import skeleton as sk
 from dope_ros.poses import PartPose, Proposals
 from dope_ros.postprocess.candidates import Candidates, box_ious, candidates_above
+from dope_ros.postprocess.suppression import best_apart
 from dope_ros.settings import ALL_JOINT_OVERLAP, BOX_OVERLAP, MIRRORED_SUFFIX, AnchorClasses, PpiSettings
 from dope_ros.skeleton import SKELETONS, Part
 
@@ -66,9 +68,20 @@ def integrate(
     promising = (g for g in groups if candidates.scores[g].sum() > settings.th_persondetect)
     modes = (best_mode(candidates, group, settings) for group in promising)
     detections = [
-        mode_pose(candidates, mode, part, anchors) for mode in modes if mode.score > settings.th_persondetect
+        mode_pose(candidates, mode, part, anchors, settings.pose_iou)
+        for mode in modes
+        if mode.score > settings.th_persondetect
     ]
-    return sorted(detections, key=lambda pose: pose.score, reverse=True)
+    detections.sort(key=lambda pose: pose.score, reverse=True)
+    return _apart(detections, settings.max_iou)
+
+
+def _apart(detections: list[PartPose], max_iou: float) -> list[PartPose]:
+    """Detections, best first, without those that overlap a better one by more than `max_iou`."""
+    if max_iou >= 1 or len(detections) < 2:
+        return detections
+    poses = np.stack([pose.keypoints_2d for pose in detections])
+    return [detections[kept] for kept in best_apart(poses, max_iou)]
 
 
 def overlap_groups(candidates: Candidates, part: Part, settings: PpiSettings) -> Iterator[np.ndarray]:
@@ -94,7 +107,7 @@ class _OverlapWithBest:
         self._threshold = settings.th_iou
         self._by_boxes = settings.iou_func == BOX_OVERLAP
         if self._by_boxes:
-            self._ious = box_ious(candidates.proposal_boxes)
+            self._ious = box_ious(candidates.proposal_boxes, candidates.proposal_boxes)
             return
         name = settings.iou_func.removesuffix(MIRRORED_SUFFIX)
         joints = np.arange(len(SKELETONS[part]))
@@ -144,8 +157,14 @@ def _modes(candidates: Candidates, group: np.ndarray, settings: PpiSettings) -> 
             return
 
 
-def mode_pose(candidates: Candidates, mode: Mode, part: Part, anchors: AnchorClasses) -> PartPose:
-    """The score-weighted mean of a mode's poses."""
+def mode_pose(
+    candidates: Candidates, mode: Mode, part: Part, anchors: AnchorClasses, pose_iou: float = 0.0
+) -> PartPose:
+    """The score-weighted mean of a mode's poses.
+
+    Args:
+        pose_iou: as in `PpiSettings`: whose 2D counts. The 3D, which knows of no box, is the mean of all.
+    """
     # In the order of the proposals and in float32, so that even the rounding is the published one.
     members = mode.members[np.lexsort((candidates.classes[mode.members], candidates.box_index[mode.members]))]
     weights = candidates.scores[members][:, None]
@@ -153,12 +172,22 @@ def mode_pose(candidates: Candidates, mode: Mode, part: Part, anchors: AnchorCla
         upper = candidates.classes[members] >= anchors.upper_body_from
         weights = np.repeat(weights, len(SKELETONS[part]), axis=1)
         weights[np.ix_(upper, sk.LOWER_BODY)] *= LOWER_BODY_WEIGHT_OF_UPPER_CLASSES
+    fitting = _near_best_box(candidates, members, pose_iou)
     return PartPose(
         score=mode.score,
-        keypoints_2d=_weighted_mean(candidates.poses_2d[members], weights),
+        keypoints_2d=_weighted_mean(candidates.poses_2d[members[fitting]], weights[fitting]),
         keypoints_3d=_weighted_mean(candidates.poses_3d[members], weights),
         side=anchors.side_of(int(candidates.classes[mode.start])),
     )
+
+
+def _near_best_box(candidates: Candidates, members: np.ndarray, min_iou: float) -> np.ndarray:
+    """Which members [M] have a box that overlaps the one whose classes have the highest sum: [M] bool."""
+    if min_iou <= 0:
+        return np.ones(len(members), bool)
+    boxes = candidates.box_index[members]
+    best = np.bincount(boxes, weights=candidates.scores[members]).argmax()
+    return box_ious(candidates.proposal_boxes[[best]], candidates.proposal_boxes[boxes])[0] >= min_iou
 
 
 def _weighted_mean(poses: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from dope_ros.poses import PartPose, Proposals
-from dope_ros.postprocess.candidates import best_class_candidates, box_ious
+from dope_ros.postprocess.candidates import best_class_candidates
+from dope_ros.postprocess.suppression import best_apart
 from dope_ros.settings import AnchorClasses, NmsSettings
 
 
@@ -21,7 +20,6 @@ def suppress(proposals: Proposals, anchors: AnchorClasses, settings: NmsSettings
         Detections by falling score, a probability here. Empty where no box reaches `min_score`.
     """
     candidates = best_class_candidates(proposals, settings.min_score)
-    overlapping = box_ious(_boxes_around(candidates.poses_2d, settings.margin)) > settings.max_iou
     return [
         PartPose(
             score=float(candidates.scores[kept]),
@@ -29,23 +27,5 @@ def suppress(proposals: Proposals, anchors: AnchorClasses, settings: NmsSettings
             keypoints_3d=candidates.poses_3d[kept],
             side=anchors.side_of(int(candidates.classes[kept])),
         )
-        for kept in _kept(overlapping)
+        for kept in best_apart(candidates.poses_2d, settings.max_iou, settings.margin)
     ]
-
-
-def _kept(overlapping: np.ndarray) -> list[int]:
-    """Greedy suppression over [C, C] bool, best first."""
-    left = np.ones(len(overlapping), bool)
-    kept = []
-    for index in range(len(overlapping)):
-        if left[index]:
-            kept.append(index)
-            left &= ~overlapping[index]
-    return kept
-
-
-def _boxes_around(poses_2d: np.ndarray, margin: float) -> np.ndarray:
-    """Boxes around 2D poses [C, J, 2], widened by `margin` of their size on each side: [C, 4]."""
-    low, high = poses_2d.min(axis=1), poses_2d.max(axis=1)
-    border = (high - low) * margin
-    return np.concatenate([low - border, high + border], axis=1)
