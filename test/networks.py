@@ -51,7 +51,7 @@ def _spread(name: str, module: nn.Conv2d | nn.Linear) -> float:
         return 0.005
     if "bbox_pred" in name or "spatial.scale" in name:
         return 0.002
-    last_of_residual = ".conv3" in name or name.endswith("layers.6")
+    last_of_residual = ".conv3" in name or name.endswith("layers.6") or "hourglass" in name
     gain = 0.25 if last_of_residual else 1.0
     return gain * math.sqrt(2 / module.weight[0].numel())
 

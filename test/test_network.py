@@ -24,7 +24,17 @@ from dope_ros.network.dope import DopeNetwork
 from dope_ros.network.picture import normalised, padded
 from dope_ros.network.regions import region_features_beyond_border
 from dope_ros.network.rpn import RegionProposalNetwork, RpnHead, best_anchors
-from dope_ros.network.spatial import CELLS, REACH_END, REACH_START, Located, SpatialHead, grown, lift, merge
+from dope_ros.network.spatial import (
+    CELLS,
+    REACH_END,
+    REACH_START,
+    Hourglass,
+    Located,
+    SpatialHead,
+    grown,
+    lift,
+    merge,
+)
 from dope_ros.skeleton import SKELETONS, Part
 
 both_networks = pytest.mark.parametrize(
@@ -279,6 +289,19 @@ def test_what_the_box_head_knows_changes_where_joints_are_found():
         head(regions, vectors, near)[Part.BODY].joints_2d for vectors in (torch.zeros(1, 8), torch.ones(1, 8))
     )
     assert (one - other).abs().max() > 0.01
+
+
+def test_an_hourglass_changes_nothing_as_it_starts_and_then_reaches_six_cells_far():
+    torch.manual_seed(0)
+    hourglass, regions = Hourglass(4), torch.rand(1, 4, CELLS, CELLS)
+    torch.testing.assert_close(hourglass(regions), regions, rtol=0, atol=0)
+    torch.nn.init.normal_(hourglass.expand.weight)
+    elsewhere = regions.clone()
+    elsewhere[..., :2, :2] = 9.0
+    changes = (hourglass(elsewhere) - hourglass(regions)).abs().amax(dim=1)[0]
+    assert changes[7, 7] > 1e-4
+    assert not changes[8:].any()
+    assert not changes[:, 8:].any()
 
 
 NO_HEATMAPS = torch.zeros(0)

@@ -213,21 +213,31 @@ def test_a_checkpoint_of_a_later_version_is_refused(tmp_path):
     written = random_checkpoint(SMALL_COMPACT)
     write_checkpoint(tmp_path / "own.pt", written.network, written.ppi, Storage.HALF)
     content = torch.load(tmp_path / "own.pt", weights_only=True)
-    with pytest.raises(ModelError, match="version 3; this release reads version 2 and older"):
-        read_checkpoint(saved(content | {"version": 3}, tmp_path))
+    with pytest.raises(ModelError, match="version 4; this release reads version 3 and older"):
+        read_checkpoint(saved(content | {"version": 4}, tmp_path))
 
 
-def test_a_checkpoint_of_version_1_finds_joints_without_what_came_later(tmp_path):
+@pytest.mark.parametrize(
+    ("version", "later"),
+    [
+        (1, ("spatial.context.", "spatial.prior", "spatial.hourglass.")),
+        (2, ("spatial.hourglass.",)),
+    ],
+)
+def test_a_checkpoint_of_an_earlier_version_finds_joints_without_what_came_later(tmp_path, version, later):
     written = random_checkpoint(SMALL_COMPACT)
     write_checkpoint(tmp_path / "own.pt", written.network, written.ppi)
     content = torch.load(tmp_path / "own.pt", weights_only=True)
-    later = {"spatial.context.weight", "spatial.prior"}
-    tensors = {name: tensor for name, tensor in content["state_dict"].items() if name not in later}
-    spatial = read_checkpoint(
-        saved(content | {"version": 1, "state_dict": tensors}, tmp_path)
-    ).network.spatial
-    assert not spatial.context.weight.any()
-    assert not spatial.prior.any()
+    tensors = {name: of for name, of in content["state_dict"].items() if not name.startswith(later)}
+    old = saved(content | {"version": version, "state_dict": tensors}, tmp_path)
+    network, again = (read_checkpoint(old).network for _ in range(2))
+    assert not network.spatial.hourglass.expand.weight.any()
+    assert bool(network.spatial.context.weight.any()) == (version > 1)
+    assert bool(network.spatial.prior.any()) == (version > 1)
+    for name, of in network.state_dict().items():
+        torch.testing.assert_close(of, again.state_dict()[name], rtol=0, atol=0)
+        if name in tensors:
+            torch.testing.assert_close(of, tensors[name], rtol=0, atol=0)
     with pytest.raises(ModelError, match=r"Missing: spatial\.\w+"):
         read_checkpoint(saved(content | {"state_dict": tensors}, tmp_path))
 

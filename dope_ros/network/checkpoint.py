@@ -21,12 +21,19 @@ from dope_ros.files import replaced_whole
 from dope_ros.network import first_compact, published
 from dope_ros.network.config import AnchorBoxes, NetworkConfig, ProposalSettings
 from dope_ros.network.dope import DopeNetwork
-from dope_ros.network.layout import Layout, check_tensors, without_context
+from dope_ros.network.layout import Layout, check_tensors, untrained
 from dope_ros.settings import AnchorClasses, PpiSettings, Storage
 from dope_ros.skeleton import Part
 
 FORMAT = "dope_ros"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+
+LATER = {
+    1: ("spatial.context.", "spatial.prior", "spatial.hourglass."),
+    2: ("spatial.hourglass.",),
+    3: (),
+}
+"""What spatial heads of each version of the format did not have yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +140,7 @@ def _layout_of(source: str, content: dict[str, Any]) -> Layout:
 
 def _own_layout(source: str, content: dict[str, Any]) -> Layout:
     version = content["version"]
-    if version not in (1, FORMAT_VERSION):
+    if version not in LATER:
         raise ModelError(
             f"{source}: checkpoint version {version}; this release reads version {FORMAT_VERSION} and older"
         )
@@ -144,8 +151,8 @@ def _own_layout(source: str, content: dict[str, Any]) -> Layout:
         name: tensor * scales[name] if name in scales else tensor
         for name, tensor in content["state_dict"].items()
     }
-    if version == 1 and config.spatial:
-        tensors = tensors | without_context(tensors)
+    if config.spatial and LATER[version]:
+        tensors = tensors | untrained(config, LATER[version])
     return Layout(config, ppi, tensors)
 
 

@@ -4,8 +4,8 @@
 
 A dict that holds `state_dict` alone.  Its names are short, its anchor boxes are ordered by size and then by
 ratio, each part has its own convolution in the spatial head, joints are read from the heatmaps themselves
-and not from a power of them, and hands and faces are in decimetres in 3D.  The spatial head's 3D and its use
-of what the box head knows are of later date: they are not trained in such a file.
+and not from a power of them, and hands and faces are in decimetres in 3D.  The spatial head's 3D, its use of
+what the box head knows and its hourglass are of later date: they are not trained in such a file.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 
 from dope_ros.network.config import COMPACT
-from dope_ros.network.efficientnet import STAGES, CompactBoxHead, EfficientNetLite0
-from dope_ros.network.layout import Layout, without_context
-from dope_ros.network.spatial import SHARPNESS, SpatialHead
+from dope_ros.network.efficientnet import STAGES
+from dope_ros.network.layout import Layout, untrained
+from dope_ros.network.spatial import SHARPNESS
 from dope_ros.settings import PpiSettings
 from dope_ros.skeleton import SKELETONS, Part
 
@@ -45,20 +45,13 @@ def is_first_compact(content: Mapping[str, Any]) -> bool:
 def layout(content: Mapping[str, Any]) -> Layout:
     """The checkpoint with its tensors renamed and reordered as `DopeNetwork` has them."""
     tensors = _renamed(content["state_dict"])
-    tensors |= _untrained_3d()
-    tensors |= without_context(tensors)
+    tensors |= untrained(COMPACT, LATER)
     logger.warning("a checkpoint of the first compact network: its 3D needs training")
     return Layout(COMPACT, PPI, tensors, convert=_in_metres)
 
 
-def _untrained_3d() -> dict[str, Tensor]:
-    """What the spatial head reads 3D with, as it starts: the same each time."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        head = SpatialHead(EfficientNetLite0.channels, CompactBoxHead.channels, tuple(Part))
-    start = {f"spatial.{name}": tensor for name, tensor in head.state_dict().items()}
-    return {name: of for name, of in start.items() if name.startswith(("spatial.depth.", "spatial.scale."))}
-
+LATER = ("spatial.depth.", "spatial.scale.", "spatial.context.", "spatial.prior", "spatial.hourglass.")
+"""What such a network does not have."""
 
 _ROOMS = {
     r"bb\._conv_stem\.": "backbone.stem.1.",

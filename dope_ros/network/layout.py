@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dope_ros.errors import ModelError
 from dope_ros.network.config import NetworkConfig
+from dope_ros.network.dope import DopeNetwork
 from dope_ros.settings import PpiSettings
 from dope_ros.skeleton import Part
 
@@ -78,17 +79,21 @@ def check_tensors(source: str, layout: Layout, wanted: Mapping[str, Tensor]) -> 
         raise ModelError(f"{source}: its tensors do not fit the network. " + " ".join(problems))
 
 
-def without_context(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What a spatial head lacks that learnt without the box head's vectors and the branches' poses.
+def untrained(config: NetworkConfig, prefixes: tuple[str, ...]) -> dict[str, Tensor]:
+    """Tensors of a network as it starts, the same each time: for a file from before there were such.
 
-    So added, it finds joints as it did.
+    So completed, a spatial head finds joints as it did without them.
+
+    Args:
+        config: of a network with a spatial head.
+        prefixes: of the tensors' names in the network.
     """
-    channels, joints = tensors["spatial.reduce.bias"].shape[0], tensors["spatial.joints.bias"].shape[0]
-    context = tensors["spatial.depth.context.weight"].shape[1]
-    return {
-        "spatial.context.weight": torch.zeros(channels, context),
-        "spatial.prior": torch.zeros(joints, 1),
-    }
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = DopeNetwork(config)
+    tensors = {name: of for name, of in network.state_dict().items() if name.startswith(prefixes)}
+    had_no_prior = {name: torch.zeros_like(of) for name, of in tensors.items() if name == "spatial.prior"}
+    return tensors | had_no_prior
 
 
 def _sentence(what: str, names: Iterable[str], limit: int = 8) -> list[str]:

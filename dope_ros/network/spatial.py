@@ -6,7 +6,7 @@ Soft-argmax, or integral regression (Sun et al., 2018), for all joints of all pa
 the mean of a power of its heatmap, which is a probability over a grid, and its 3D is read from the features
 of the same cells, weighted alike.  What the box head knows of the whole pose, such as whether somebody is
 seen from behind, enters twice: as a bias of the features, and as a prior of each heatmap, about the joint
-that the branches of the anchor poses regress.
+that the branches of the anchor poses regress.  An hourglass lets each cell see most of its box.
 The grid covers the box grown by `GROWTH`.  The regression of the anchor poses keeps joints that lie beyond.
 """
 
@@ -73,6 +73,26 @@ class SeparableBlock(nn.Module):
         return x + functional.relu(self.pointwise(self.depthwise(x)))
 
 
+class Hourglass(nn.Module):
+    """What is seen at half the resolution, added (stacked hourglasses, Newell et al., 2016, of one level).
+
+    Three convolutions reach six cells of the full resolution here, twice as far as three of the head's own.
+    Before anything is learnt it adds nothing.
+    """
+
+    def __init__(self, channels: int, blocks: int = 3) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(*(SeparableBlock(channels) for _ in range(blocks)))
+        self.expand = nn.Conv2d(channels, channels, 1)
+        nn.init.zeros_(self.expand.weight)
+        nn.init.zeros_(self.expand.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features of the shape of `x` [N, C, H, W]; H and W are even."""
+        coarse = self.expand(self.blocks(functional.max_pool2d(x, 2)))
+        return x + functional.interpolate(coarse, scale_factor=2.0, mode="nearest")
+
+
 class SpatialHead(nn.Module):
     """Features of grown boxes to the position of each joint.
 
@@ -90,6 +110,7 @@ class SpatialHead(nn.Module):
         self.reduce = nn.Conv2d(channels, channels, 1)
         self.context = nn.Linear(context, channels, bias=False)
         nn.init.zeros_(self.context.weight)
+        self.hourglass = Hourglass(channels)
         self.blocks = nn.Sequential(*(SeparableBlock(channels) for _ in range(blocks)))
         self.joints = nn.Conv2d(channels, sum(self._counts), 1)
         self.prior = nn.Parameter(torch.ones(sum(self._counts), 1))
@@ -124,7 +145,8 @@ class SpatialHead(nn.Module):
             vectors: [N, context], of the same boxes.
             expected: for each part [N, J, 2], where the branches expect its joints, in sizes of the box.
         """
-        features = self.blocks(functional.relu(regions + self.context(vectors)[..., None, None]))
+        informed = functional.relu(regions + self.context(vectors)[..., None, None])
+        features = self.blocks(self.hourglass(informed))
         regressed = torch.cat([expected[part] for part in self._parts], dim=1)
         heatmaps = self.joints(features).flatten(2) + self.prior * self._closeness(regressed)
         weights = (SHARPNESS * heatmaps).softmax(dim=2)
