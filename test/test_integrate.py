@@ -112,7 +112,7 @@ def crossing(x):
 
 
 def two_boxes_of_a_person():
-    """The left half of somebody twice, and whole once: the score of the latter is higher by its two classes."""
+    """The left half of somebody twice, and all of them once, which has the highest sum of classes."""
     half = a_proposal(Part.BODY, (0.3, 0.1), box=(100, 100, 149, 199), pose_2d=crossing(100), depth=0.2)
     whole = a_proposal(Part.BODY, (0.25, 0.25), box=(100, 100, 199, 199), pose_2d=crossing(130))
     return together(half, half, whole)
