@@ -38,6 +38,8 @@ def random_checkpoint(config: NetworkConfig, seed: int = 0) -> Checkpoint:
             poses[..., 2:].normal_(0, 0.25)
         if network.spatial is not None:
             network.spatial.depth.weight.normal_(0, 0.002)
+            network.spatial.depth.bias.normal_(0, 0.01)
+            network.spatial.prior.uniform_(0.5, 1.5)
     return Checkpoint(network, PPI)
 
 

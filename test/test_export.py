@@ -4,6 +4,7 @@
 
 import json
 import re
+import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -33,6 +34,7 @@ from dope_ros.engine.int8 import WEIGHTED, says_where
 from dope_ros.engine.lowering import without_roi_align
 from dope_ros.engine.storage import quantised, widened
 from dope_ros.engine.torch import TorchEngine, predict, proposals_of
+from dope_ros.engine.trained import read_trained
 from dope_ros.errors import ModelError
 from dope_ros.network.checkpoint import write_checkpoint
 from dope_ros.network.first_compact import PPI
@@ -209,13 +211,91 @@ def test_widened_a_model_says_the_very_same(tmp_path, storage):
         np.testing.assert_array_equal(one[name], other[name])
 
 
-def test_weights_in_8_bit_integers_are_within_half_a_step():
+@pytest.mark.parametrize(("bits", "largest"), [(8, 127), (6, 31), (2, 1)])
+def test_weights_in_8_bit_integers_are_within_half_a_step(bits, largest):
     weights = np.random.default_rng(0).normal(0, [[1.0], [1e-3], [0.0]], (3, 50)).astype(np.float32)
-    integers, scales = quantised(weights, axis=0)
+    integers, scales = quantised(weights, axis=0, bits=bits)
     assert integers.dtype == np.int8
     assert scales.shape == (3, 1)
     assert (np.abs(integers * scales - weights) <= 0.5001 * scales).all()
-    assert (np.abs(integers[:2]).max(axis=1) == 127).all()
+    assert (np.abs(integers[:2]).max(axis=1) == largest).all()
+
+
+def test_with_fewer_bits_an_archive_of_the_model_is_smaller(tmp_path):
+    sizes = {}
+    for bits in (8, 6):
+        _, path = exported(tmp_path, storage=Storage.INT8, bits=bits, proposals=50)
+        sizes[bits] = len(zlib.compress(path.read_bytes()))
+    assert sizes[6] < 0.8 * sizes[8]
+
+
+# A model file as a checkpoint
+
+
+@both_networks
+def test_a_model_file_gives_back_the_network_that_it_was_made_of(tmp_path, config):
+    checkpoint, path = exported(tmp_path, config, proposals=50)
+    read = read_trained(path)
+    assert read.network.config == checkpoint.network.config
+    assert read.ppi == checkpoint.ppi
+    for picture in pictures(3, HEIGHT, WIDTH):
+        one, other = (proposals_of(predict(of.network, picture)) for of in (read, checkpoint))
+        found = differences(one, other)
+        assert found.matched > 25
+        assert found.unmatched <= 2  # boxes whose scores tie but for the last bit
+        assert found.scores < 1e-5
+        assert found.poses_2d < 1e-2
+
+
+def test_a_network_read_from_a_model_file_has_the_weights_that_the_file_keeps(tmp_path):
+    checkpoint, path = exported(tmp_path, storage=Storage.INT8, bits=6)
+    state = checkpoint.network.state_dict()
+    read = read_trained(path).network.state_dict()
+    exact = {name for name, of in state.items() if name.endswith((".bias", "anchor_poses", "prior"))}
+    for name in ("box_head.linear1.weight", "spatial.context.weight", "spatial.depth.context.weight"):
+        error = (read[name] - state[name]).abs().max()
+        assert 0 < error <= 0.501 / 31 * state[name].abs().max()
+    for name in exact:
+        if not name.startswith("backbone.st"):  # there biases are those of batch norms
+            torch.testing.assert_close(read[name], state[name], rtol=0, atol=0)
+
+
+def test_a_model_exported_of_a_model_is_the_same(tmp_path, capsys):
+    _, path = exported(tmp_path, proposals=50)
+    size = ["--height", str(HEIGHT), "--width", str(WIDTH), "--proposals", "50"]
+    assert main(["export", str(path), "--out", str(tmp_path / "again.onnx"), *size]) == 0
+    (picture,) = pictures(1, HEIGHT, WIDTH)
+    one, other = (load_engine(of, "onnx").run(picture) for of in (path, tmp_path / "again.onnx"))
+    for part in Part:
+        np.testing.assert_allclose(one[part].poses_2d, other[part].poses_2d, atol=1e-2)
+    assert "ONNX Runtime and PyTorch on noise" in capsys.readouterr().out
+
+
+def test_a_model_that_does_not_say_what_shape_it_is_of_gives_no_network(tmp_path):
+    _, path = exported(tmp_path)
+    model = onnx.load(path)
+    (network,) = (entry for entry in model.metadata_props if entry.key == "dope_network")
+    network.value = "{}"
+    onnx.save(model, tmp_path / "strange.onnx")
+    with pytest.raises(ModelError, match="'dope_network' cannot be read"):
+        read_trained(tmp_path / "strange.onnx")
+    model.metadata_props.remove(network)
+    onnx.save(model, tmp_path / "earlier.onnx")
+    with pytest.raises(ModelError, match="does not say what shape it is of"):
+        read_trained(tmp_path / "earlier.onnx")
+
+
+def test_a_model_whose_weights_are_called_otherwise_gives_no_network_and_names_them(tmp_path):
+    _, path = exported(tmp_path)
+    model = onnx.load(path)
+    name = "_network.box_head.linear2.bias"
+    for tensor in model.graph.initializer:
+        tensor.name = tensor.name.replace(name, "stranger")
+    for node in model.graph.node:
+        node.input[:] = [of.replace(name, "stranger") for of in node.input]
+    onnx.save(model, tmp_path / "strange.onnx")
+    with pytest.raises(ModelError, match=r"Missing: box_head\.linear2\.bias"):
+        read_trained(tmp_path / "strange.onnx")
 
 
 # RoIAlign as GridSample
@@ -439,6 +519,11 @@ def test_a_model_in_integers_keeps_the_contract_and_finds_the_same_boxes(float_a
     found, wanted = (load_engine(path, "onnx").run(picture)[Part.BODY].boxes for path in (in_int8, in_float))
     overlaps = box_iou(torch.from_numpy(wanted), torch.from_numpy(found)).amax(dim=1)
     assert overlaps.median() > 0.9
+
+
+def test_a_model_in_integers_gives_no_network(float_and_int8):
+    with pytest.raises(ModelError, match="computes in 8-bit integers; take the model in float"):
+        read_trained(float_and_int8[1])
 
 
 def test_a_model_in_integers_is_not_for_tensorrt(float_and_int8):

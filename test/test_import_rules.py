@@ -34,7 +34,7 @@ TORCH_PACKAGES = {"torch", "torchvision"}
 TORCH_FILES = {"engine/torch.py", "engine/tensorrt.py"}
 """Outside the rooms for training: what runs a checkpoint, and what needs CUDA; imported only for that."""
 
-RUNTIME_FILES = {"engine/torch.py", "engine/tensorrt.py", "engine/export.py"}
+RUNTIME_FILES = {"engine/torch.py", "engine/tensorrt.py", "engine/export.py", "engine/trained.py"}
 """They need a runtime that not every machine has."""
 
 

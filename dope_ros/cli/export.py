@@ -28,7 +28,11 @@ def add_parser(verbs: Any) -> None:
         help="write a checkpoint as an ONNX model",
         description="Writes a checkpoint as an ONNX model of fixed shapes, and compares the two.",
     )
-    parser.add_argument("checkpoint", type=Path, help="of this package, or of the published layout")
+    parser.add_argument(
+        "checkpoint",
+        type=Path,
+        help="of this package, or of the published layout, or a model that was exported in float",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="MODEL.onnx", help="where to")
     parser.add_argument(
         "--height", type=int, default=0, help="of the input (default: the checkpoint's shorter side)"
@@ -51,6 +55,14 @@ def add_parser(verbs: Any) -> None:
         default=Storage.FLOAT.value,
         help="what the file keeps weights in that compute in float: half or a quarter of the size "
         "(default: float)",
+    )
+    parser.add_argument(
+        "--bits",
+        type=int,
+        choices=range(2, 9),
+        default=8,
+        help="of 8 that --storage int8 uses; with fewer the file is no smaller, but archives of it are "
+        "(default: 8)",
     )
     parser.add_argument(
         "--weights-of",
@@ -78,8 +90,8 @@ def run(arguments: argparse.Namespace) -> int:
     with needed_for("export", "network"):
         from dope_ros.engine.export import ExportOptions, compare_with_network, export_model
         from dope_ros.engine.torch import PAD_VALUE, input_size
-        from dope_ros.network.checkpoint import read_checkpoint
-    checkpoint = read_checkpoint(arguments.checkpoint)
+        from dope_ros.engine.trained import read_trained
+    checkpoint = read_trained(arguments.checkpoint)
     checkpoint = replace(checkpoint, ppi=changed_ppi(checkpoint.ppi, arguments.ppi))
     options = ExportOptions(
         arguments.height,
@@ -87,6 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.proposals,
         arguments.half,
         Storage(arguments.storage),
+        arguments.bits,
         () if arguments.int8 is None else pictures_in(arguments.int8),
         arguments.weights_of,
     )

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +25,10 @@ from dope_ros.engine.lowering import without_roi_align
 from dope_ros.engine.onnx import OnnxEngine
 from dope_ros.engine.storage import share, store, widened
 from dope_ros.engine.torch import PAD_VALUE, input_size, predict, proposals_of, spec_of
+from dope_ros.engine.trained import NETWORK_KEY
 from dope_ros.errors import ModelError
 from dope_ros.files import replaced_whole
-from dope_ros.network.checkpoint import Checkpoint
+from dope_ros.network.checkpoint import Checkpoint, plain_config
 from dope_ros.network.static_graph import StaticGraph
 from dope_ros.network.to_onnx import to_onnx
 from dope_ros.pictures import read_picture
@@ -47,6 +49,7 @@ class ExportOptions:
     proposals: N of the model contract; 0 takes the checkpoint's own.
     half: compute in half precision, for TensorRT; boxes, scores and poses stay in float.
     storage: what the file keeps weights in that compute in float.
+    bits: how many of 8-bit integers' bits such weights use.
     int8: pictures, of any size, on which the scales of 8-bit integers are found; empty computes in float.
     weights_of: a model file in the same folder, from which weights that it holds as well are read.
     """
@@ -56,6 +59,7 @@ class ExportOptions:
     proposals: int = 0
     half: bool = False
     storage: Storage = Storage.FLOAT
+    bits: int = 8
     int8: tuple[Path, ...] = ()
     weights_of: Path | None = None
 
@@ -109,10 +113,16 @@ def export_model(checkpoint: Checkpoint, path: Path, options: ExportOptions) -> 
         model = in_half(without_roi_align(model))
     if options.int8:
         pictures = (fit(read_picture(path), height, width, PAD_VALUE).pixels for path in options.int8)
-        store(model, options.storage)  # so that what computes in integers has the stored values, too
+        store(
+            model, options.storage, options.bits
+        )  # so that what computes in integers has the stored values, too
         model = in_int8(widened(model), pictures)
-    store(model, options.storage)
-    helper.set_model_props(model, {METADATA_KEY: metadata_of(spec_of(checkpoint, height, width))})
+    store(model, options.storage, options.bits)
+    entries = {
+        METADATA_KEY: metadata_of(spec_of(checkpoint, height, width)),
+        NETWORK_KEY: json.dumps(plain_config(checkpoint.network.config)),
+    }
+    helper.set_model_props(model, entries)
     try:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
@@ -132,7 +142,9 @@ def _share(model: onnx.ModelProto, path: Path, other: Path) -> None:
         raise ModelError(f"{other}: no such model to read weights from")
     size = model.ByteSize()
     if share(model, other) < size / 2:
-        raise ModelError(f"{other} holds too few weights of this model: export both with the same storage")
+        raise ModelError(
+            f"{other} holds too few weights of this model: export both with the same --storage and --bits"
+        )
 
 
 def compare_with_network(path: Path, checkpoint: Checkpoint, pixels: np.ndarray) -> Differences:

@@ -4,12 +4,14 @@
 
 Weights are widened by nodes that depend on constants alone, so that a runtime does it once, when it loads the
 file.  In 8-bit integers each output channel of a weight has a scale of its own; a file is a quarter as large.
-Depthwise convolutions, which have few weights and suffer most, are in half precision then.
+Where they use fewer of the bits, archives of the file are smaller still.  Depthwise convolutions, which have
+few weights and suffer most, are in half precision then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +23,6 @@ from dope_ros.settings import Storage
 HEAVY = {"Conv", "Gemm", "MatMul"}
 """The operators whose second input is a weight."""
 
-LARGEST_INT8 = 127
-
 LEAST_FOR_INT8 = 2048
 """Values of a weight. Smaller ones, such as the positions of cells, are cheap to keep exactly."""
 
@@ -30,10 +30,16 @@ WIDENING = {"Cast", "Mul"}
 """The operators that make float weights of what is stored."""
 
 
-def store(model: onnx.ModelProto, storage: Storage) -> None:
-    """Keep the float weights of heavy nodes so, in place."""
-    if storage is not Storage.FLOAT:
-        _store(model.graph, {Storage.HALF: _in_half, Storage.INT8: _in_int8}[storage])
+def store(model: onnx.ModelProto, storage: Storage, bits: int = 8) -> None:
+    """Keep the float weights of heavy nodes so, in place.
+
+    Args:
+        bits: of 8-bit integers that are used, from 2 to 8.
+    """
+    if storage is Storage.HALF:
+        _store(model.graph, _in_half)
+    if storage is Storage.INT8:
+        _store(model.graph, partial(_in_int8, bits=bits))
 
 
 def widened(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -85,15 +91,18 @@ def share(model: onnx.ModelProto, other: Path) -> int:
     return shared
 
 
-def quantised(values: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+def quantised(values: np.ndarray, axis: int, bits: int = 8) -> tuple[np.ndarray, np.ndarray]:
     """Weights in 8-bit integers, with a scale for each index along an axis.
+
+    Args:
+        bits: that are used, from 2 to 8.
 
     Returns:
         int8 of the weights' shape, and float32 scales that broadcast with it: their product is the weights,
         each within half a scale.
     """
     others = tuple(other for other in range(values.ndim) if other != axis)
-    scales = np.abs(values).max(axis=others, keepdims=True) / LARGEST_INT8
+    scales = np.abs(values).max(axis=others, keepdims=True) / (2 ** (bits - 1) - 1)
     scales = np.where(scales > 0, scales, 1).astype(np.float32)
     return np.rint(values / scales).astype(np.int8), scales
 
@@ -121,13 +130,13 @@ def _in_half(tensor: TensorProto, axis: int) -> tuple[list[TensorProto], list[No
     return [stored], [_cast(stored.name, tensor.name)]
 
 
-def _in_int8(tensor: TensorProto, axis: int) -> tuple[list[TensorProto], list[NodeProto]]:
+def _in_int8(tensor: TensorProto, axis: int, bits: int) -> tuple[list[TensorProto], list[NodeProto]]:
     values = numpy_helper.to_array(tensor)
     if values.size < LEAST_FOR_INT8:
         return [tensor], []
     if values.ndim == 4 and values.shape[1] == 1:
         return _in_half(tensor, axis)
-    integers, scales = quantised(values, axis % values.ndim)
+    integers, scales = quantised(values, axis % values.ndim, bits)
     name = tensor.name
     tensors = [
         numpy_helper.from_array(integers, f"{name}_in_int8"),

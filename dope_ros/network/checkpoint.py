@@ -22,7 +22,7 @@ from dope_ros.network import first_compact, published
 from dope_ros.network.config import AnchorBoxes, NetworkConfig, ProposalSettings
 from dope_ros.network.dope import DopeNetwork
 from dope_ros.network.layout import Layout, check_tensors, untrained
-from dope_ros.settings import AnchorClasses, PpiSettings, Storage
+from dope_ros.settings import AnchorClasses, PpiSettings
 from dope_ros.skeleton import Part
 
 FORMAT = "dope_ros"
@@ -67,7 +67,7 @@ def write_checkpoint(
     path: Path,
     network: DopeNetwork,
     ppi: Mapping[Part, PpiSettings],
-    storage: Storage = Storage.FLOAT,
+    dtype: torch.dtype = torch.float32,
 ) -> None:
     """Write a checkpoint that `read_checkpoint` reads, all at once or not at all.
 
@@ -75,36 +75,20 @@ def write_checkpoint(
         path: where to.
         network: its weights and configuration.
         ppi: settings of pose proposals integration.
-        storage: what weights are kept in; as 8-bit integers, those of layers alone, of which each output
-            channel has a scale of its own.
+        dtype: what tensors are kept in; float16 halves the file.
     """
-    tensors, scales = _stored(network.state_dict(), storage)
     content = {
         "format": FORMAT,
         "version": FORMAT_VERSION,
-        "config": _plain(network.config),
+        "config": plain_config(network.config),
         "ppi": {part.value: asdict(settings) for part, settings in ppi.items()},
-        "state_dict": tensors,
-        "scales": scales,
+        "state_dict": {
+            name: tensor.to(dtype) if tensor.is_floating_point() else tensor
+            for name, tensor in network.state_dict().items()
+        },
     }
     with replaced_whole(path) as partial:
         torch.save(content, partial)
-
-
-def _stored(state: Mapping[str, Tensor], storage: Storage) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Tensors as a file keeps them, and the scales of those that are integers."""
-    if storage is Storage.FLOAT:
-        return dict(state), {}
-    halved = {name: tensor.half() for name, tensor in state.items()}
-    if storage is Storage.HALF:
-        return halved, {}
-    large = {name: tensor for name, tensor in state.items() if tensor.ndim > 1 and name.endswith(".weight")}
-    scales = {
-        name: tensor.abs().flatten(1).amax(dim=1).clamp(min=1e-12).view(-1, *[1] * (tensor.ndim - 1)) / 127
-        for name, tensor in large.items()
-    }
-    integers = {name: (tensor / scales[name]).round().to(torch.int8) for name, tensor in large.items()}
-    return halved | integers, scales
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -144,7 +128,7 @@ def _own_layout(source: str, content: dict[str, Any]) -> Layout:
         raise ModelError(
             f"{source}: checkpoint version {version}; this release reads version {FORMAT_VERSION} and older"
         )
-    config = _config(content["config"])
+    config = config_of(content["config"])
     ppi = {part: PpiSettings.from_metadata(content["ppi"][part.value], part) for part in config.anchors}
     scales = content.get("scales", {})
     tensors = {
@@ -156,14 +140,19 @@ def _own_layout(source: str, content: dict[str, Any]) -> Layout:
     return Layout(config, ppi, tensors)
 
 
-def _plain(config: NetworkConfig) -> dict[str, Any]:
-    """The configuration as dicts, lists, strings and numbers."""
+def plain_config(config: NetworkConfig) -> dict[str, Any]:
+    """A configuration as dicts, lists, strings and numbers."""
     plain = asdict(config)
     plain["anchors"] = {part.value: asdict(anchors) for part, anchors in config.anchors.items()}
     return plain
 
 
-def _config(plain: Mapping[str, Any]) -> NetworkConfig:
+def config_of(plain: Mapping[str, Any]) -> NetworkConfig:
+    """The configuration that `plain_config` made such dicts of.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: it made no such thing.
+    """
     values = dict(plain)
     boxes = dict(values.pop("boxes"))
     sizes, ratios = tuple(boxes.pop("sizes")), tuple(boxes.pop("ratios"))

@@ -8,6 +8,7 @@ maximum suppression by a fixed point, and the list of proposals by N rows with a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
 from itertools import pairwise
@@ -59,6 +60,11 @@ class StaticGraph(nn.Module):
             network.config.proposals, candidates=candidates, count=min(count, candidates)
         )
 
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """Those of the network without its batch norms, by their names in it."""
+        return self._network.state_dict()
+
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """The outputs of the model contract, in its order, for `image`, uint8 [1, H, W, 3], RGB."""
         features = self._network.backbone(self._normalised(image))
@@ -99,13 +105,19 @@ def _outputs(prediction: Prediction, valid: Tensor) -> tuple[Tensor, ...]:
 def without_batch_norm(network: DopeNetwork) -> DopeNetwork:
     """A copy for inference whose batch norms are folded into the convolutions before them, in float."""
     folded = deepcopy(network).eval().requires_grad_(False)
-    for module in list(folded.modules()):
-        children = list(module.named_children())
-        for (_, conv), (name, norm) in pairwise(children):
-            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d | FrozenBatchNorm2d):
-                _fold(conv, norm)
-                setattr(module, name, nn.Identity())
+    for conv, norm in batch_norms(network):
+        _fold(folded.get_submodule(conv), folded.get_submodule(norm))
+        folded.set_submodule(norm, nn.Identity())
     return folded
+
+
+def batch_norms(network: DopeNetwork) -> Iterator[tuple[str, str]]:
+    """The names of all convolutions that a batch norm follows, each with the batch norm's."""
+    for module_name, module in network.named_modules():
+        before = f"{module_name}." if module_name else ""
+        for (conv_name, conv), (norm_name, norm) in pairwise(module.named_children()):
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d | FrozenBatchNorm2d):
+                yield before + conv_name, before + norm_name
 
 
 def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d | FrozenBatchNorm2d) -> None:

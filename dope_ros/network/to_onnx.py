@@ -12,6 +12,7 @@ import onnx
 import onnxslim
 import torch
 
+from dope_ros.network.exported import name_weights
 from dope_ros.network.static_graph import StaticGraph
 
 OPSET = 17
@@ -19,7 +20,10 @@ OPSET = 17
 
 
 def to_onnx(graph: StaticGraph, input_name: str, output_names: Sequence[str]) -> onnx.ModelProto:
-    """The graph as an ONNX model: shapes are constants, and what can be computed beforehand is."""
+    """The graph as an ONNX model: shapes are constants, and what can be computed beforehand is.
+
+    The network's tensors have their names in it, so that `exported.state_of` finds them.
+    """
     height, width = graph.size
     image = torch.zeros(1, height, width, 3, dtype=torch.uint8)
     written = io.BytesIO()
@@ -37,4 +41,9 @@ def to_onnx(graph: StaticGraph, input_name: str, output_names: Sequence[str]) ->
             opset_version=OPSET,
             dynamo=False,
         )
-    return onnxslim.slim(onnx.load_from_string(written.getvalue()))
+    model = onnxslim.slim(
+        onnx.load_from_string(written.getvalue()),
+        skip_optimizations=["weight_tying"],  # two layers that have learnt the same stay two
+    )
+    name_weights(model, graph.tensors)
+    return model

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from dope_ros.engine.trained import read_trained
 from dope_ros.errors import DopeError, ModelError
-from dope_ros.network.checkpoint import Checkpoint, read_checkpoint
+from dope_ros.network.checkpoint import Checkpoint
 from dope_ros.network.config import COMPACT, PUBLISHED, NetworkConfig
 from dope_ros.network.dope import DopeNetwork
 from dope_ros.settings import AnchorClasses, PpiSettings
@@ -49,7 +50,7 @@ def begin(settings: NetworkSettings) -> Checkpoint:
                 "network.proposals and network.min_size; "
                 "other anchor poses would give its classes another meaning"
             )
-        return with_parts(read_checkpoint(settings.checkpoint), parts)
+        return with_parts(read_trained(settings.checkpoint), parts)
     if settings.anchor_poses is None:
         raise DopeError(
             "a network that starts without a checkpoint needs anchor poses: "

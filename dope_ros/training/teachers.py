@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from dope_ros.engine.torch import proposals_of
+from dope_ros.engine.trained import read_trained
 from dope_ros.errors import ModelError
-from dope_ros.network.checkpoint import Checkpoint, read_checkpoint
+from dope_ros.network.checkpoint import Checkpoint
 from dope_ros.network.dope import DopeNetwork, Prediction
 from dope_ros.network.predictor import PartPrediction
 from dope_ros.postprocess.integrate import integrate
@@ -184,7 +185,7 @@ def read_teachers(
     for part, checkpoint in settings.experts.items():
         named.setdefault(checkpoint, []).append(part_named(part))
     return [
-        Teacher(read_checkpoint(Path(checkpoint)), parts, settings, positive_iou, precision)
+        Teacher(read_trained(Path(checkpoint)), parts, settings, positive_iou, precision)
         for checkpoint, parts in named.items()
     ]
 

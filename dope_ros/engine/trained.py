@@ -1,0 +1,79 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Reads a trained network, of a checkpoint or of a model file: what training and exporting begin with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import numpy_helper
+
+from dope_ros.engine.contract import METADATA_KEY
+from dope_ros.engine.onnx import OnnxEngine
+from dope_ros.engine.storage import widened
+from dope_ros.errors import ModelError
+from dope_ros.network.checkpoint import Checkpoint, config_of, read_checkpoint
+from dope_ros.network.config import NetworkConfig
+from dope_ros.network.dope import DopeNetwork
+from dope_ros.network.exported import state_of
+from dope_ros.network.layout import Layout, check_tensors
+
+NETWORK_KEY = f"{METADATA_KEY}_network"
+"""The metadata entry of a model file that holds the configuration of its network."""
+
+MODEL_SUFFIX = ".onnx"
+
+
+def read_trained(path: Path) -> Checkpoint:
+    """Read a checkpoint, or a model file that `dope export` made of one.
+
+    Raises:
+        ModelError: as `read_checkpoint`; or the model file cannot be turned back into a network.
+    """
+    if path.suffix == MODEL_SUFFIX:
+        return checkpoint_of(path)
+    return read_checkpoint(path)
+
+
+def checkpoint_of(path: Path) -> Checkpoint:
+    """The network of a model file, with weights as the file keeps them.
+
+    Batch norms, which the file has folded into convolutions, add a bias alone.
+
+    Raises:
+        ModelError: the file is missing or broken, follows no contract, does not say what shape its network
+            is of, as those of earlier releases, or computes in 8-bit integers.
+    """
+    engine = OnnxEngine(path)
+    spec = engine.spec
+    engine.close()
+    try:
+        model = onnx.load(path)
+    except (OSError, DecodeError) as error:
+        raise ModelError(f"{path}: not a model file, or a broken one: {error}") from error
+    if any(node.op_type == "QuantizeLinear" for node in model.graph.node):
+        raise ModelError(
+            f"{path.name} computes in 8-bit integers; take the model in float that it was made of"
+        )
+    entries = {entry.key: entry.value for entry in model.metadata_props}
+    if NETWORK_KEY not in entries:
+        raise ModelError(
+            f"{path.name}: no network can be made of this model, for it does not say what shape it is of "
+            f"(metadata entry '{NETWORK_KEY}'); take its checkpoint, or export it anew"
+        )
+    network = DopeNetwork(_config(path.name, entries[NETWORK_KEY]))
+    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in widened(model).graph.initializer}
+    tensors = state_of(network, weights)
+    check_tensors(path.name, Layout(network.config, spec.ppi, tensors), network.state_dict())
+    network.load_state_dict(tensors)
+    return Checkpoint(network.eval(), spec.ppi)
+
+
+def _config(source: str, entry: str) -> NetworkConfig:
+    try:
+        return config_of(json.loads(entry))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(f"{source}: its metadata entry '{NETWORK_KEY}' cannot be read: {error!r}") from error
