@@ -30,7 +30,7 @@ from dope_ros.engine.builder import BuildError, graph_for_tensorrt
 from dope_ros.engine.contract import output_names, proposals_from_outputs
 from dope_ros.engine.export import ExportOptions, compare_with_network, differences, export_model
 from dope_ros.engine.half import Precision, all_in_half, in_half, in_precision
-from dope_ros.engine.int8 import WEIGHTED, says_where
+from dope_ros.engine.int8 import WEIGHTED, stays_in_float
 from dope_ros.engine.lowering import without_roi_align
 from dope_ros.engine.storage import quantised, widened
 from dope_ros.engine.torch import TorchEngine, predict, proposals_of
@@ -476,10 +476,10 @@ def float_and_int8(request, tmp_path_factory):
     return in_float, in_int8, picture
 
 
-def test_features_are_in_integers_and_what_says_where_is_in_float(float_and_int8):
+def test_features_are_in_integers_but_for_the_first_and_what_says_where(float_and_int8):
     in_float, in_int8, _ = float_and_int8
     weighted = [node for node in onnx.load(in_float).graph.node if node.op_type in WEIGHTED]
-    kept = {node.name for node in weighted if says_where(node.input[1])}
+    kept = {node.name for node in weighted if stays_in_float(node.input[1])}
     assert {node.op_type for node in weighted if node.name in kept} == WEIGHTED
     graph = onnx.load(in_int8).graph
     widened = {node.output[0] for node in graph.node if node.op_type == "DequantizeLinear"}

@@ -4,7 +4,7 @@
 
 It is ONNX Runtime's static quantisation: each output channel of a weight has a scale of its own, and each
 feature map one that covers its values on calibration pictures.  What becomes integers are the features;
-where boxes and joints lie is still said in float.
+where boxes and joints lie is still said in float, and so are the compact backbone's first stages computed.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ SAYS_WHERE = (
     "predictor.",
 )
 """Modules whose results are read as positions and scores."""
+
+FIRST_STAGES = ("backbone.stem", "backbone.stages.0", "backbone.stages.1", "backbone.stages.2")
+"""Modules whose channels differ too much in size for one scale: in integers they alone do half of the harm."""
 
 WEIGHTED = {"Conv", "Gemm"}
 """What a convolution and a linear layer are in ONNX; their second input is the weight."""
@@ -75,7 +78,7 @@ def integer_nodes(graph: onnx.GraphProto) -> list[str]:
     names, values = [], set[str]()
     for node in graph.node:
         if node.op_type in WEIGHTED:
-            chosen = not says_where(node.input[1])
+            chosen = not stays_in_float(node.input[1])
         else:
             read = {name for name in node.input if name and name not in constants}
             chosen = node.op_type in BETWEEN and bool(read) and read <= values
@@ -85,9 +88,9 @@ def integer_nodes(graph: onnx.GraphProto) -> list[str]:
     return names
 
 
-def says_where(weight: str) -> bool:
+def stays_in_float(weight: str) -> bool:
     """Whether a weight of that name belongs to what stays in float."""
-    return any(module in weight for module in SAYS_WHERE)
+    return any(module in weight for module in (*SAYS_WHERE, *FIRST_STAGES))
 
 
 class _Reader(CalibrationDataReader):
