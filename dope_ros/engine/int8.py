@@ -34,7 +34,7 @@ SAYS_WHERE = (
 """Modules whose results are read as positions and scores."""
 
 FIRST_STAGES = ("backbone.stem", "backbone.stages.0", "backbone.stages.1", "backbone.stages.2")
-"""Modules whose channels differ too much in size for one scale: in integers they alone do half of the harm."""
+"""Modules whose channels differ too much in size for one scale: in integers they alone do half the harm."""
 
 WEIGHTED = {"Conv", "Gemm"}
 """What a convolution and a linear layer are in ONNX; their second input is the weight."""
