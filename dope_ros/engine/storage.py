@@ -23,6 +23,8 @@ from dope_ros.settings import Storage
 HEAVY = {"Conv", "Gemm", "MatMul"}
 """The operators whose second input is a weight."""
 
+LARGEST_INT8 = 127
+
 LEAST_FOR_INT8 = 2048
 """Values of a weight. Smaller ones, such as the positions of cells, are cheap to keep exactly."""
 
@@ -94,17 +96,21 @@ def share(model: onnx.ModelProto, other: Path) -> int:
 def quantised(values: np.ndarray, axis: int, bits: int = 8) -> tuple[np.ndarray, np.ndarray]:
     """Weights in 8-bit integers, with a scale for each index along an axis.
 
+    With fewer bits there are fewer values, spread over the whole range of the integers: so whoever makes
+    8-bit integers of the product gets the same ones again, for `share`.
+
     Args:
         bits: that are used, from 2 to 8.
 
     Returns:
         int8 of the weights' shape, and float32 scales that broadcast with it: their product is the weights,
-        each within half a scale.
+        each within half a step between two values and half a scale.
     """
     others = tuple(other for other in range(values.ndim) if other != axis)
-    scales = np.abs(values).max(axis=others, keepdims=True) / (2 ** (bits - 1) - 1)
+    scales = np.abs(values).max(axis=others, keepdims=True) / LARGEST_INT8
     scales = np.where(scales > 0, scales, 1).astype(np.float32)
-    return np.rint(values / scales).astype(np.int8), scales
+    step = LARGEST_INT8 / (2 ** (bits - 1) - 1)
+    return np.rint(np.rint(values / scales / step) * step).astype(np.int8), scales
 
 
 def _store(graph: onnx.GraphProto, keep: Callable[..., tuple[list[TensorProto], list[NodeProto]]]) -> None:
