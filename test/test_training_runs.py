@@ -21,17 +21,23 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 from tiny_people import DrawnPeople, drawn_people  # noqa: E402
 from training_runs import small_config, training_set, write_start  # noqa: E402
 
+from dope_ros.cli.bench import SAMPLE_PICTURE  # noqa: E402
+from dope_ros.engine.export import compare_with_network  # noqa: E402
+from dope_ros.engine.packaged import DEFAULT_MODEL  # noqa: E402
+from dope_ros.engine.torch import PAD_VALUE, input_size  # noqa: E402
 from dope_ros.errors import DatasetError, DopeError  # noqa: E402
 from dope_ros.network.checkpoint import read_checkpoint, write_checkpoint  # noqa: E402
+from dope_ros.pictures import read_picture  # noqa: E402
+from dope_ros.preprocess import fit  # noqa: E402
 from dope_ros.skeleton import Part  # noqa: E402
-from dope_ros.training.config import plain, read_config  # noqa: E402
+from dope_ros.training.config import NetworkSettings, plain, read_config  # noqa: E402
 from dope_ros.training.datasets.labels import Sample  # noqa: E402
 from dope_ros.training.datasets.records import BrokenRecord  # noqa: E402
 from dope_ros.training.journal import read_journal  # noqa: E402
 from dope_ros.training.optimisation import ScheduleSettings, rate_share  # noqa: E402
 from dope_ros.training.order import DataOrder, Share  # noqa: E402
 from dope_ros.training.run import PRECISIONS, open_run  # noqa: E402
-from dope_ros.training.start import with_parts  # noqa: E402
+from dope_ros.training.start import begin, with_parts  # noqa: E402
 from dope_ros.training.train import train  # noqa: E402
 from dope_ros.training.training_set import PREFETCHED, Source, TrainingSet  # noqa: E402
 
@@ -48,6 +54,16 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+def test_a_run_can_begin_with_the_model_in_the_package():
+    checkpoint = begin(NetworkSettings(shape="compact", checkpoint=DEFAULT_MODEL))
+    size = input_size(checkpoint, 0, 0)
+    picture = fit(read_picture(SAMPLE_PICTURE), *size, PAD_VALUE).pixels
+    found = compare_with_network(DEFAULT_MODEL, checkpoint, picture)
+    assert found.matched >= 50
+    assert found.scores < 1e-4
+    assert found.poses_2d < 0.1
 
 
 @pytest.fixture(scope="module")

@@ -113,9 +113,8 @@ def export_model(checkpoint: Checkpoint, path: Path, options: ExportOptions) -> 
         model = in_half(without_roi_align(model))
     if options.int8:
         pictures = (fit(read_picture(path), height, width, PAD_VALUE).pixels for path in options.int8)
-        store(
-            model, options.storage, options.bits
-        )  # so that what computes in integers has the stored values, too
+        # What computes in integers has the stored values, too.
+        store(model, options.storage, options.bits)
         model = in_int8(widened(model), pictures)
     store(model, options.storage, options.bits)
     entries = {

@@ -8,7 +8,6 @@ import json
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 
 from dope_ros.engine.contract import METADATA_KEY
@@ -50,10 +49,7 @@ def checkpoint_of(path: Path) -> Checkpoint:
     engine = OnnxEngine(path)
     spec = engine.spec
     engine.close()
-    try:
-        model = onnx.load(path)
-    except (OSError, DecodeError) as error:
-        raise ModelError(f"{path}: not a model file, or a broken one: {error}") from error
+    model = onnx.load(path)
     if any(node.op_type == "QuantizeLinear" for node in model.graph.node):
         raise ModelError(
             f"{path.name} computes in 8-bit integers; take the model in float that it was made of"
