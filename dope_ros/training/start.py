@@ -16,6 +16,7 @@ from dope_ros.errors import DopeError, ModelError
 from dope_ros.network.checkpoint import Checkpoint
 from dope_ros.network.config import COMPACT, PUBLISHED, NetworkConfig
 from dope_ros.network.dope import DopeNetwork
+from dope_ros.network.spatial import Hourglass
 from dope_ros.settings import AnchorClasses, PpiSettings
 from dope_ros.skeleton import SKELETONS, Part
 from dope_ros.training.anchor_poses import load_anchor_poses
@@ -110,21 +111,30 @@ def initialise(network: DopeNetwork) -> None:
     """Give a network weights to start from where there are no better ones.
 
     Convolutions keep the spread of what flows through them (He et al., 2015), for the batch norms are fixed
-    and do not mend it. The layers that make boxes, classes and poses are near zero; so a joint is at first in
-    the middle of its box, or where its anchor pose has it.
+    and do not mend it. The layers that make boxes, classes, poses and scales are near zero; so a joint is at
+    first in the middle of its box, or where its anchor pose has it. The hourglass adds nothing yet.
     """
     for convolution in network.modules():
         if isinstance(convolution, nn.Conv2d):
             nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
             if convolution.bias is not None:
                 nn.init.zeros_(convolution.bias)
+    if network.spatial is not None:
+        _quieten(network.spatial.hourglass)
     rpn, predictor = network.rpn.head, network.predictor
     for layer in (rpn.conv, rpn.cls_logits, rpn.bbox_pred):
         nn.init.normal_(layer.weight, std=RPN_SPREAD)
-    located = [] if network.spatial is None else [network.spatial.joints]
+    located = [] if network.spatial is None else [network.spatial.joints, network.spatial.scale]
     for layer in (*predictor.cls_score.values(), *predictor.pose_pred.values(), *located):
         nn.init.normal_(layer.weight, std=HEAD_SPREAD)
         nn.init.zeros_(layer.bias)
+
+
+def _quieten(hourglass: Hourglass) -> None:
+    """Have it add nothing yet, and its blocks little: three that add what they get make features large."""
+    nn.init.zeros_(hourglass.expand.weight)
+    for block in hourglass.blocks:
+        nn.init.normal_(block.pointwise.weight, std=HEAD_SPREAD)
 
 
 def set_anchor_poses(network: DopeNetwork, poses: Mapping[Part, np.ndarray]) -> None:
