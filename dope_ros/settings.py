@@ -84,6 +84,10 @@ class PpiSettings:
         return settings
 
 
+BOX_MARGIN = 0.1
+"""By how much of its size a box around a 2D pose is widened on each side, unless settings say otherwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class NmsSettings:
     """Thresholds of non-maximum suppression, the cheap alternative to PPI.
@@ -95,7 +99,7 @@ class NmsSettings:
 
     min_score: float = 0.3
     max_iou: float = 0.1
-    margin: float = 0.1
+    margin: float = BOX_MARGIN
 
 
 @dataclass(frozen=True, slots=True)

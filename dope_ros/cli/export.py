@@ -41,6 +41,23 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument(
         "--proposals", type=int, default=0, help="boxes a picture (default: the checkpoint's)"
     )
+    _add_precision(parser)
+    parser.add_argument(
+        "--picture", type=Path, default=SAMPLE_PICTURE, help="to compare on (default: one with three people)"
+    )
+    parser.add_argument(
+        "--ppi",
+        action="append",
+        default=[],
+        metavar="PART.NAME=VALUE",
+        help="a setting of pose proposals integration other than the checkpoint's: body.th_persondetect=0.7 "
+        "(docs/models.md; may be given several times)",
+    )
+    parser.set_defaults(run=run)
+
+
+def _add_precision(parser: argparse.ArgumentParser) -> None:
+    """What the model computes in, and what its file keeps weights in."""
     precision = parser.add_mutually_exclusive_group()
     precision.add_argument("--half", action="store_true", help="compute in half precision, for TensorRT")
     precision.add_argument(
@@ -71,18 +88,6 @@ def add_parser(verbs: Any) -> None:
         help="read weights from this model where it holds the same, and do not keep them again; "
         "it stays in the same folder as MODEL.onnx",
     )
-    parser.add_argument(
-        "--picture", type=Path, default=SAMPLE_PICTURE, help="to compare on (default: one with three people)"
-    )
-    parser.add_argument(
-        "--ppi",
-        action="append",
-        default=[],
-        metavar="PART.NAME=VALUE",
-        help="a setting of pose proposals integration other than the checkpoint's: body.th_persondetect=0.7 "
-        "(docs/models.md; may be given several times)",
-    )
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

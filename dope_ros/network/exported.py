@@ -62,7 +62,8 @@ def state_of(network: DopeNetwork, weights: Mapping[str, np.ndarray]) -> dict[st
         Those that are there: a state dict if the model file is whole.
     """
     found = {name.removeprefix(PREFIX): of for name, of in weights.items() if name.startswith(PREFIX)}
-    tensors = {name: torch.tensor(_whole(name, found)) for name in _known(network, found)}
+    wanted = without_batch_norm(network).state_dict()
+    tensors = {name: torch.tensor(of) for name in wanted if (of := _whole(name, found)) is not None}
     for conv, norm in batch_norms(network):
         if f"{conv}.bias" in tensors:
             tensors |= _adding(norm, network.get_submodule(norm).eps, tensors.pop(f"{conv}.bias"))
@@ -84,21 +85,15 @@ def _content(values: np.ndarray) -> tuple[tuple[int, ...], bytes]:
     return values.shape, np.ascontiguousarray(values, np.float32).tobytes()
 
 
-def _known(network: DopeNetwork, found: Mapping[str, np.ndarray]) -> list[str]:
-    """Names of tensors of the network without its batch norms that are there in one form or another."""
-    wanted = without_batch_norm(network).state_dict()
-    forms = ("", TRANSPOSED, HALVES[0])
-    return [name for name in wanted if any(name + form in found for form in forms)]
-
-
-def _whole(name: str, found: Mapping[str, np.ndarray]) -> np.ndarray:
+def _whole(name: str, found: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    """The values of a tensor, float32, in whichever form they are there; None if they are not."""
     if name in found:
-        values = found[name]
-    elif name + TRANSPOSED in found:
-        values = found[name + TRANSPOSED].T
-    else:
-        values = np.concatenate([found[name + half] for half in HALVES], axis=2)
-    return values.astype(np.float32)
+        return found[name].astype(np.float32)
+    if name + TRANSPOSED in found:
+        return found[name + TRANSPOSED].T.astype(np.float32)
+    if all(name + half in found for half in HALVES):
+        return np.concatenate([found[name + half] for half in HALVES], axis=2, dtype=np.float32)
+    return None
 
 
 def _adding(norm: str, eps: float, bias: Tensor) -> dict[str, Tensor]:

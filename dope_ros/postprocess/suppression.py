@@ -7,12 +7,10 @@ from __future__ import annotations
 import numpy as np
 
 from dope_ros.postprocess.candidates import box_ious
-
-MARGIN = 0.1
-"""By how much of its size a box around a 2D pose is widened on each side, unless settings say otherwise."""
+from dope_ros.settings import BOX_MARGIN
 
 
-def best_apart(poses_2d: np.ndarray, max_iou: float, margin: float = MARGIN) -> list[int]:
+def best_apart(poses_2d: np.ndarray, max_iou: float, margin: float = BOX_MARGIN) -> list[int]:
     """Indices of poses [P, J, 2], best first, that overlap no better one that is kept by more than `max_iou`.
 
     Args:
