@@ -323,6 +323,15 @@ def test_rendered_parts_that_are_hidden_are_ignored_and_those_outside_left_out(t
     assert not len(sample.ignored_boxes(Part.FACE))
 
 
+@pytest.mark.parametrize(("seen", "asked"), [(3, True), (2, False)])
+def test_a_rendered_body_of_which_head_and_shoulders_are_seen_is_asked_for(tmp_path, seen, asked):
+    of_joints = [rendered.Visibility.OUTSIDE] * (13 - seen) + [rendered.Visibility.VISIBLE] * seen
+    tiny.write_rendered(tmp_path, seen={"body": of_joints})
+    sample = only(open_dataset(f"rendered:{tmp_path}"))
+    assert ("body" in sample.people[0].parts()) == asked
+    assert len(sample.ignored_boxes(Part.BODY)) == (not asked)
+
+
 def test_the_pictures_of_the_demo_are_a_dataset_whose_3d_projects_onto_its_2d():
     dataset = open_dataset(f"cameras:{DEMO_PICTURES}")
     assert len(dataset) == 6

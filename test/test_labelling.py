@@ -96,6 +96,26 @@ def test_a_low_score_in_one_look_is_unclear():
     assert "score was 0.10" in agreed(Part.HAND, looks, TRUST[Part.HAND]).reason
 
 
+def test_the_second_look_at_a_bust_is_at_what_the_picture_shows_of_it():
+    points = np.stack([np.linspace(10, 110, 13), np.linspace(400, 20, 13)], axis=1)
+    looks = []
+
+    class Bust:
+        def estimate(self, picture: np.ndarray, part: Part, boxes: np.ndarray) -> list[Estimate]:
+            del picture, part
+            looks.append(boxes[0])
+            return [Estimate(0.9, PartLabels.of(points))]
+
+        def close(self) -> None:
+            pass
+
+    judge(Bust(), np.zeros((120, 120, 3), np.uint8), Part.BODY, WHOLE)
+    given, around, mirrored = looks
+    np.testing.assert_array_equal(given, WHOLE)
+    np.testing.assert_array_equal(around, [0, 0, 119, 119])
+    np.testing.assert_array_equal(mirrored, [0, 0, 119, 119])
+
+
 def test_a_joint_that_one_look_does_not_know_is_not_known():
     points = np.stack([np.arange(13) * 9.0, np.arange(13) * 7.0], axis=1)
     without_knee = np.arange(13) != 2
@@ -106,7 +126,7 @@ def test_a_joint_that_one_look_does_not_know_is_not_known():
 
 def test_a_body_of_which_little_is_known_is_unclear():
     looks = [Estimate(0.9, PartLabels.of(np.ones((13, 2)), np.arange(13) < 3))] * 2
-    assert agreed(Part.BODY, looks, TRUST[Part.BODY]).reason == "3 of 13 joints are in sight"
+    assert agreed(Part.BODY, looks, TRUST[Part.BODY]).reason == "3 of 13 joints are known"
 
 
 def test_a_body_that_is_unclear_still_says_where_its_hands_are():

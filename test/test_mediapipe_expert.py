@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dope_ros.errors import ExpertError
-from dope_ros.skeleton import BODY, ELBOW, FACE, HAND, HEAD, WRIST, Part, Side
+from dope_ros.skeleton import BODY, ELBOW, FACE, HAND, HEAD, LEFT_HIP, RIGHT_HIP, WRIST, Part, Side
 from dope_ros.training.datasets import open_dataset
 from dope_ros.training.datasets.records import readable
 from dope_ros.training.experts.mediapipe_client import CROPS, REQUIREMENT, CropShape, MediaPipeExpert, crop
@@ -55,9 +55,10 @@ def landmarks(part):
     return np.arange(LANDMARK_COUNTS[part])[:, None] * np.array([1.0, 2.0, 3.0])
 
 
-def labels_of_indices(part, visibility=1.0):
+def labels_of_indices(part, visibility=1.0, beyond=False):
     points = landmarks(part)
-    return to_labels(part, points, points, np.broadcast_to(visibility, len(points)))
+    of_each = (np.broadcast_to(value, len(points)) for value in (visibility, beyond))
+    return to_labels(part, points, points, *of_each)
 
 
 def test_the_limbs_of_a_body_are_those_of_the_same_names():
@@ -75,6 +76,14 @@ def test_joints_out_of_sight_are_not_known_in_2d():
     visibility = np.ones(33)
     visibility[[POSE["left_knee"], 7]] = 0.1
     known = labels_of_indices(Part.BODY, visibility).known_2d
+    assert [BODY.joints[index] for index in np.flatnonzero(~known)] == ["left_knee", "head"]
+
+
+def test_joints_beyond_the_picture_are_known_though_nobody_sees_them():
+    visibility, beyond = np.ones(33), np.zeros(33, bool)
+    hidden = [POSE["left_knee"], POSE["right_knee"], 7]
+    visibility[hidden], beyond[hidden[1:]] = 0.1, True
+    known = labels_of_indices(Part.BODY, visibility, beyond).known_2d
     assert [BODY.joints[index] for index in np.flatnonzero(~known)] == ["left_knee", "head"]
 
 
@@ -203,6 +212,18 @@ def test_both_people_in_a_picture_are_found_where_they_are(expert):
         assert errors[estimate.labels.known_2d].mean() < 0.05 * (box[3] - box[1])
         spread = estimate.labels.relative_3d() - body.relative_3d()
         assert np.linalg.norm(spread, axis=1).mean() < 0.15
+
+
+@needs_mediapipe
+def test_of_a_bust_the_hips_are_sought_below_the_picture(expert):
+    sample, picture = demo_picture("talking.jpg")
+    bodies, boxes = bodies_and_boxes(sample, picture)
+    body, box, hips = bodies[0], boxes[0], [RIGHT_HIP, LEFT_HIP]
+    waist = round(float(body.keypoints_2d[hips, 1].min())) - 10
+    (estimate,) = expert.estimate(picture[:waist], Part.BODY, np.array([[*box[:3], waist - 1]]))
+    assert estimate.labels.known_2d[hips].all()
+    errors = np.linalg.norm(estimate.labels.keypoints_2d - body.keypoints_2d, axis=1)
+    assert errors[hips].max() < 0.15 * (box[3] - box[1])
 
 
 @needs_mediapipe

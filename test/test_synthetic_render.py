@@ -12,7 +12,18 @@ from scipy.spatial import cKDTree
 from synthetic_tools import SIZE, anatomy, assets_folder, body_model, renderer
 
 from dope_ros.geometry import Intrinsics
-from dope_ros.skeleton import BODY_JOINTS, FACE_FEATURES, HAND_WRIST, LEFT_HIP, RIGHT_HIP, WRIST, Side
+from dope_ros.skeleton import (
+    BODY_JOINTS,
+    FACE_FEATURES,
+    HAND_WRIST,
+    HEAD,
+    LEFT_HIP,
+    LEFT_SHOULDER,
+    RIGHT_HIP,
+    RIGHT_SHOULDER,
+    WRIST,
+    Side,
+)
 from dope_ros.training.synthetic.assets import load_assets
 from dope_ros.training.synthetic.camera import View, framed, orientation, project, random_roll
 from dope_ros.training.synthetic.cloth import ClothSource
@@ -158,6 +169,18 @@ def test_pictures_of_people_show_people_and_others_do_not():
 def test_one_to_five_people_come():
     counts = {len(renderer().render(2, index, Framing.WHOLE).labels) for index in range(60)}
     assert counts == {1, 2, 3, 4, 5}
+
+
+def test_portraits_show_a_head_and_shoulders_more_often_than_hips():
+    inside = np.array(
+        [
+            renderer().render(3, index, Framing.BUST).labels.bodies.visibility[0] != Visibility.OUTSIDE
+            for index in range(40)
+        ]
+    ).mean(axis=0)
+    assert inside[HEAD] > 0.95
+    assert inside[[RIGHT_SHOULDER, LEFT_SHOULDER]].min() > 0.6
+    assert inside[[RIGHT_HIP, LEFT_HIP]].max() < 0.5
 
 
 def test_a_picture_depends_on_its_seed_and_number_alone():

@@ -66,7 +66,7 @@ def network(people):
 
 
 def batch_of(people):
-    pictures = TrainingSet([Source(people)], [])
+    pictures = TrainingSet([Source(people)])
     return collate([pictures[Draw(index, index)] for index in range(len(people))])
 
 
@@ -158,7 +158,7 @@ def test_an_expert_teaches_in_float32_whatever_it_computes_in(network):
 def test_an_expert_does_not_look_at_pictures_that_lack_nothing(network):
     """Pictures with and without labels, together in a batch, are completed as each is alone."""
     whole, empty = drawn_people(1), drawn_people(1, labelled=frozenset())
-    pictures = TrainingSet([Source(whole), Source(empty)], [])
+    pictures = TrainingSet([Source(whole), Source(empty)])
     batch = collate([pictures[Draw(index, index)] for index in range(2)])
     expert = replace(expert_like(network, [Part.BODY]), ppi={Part.BODY: BELIEVES_ALL})
     lesson = lesson_of(batch, [Teacher(expert, [Part.BODY], TeachingSettings(distil=False), POSITIVE_IOU)])

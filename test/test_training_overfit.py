@@ -36,7 +36,7 @@ WEIGHTS = LossWeights(classes=3, pose_2d=3, pose_3d=1.5, located=8)
 
 @pytest.fixture(scope="module")
 def batch():
-    pictures = TrainingSet([Source(drawn_people(4))], [])
+    pictures = TrainingSet([Source(drawn_people(4))])
     return collate([pictures[Draw(index, index)] for index in range(4)])
 
 

@@ -34,14 +34,16 @@ from dope_ros.training.config import NetworkSettings, plain, read_config  # noqa
 from dope_ros.training.datasets.labels import Sample  # noqa: E402
 from dope_ros.training.datasets.records import BrokenRecord  # noqa: E402
 from dope_ros.training.journal import read_journal  # noqa: E402
+from dope_ros.training.opening import open_training_set  # noqa: E402
 from dope_ros.training.optimisation import ScheduleSettings, rate_share  # noqa: E402
-from dope_ros.training.order import DataOrder, Share  # noqa: E402
+from dope_ros.training.order import DataOrder, Draw, Share  # noqa: E402
 from dope_ros.training.run import PRECISIONS, open_run  # noqa: E402
 from dope_ros.training.start import begin, with_parts  # noqa: E402
 from dope_ros.training.train import train  # noqa: E402
 from dope_ros.training.training_set import PREFETCHED, Source, TrainingSet  # noqa: E402
 
 SCRIPT = Path(__file__).parent / "training_runs.py"
+DEMO_PICTURES = Path(__file__).parent.parent / "demo" / "pictures"
 ALONE = Share()
 EPOCH = 25
 """Steps of 8 of 200 pictures."""
@@ -304,9 +306,17 @@ class PartlyBroken:
         return self.people[0]
 
 
+def test_a_set_may_have_a_view_of_its_own(tmp_path):
+    demo = f"cameras:{DEMO_PICTURES}"
+    of_its_own = {"open": demo, "view": {"size": 48, "zoom": [0.9, 0.9]}}
+    data = {"sets": [of_its_own, {"open": demo}], "view": {"size": 64, "zoom": [0.5, 0.7]}}
+    pictures = open_training_set(small_config(tmp_path, data=data))
+    assert [len(pictures[Draw(index, 0)].pixels) for index in (0, 5, 6, 11)] == [48, 48, 64, 64]
+
+
 def load(broken, count, epochs=1, loader=ALONE):
     """Draw pictures as one of several loaders does."""
-    pictures = TrainingSet([Source(PartlyBroken(drawn_people(1), broken, count))], changes=[], parts=[])
+    pictures = TrainingSet([Source(PartlyBroken(drawn_people(1), broken, count))], parts=[])
     batch = 8 * loader.processes
     for draws in DataOrder(count, batch, 0, (0, epochs * (count // batch)), loader):
         for draw in draws:

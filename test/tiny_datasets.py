@@ -337,18 +337,21 @@ OUTSIDE_BOX = (-60, 10, -20, 50)
 
 
 def write_rendered(
-    folder: Path, index: int = 0, seen: Mapping[str, rendered.Visibility] | None = None
+    folder: Path, index: int = 0, seen: Mapping[str, rendered.Visibility | Sequence[int]] | None = None
 ) -> rendered.PictureLabels:
-    """A picture with one person of random shape, all of it visible but for what `seen` tells otherwise."""
+    """A picture with one person of random shape, all of it visible but for what `seen` tells otherwise.
+
+    seen: by the part, how visible it is, or each of its joints.
+    """
     rng = np.random.default_rng(index)
     parts = {}
     for name, joints in (("body", 13), ("left_hand", 21), ("right_hand", 21), ("face", 84)):
         visibility = (seen or {}).get(name, rendered.Visibility.VISIBLE)
-        box = OUTSIDE_BOX if visibility == rendered.Visibility.OUTSIDE else PART_BOX
+        box = OUTSIDE_BOX if not np.any(visibility) else PART_BOX
         parts[name] = rendered.PartLabels(
             rng.uniform(10, 200, (1, joints, 2)).astype(np.float32),
             rng.uniform(-0.5, 0.5, (1, joints, 3)).astype(np.float32) + np.float32([0, 0, 3]),
-            np.full((1, joints), visibility, np.uint8),
+            np.broadcast_to(np.uint8(visibility), (1, joints)),
             np.array([box], np.float32),
         )
     hands = {Side.LEFT: parts["left_hand"], Side.RIGHT: parts["right_hand"]}

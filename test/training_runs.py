@@ -43,7 +43,7 @@ BOXES = {
 
 def training_set(people: DrawnPeople, config: TrainingConfig) -> TrainingSet:
     parts = tuple(Part(name) for name in config.network.parts)
-    return TrainingSet([Source(people)], changes_of(config.data, parts), parts)
+    return TrainingSet([Source(people, changes_of(config.data, parts))], parts)
 
 
 def small_network(people: DrawnPeople, seed: int = 0) -> DopeNetwork:
@@ -51,7 +51,7 @@ def small_network(people: DrawnPeople, seed: int = 0) -> DopeNetwork:
     torch.manual_seed(seed)
     network = DopeNetwork(COMPACT)
     initialise(network)
-    batch = collate([TrainingSet([Source(people)], [])[Draw(i, i)] for i in range(min(4, len(people)))])
+    batch = collate([TrainingSet([Source(people)])[Draw(i, i)] for i in range(min(4, len(people)))])
     for part in Part:
         poses = []
         for targets in batch.targets:

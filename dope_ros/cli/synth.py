@@ -11,7 +11,7 @@ from typing import Any
 
 from dope_ros.errors import DatasetError
 
-SCENES = ("everything", "everyday")
+SCENES = ("everything", "everyday", "portraits")
 """The names in `scene_mix`, which is not imported before it is needed."""
 
 
@@ -49,8 +49,8 @@ def add_parser(verbs: Any) -> None:
         "--scenes",
         choices=SCENES,
         default=SCENES[0],
-        help="every posture at every roll, or people who stand, walk and sit before a level camera "
-        "(default: %(default)s)",
+        help="every posture at every roll, people who stand, walk and sit before a level camera, or their "
+        "heads and shoulders (default: %(default)s)",
     )
     parser.add_argument("--no-contact-sheet", action="store_true", help="do not write OUT/contact_sheet.jpg")
     parser.set_defaults(run=run)

@@ -50,12 +50,14 @@ class SetSettings:
     times: how many times an epoch goes through it.
     labels: the parts whose labels are used, as if the set had no others; None for all that it has.
     share: from where to where, of 1, its pictures are used.
+    view: what the network sees of its pictures; None for what it sees of most.
     """
 
     open: str
     times: int = 1
     labels: tuple[str, ...] | None = None
     share: tuple[float, float] = (0.0, 1.0)
+    view: ShorterSide | RandomCrop | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class DataSettings:
     """What is trained on.
 
     sets: the datasets, all taken together.
-    view: what the network sees of a picture.
+    view: what the network sees of a picture, where its set has no view of its own.
     augment: flip, and what the paper does besides for a part expert.
     colours: jitter colours and light, whatever the parts.
     batch: pictures of a step, over all processes.

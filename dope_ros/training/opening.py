@@ -20,14 +20,16 @@ from dope_ros.training.training_set import Change, Source, TrainingSet
 
 
 def open_training_set(config: TrainingConfig) -> TrainingSet:
-    """The pictures of a run, augmented and cut to its view.
+    """The pictures of a run, augmented and cut to what the network sees of them.
 
     Raises:
         DopeError: a dataset or a part is unknown, missing or broken.
     """
     parts = tuple(part_named(name) for name in config.network.parts)
-    sources = [Source(_opened(of), of.times) for of in config.data.sets]
-    return TrainingSet(sources, changes_of(config.data, parts), parts)
+    sources = [
+        Source(_opened(of), changes_of(config.data, parts, of.view), of.times) for of in config.data.sets
+    ]
+    return TrainingSet(sources, parts)
 
 
 def _opened(settings: SetSettings) -> Pictures:
@@ -80,13 +82,17 @@ def with_labels_of(sample: Sample, parts: frozenset[Part]) -> Sample:
     )
 
 
-def changes_of(data: DataSettings, parts: tuple[Part, ...]) -> list[Change]:
-    """What is done to each picture, in this order: augmentation, view, colours."""
+def changes_of(data: DataSettings, parts: tuple[Part, ...], view: Change | None = None) -> tuple[Change, ...]:
+    """What is done to each picture, in this order: augmentation, view, colours.
+
+    Args:
+        view: of a set that has its own.
+    """
     changes: list[Change] = [Augmentation(parts[0] if len(parts) == 1 else None)] if data.augment else []
-    changes.append(data.view)
+    changes.append(view or data.view)
     if data.colours:
         changes.append(in_other_light)
-    return changes
+    return tuple(changes)
 
 
 class Augmentation:

@@ -31,13 +31,15 @@ Change = Callable[[np.ndarray, Sample, np.random.Generator], tuple[np.ndarray, S
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A dataset and how much of it there is in an epoch.
+    """A dataset, what is done to its pictures, and how much of it there is in an epoch.
 
     pictures: the dataset.
+    changes: applied to each picture one after the other.
     times: how many times an epoch goes through it.
     """
 
     pictures: Pictures
+    changes: tuple[Change, ...] = ()
     times: int = 1
 
     def __len__(self) -> int:
@@ -49,17 +51,14 @@ class TrainingSet(Dataset):
 
     Args:
         sources: the datasets.
-        changes: applied to each picture one after the other.
         parts: that targets are made for.
 
     Raises:
         DatasetError: there is no picture in any of them.
     """
 
-    def __init__(
-        self, sources: Sequence[Source], changes: Sequence[Change], parts: Sequence[Part] = tuple(Part)
-    ) -> None:
-        self._sources, self._changes, self._parts = tuple(sources), tuple(changes), tuple(parts)
+    def __init__(self, sources: Sequence[Source], parts: Sequence[Part] = tuple(Part)) -> None:
+        self._sources, self._parts = tuple(sources), tuple(parts)
         self._ends = list(accumulate(len(source) for source in self._sources))
         self._faults = [DrawnFaults(of.pictures.name, len(of.pictures)) for of in self._sources]
         if not self._ends or not self._ends[-1]:
@@ -75,24 +74,24 @@ class TrainingSet(Dataset):
         Raises:
             DatasetError: too many cannot be read.
         """
-        sample, picture = self._read(draw)
+        sample, picture, changes = self._read(draw)
         rng = np.random.default_rng(draw.seed)
-        for change in self._changes:
+        for change in changes:
             picture, sample = change(picture, sample, rng)
         height, width = picture.shape[:2]
         targets = targets_of(sample, width, height, self._parts)
         return Example(sample.name, np.ascontiguousarray(picture), targets, draw.seed)
 
-    def _read(self, draw: Draw) -> tuple[Sample, np.ndarray]:
+    def _read(self, draw: Draw) -> tuple[Sample, np.ndarray, tuple[Change, ...]]:
         for candidate in _candidates(draw, len(self)):
             number = int(np.searchsorted(self._ends, candidate, side="right"))
-            pictures = self._sources[number].pictures
-            start = self._ends[number] - len(self._sources[number])
+            source = self._sources[number]
+            pictures, start = source.pictures, self._ends[number] - len(source)
             index, faults = (candidate - start) % len(pictures), self._faults[number]
             faults.draw(index)
             read = read_sample(pictures, index, faults)
             if read is not None:
-                return read
+                return *read, source.changes
         raise DatasetError("none of the pictures to train on can be read")
 
 

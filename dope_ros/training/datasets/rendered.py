@@ -42,7 +42,7 @@ class Enough:
     seen: float
 
 
-ENOUGH = {Part.BODY: Enough(4, 0.35), Part.HAND: Enough(15, 0.5), Part.FACE: Enough(59, 0.35)}
+ENOUGH = {Part.BODY: Enough(3, 0.35), Part.HAND: Enough(15, 0.5), Part.FACE: Enough(59, 0.35)}
 
 
 def read(folder: Path, split: str) -> Dataset:

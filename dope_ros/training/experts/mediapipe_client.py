@@ -21,6 +21,7 @@ import numpy as np
 
 from dope_ros.errors import ExpertError
 from dope_ros.skeleton import Part, Side
+from dope_ros.training.datasets.labels import PartLabels
 from dope_ros.training.experts import Estimate
 from dope_ros.training.experts.mediapipe_landmarks import to_labels
 from dope_ros.training.experts.mediapipe_worker import read_message, write_message
@@ -107,19 +108,26 @@ class MediaPipeExpert:
         self._send({"part": np.array(part.value), "crops": np.stack([pixels for pixels, _ in cuts])})
         reply = self._receive()
         return [
-            self._estimate(reply, index, part, to_picture, box)
+            self._estimate(reply, index, part, to_picture, box, picture.shape[1::-1])
             for index, ((_, to_picture), box) in enumerate(zip(cuts, boxes, strict=True))
         ]
 
     def _estimate(
-        self, reply: dict[str, np.ndarray], index: int, part: Part, to_picture: np.ndarray, box: np.ndarray
+        self,
+        reply: dict[str, np.ndarray],
+        index: int,
+        part: Part,
+        to_picture: np.ndarray,
+        box: np.ndarray,
+        size: tuple[int, int],
     ) -> Estimate | None:
         if not reply["found"][index]:
             return None
         scale, *shift = to_picture
         flat = reply["flat"][index] * scale + np.array([*shift, 0.0])
-        labels = to_labels(part, flat, reply["solid"][index], reply["visibility"][index])
-        if not labels.known_2d.any() or _iou(labels.keypoints_2d[labels.known_2d], box) < self._least_iou:
+        beyond = ((flat[:, :2] < -0.5) | (flat[:, :2] >= np.array(size) - 0.5)).any(axis=1)
+        labels = to_labels(part, flat, reply["solid"][index], reply["visibility"][index], beyond)
+        if not labels.known_2d.any() or _iou(labels, box, size) < self._least_iou:
             return None
         # MediaPipe names hands as if the picture were a mirror's.
         side = (Side.LEFT if reply["rights"][index] else Side.RIGHT) if part is Part.HAND else None
@@ -185,11 +193,10 @@ def crop(picture: np.ndarray, box: np.ndarray, shape: CropShape) -> tuple[np.nda
     return pixels, np.array([side / shape.size, left - 0.5, top - 0.5])
 
 
-def _iou(points: np.ndarray, box: np.ndarray) -> float:
-    """Of the box around points, with its margin, and another box."""
-    low, high = points.min(axis=0), points.max(axis=0)
-    border = 0.1 * (high - low)
-    around = np.concatenate([low - border, high + border])
+def _iou(labels: PartLabels, box: np.ndarray, size: tuple[int, int]) -> float:
+    """Of the box around the known joints, with its margin, and another box, as much as is in the picture."""
+    around = labels.box(*size)
+    box = np.clip(box, 0, np.tile(np.array(size) - 1, 2))
     shared = np.maximum(np.minimum(around[2:], box[2:]) - np.maximum(around[:2], box[:2]), 0).prod()
     union = (around[2:] - around[:2]).prod() + (box[2:] - box[:2]).prod() - shared
     return float(shared / max(union, 1e-6))

@@ -110,16 +110,21 @@ MIN_VISIBILITY = 0.5
 LANDMARK_COUNTS: dict[Part, int] = {Part.BODY: len(POSE_LANDMARKS), Part.HAND: 21, Part.FACE: 468}
 
 
-def to_labels(part: Part, flat: np.ndarray, solid: np.ndarray, visibility: np.ndarray) -> PartLabels:
+def to_labels(
+    part: Part, flat: np.ndarray, solid: np.ndarray, visibility: np.ndarray, beyond: np.ndarray
+) -> PartLabels:
     """MediaPipe's landmarks as labels of a part.
 
     Args:
         flat: [L, 3], x and y in pixels of the picture, and z on the same scale, x right, y down, z forward.
         solid: [L, 3], metres, same axes; of faces it is not looked at.
         visibility: [L], probabilities; of hands and faces it is not looked at.
+        beyond: [L] bool, which lie beyond the picture's edge. Nobody sees those of a body, but that a bust
+            goes on below the picture is known, and about where.
     """
     if part is Part.BODY:
-        known = _body(visibility[:, None], np.min)[:, 0] >= MIN_VISIBILITY
+        seen = _body(visibility[:, None], np.min)[:, 0] >= MIN_VISIBILITY
+        known = seen | (_body(beyond[:, None], np.min)[:, 0] > 0)
         return PartLabels.of(_body(flat[:, :2]), known, keypoints_3d=_body(solid))
     if part is Part.HAND:
         order = list(HAND_LANDMARKS)

@@ -82,6 +82,8 @@ def judge(expert: Expert, picture: np.ndarray, part: Part, box: np.ndarray) -> J
     if first is None:
         return Unclear(f"no {part.value} found")
     tight = _extent(first.labels, margin=ROOM)
+    if part is Part.BODY:  # the rest of a body may lie far beyond the picture
+        tight = np.clip(tight, 0, np.tile(np.array(picture.shape[1::-1]) - 1.0, 2))
     again = _look(expert, picture, part, tight)
     mirrored = _look_at_mirror_image(expert, picture, part, tight)
     if again is None or mirrored is None:
@@ -98,7 +100,7 @@ def agreed(part: Part, looks: Sequence[Estimate], trust: Trust) -> Judgement | U
     if score < trust.score:
         return Unclear(f"the expert's score was {score:.2f}, less than {trust.score:.2f}", labels)
     if labels.known_2d.mean() < trust.joints:
-        return Unclear(f"{labels.known_2d.sum()} of {len(labels.known_2d)} joints are in sight", labels)
+        return Unclear(f"{labels.known_2d.sum()} of {len(labels.known_2d)} joints are known", labels)
     disagreement = _disagreement([look.labels for look in looks], labels)
     if disagreement > trust.disagreement:
         reason = f"looks differ by {disagreement:.3f} of its size, more than {trust.disagreement:.3f}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dope_ros.geometry import Intrinsics
-from dope_ros.skeleton import WRIST, Side
+from dope_ros.skeleton import HEAD, LEFT_SHOULDER, RIGHT_SHOULDER, WRIST, Side
 from dope_ros.training.synthetic.camera import (
     View,
     framed,
@@ -32,6 +32,7 @@ WITHOUT_PEOPLE = (Framing.CLUTTER, Framing.GARMENT, Framing.EMPTY)
 PEOPLE_COUNTS = {
     Framing.WHOLE: (0.4, 0.26, 0.17, 0.1, 0.07),
     Framing.UPPER: (0.5, 0.26, 0.13, 0.07, 0.04),
+    Framing.BUST: (0.7, 0.22, 0.08, 0.0, 0.0),
     Framing.FACE: (0.75, 0.19, 0.06, 0.0, 0.0),
     Framing.HAND: (0.8, 0.15, 0.05, 0.0, 0.0),
 }
@@ -40,7 +41,7 @@ PEOPLE_COUNTS = {
 LEAST_DISTANCE = 0.4
 """Metres. Nobody stands nearer to the camera, but for close-ups, and no two people nearer to each other."""
 
-CLOSE_UPS = (Framing.FACE, Framing.HAND)
+CLOSE_UPS = (Framing.BUST, Framing.FACE, Framing.HAND)
 TRIES = 6
 """Directions that a camera tries for a close-up of something that the rest of the body does not hide."""
 
@@ -147,7 +148,7 @@ class SceneComposer:
         elevation = random_elevation(self._mix.level, rng)
         if framing is Framing.HAND and rng.random() < 0.6:
             facing, elevation = rng.uniform(-180, 180), rng.uniform(-60, 80)
-        if framing is Framing.FACE:
+        if framing in (Framing.BUST, Framing.FACE):
             facing *= 0.8
         return self._camera(turned_by + facing, elevation, rng)
 
@@ -166,6 +167,9 @@ class SceneComposer:
         if framing is Framing.UPPER:
             above = joints.body[[*WRIST.values(), 8, 9, 10, 11, 12]]
             return np.concatenate([above, joints.face]), rng.uniform(0.55, 1.25)
+        if framing is Framing.BUST:
+            bust = joints.body[[HEAD, LEFT_SHOULDER, RIGHT_SHOULDER]]
+            return np.concatenate([bust, joints.face]), rng.uniform(0.35, 1.05)
         if framing is Framing.FACE:
             return joints.face, rng.choice([rng.uniform(0.2, 0.5), rng.uniform(0.4, 0.8)])
         side = list(Side)[rng.integers(2)]

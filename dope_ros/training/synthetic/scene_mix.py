@@ -16,6 +16,7 @@ class Framing(str, Enum):
 
     WHOLE = "whole"
     UPPER = "upper"
+    BUST = "bust"
     FACE = "face"
     HAND = "hand"
     CLUTTER = "clutter"
@@ -99,4 +100,14 @@ EVERYDAY = SceneMix(
 )
 """What a robot among people sees most: they stand, walk and sit, and the camera is level."""
 
-SCENE_MIXES = {mix.name: mix for mix in (EVERYTHING, EVERYDAY)}
+PORTRAITS = SceneMix(
+    name="portraits",
+    framings={Framing.BUST: 1.0},
+    postures={"standing": 0.6, "sitting": 0.4},
+    laid_down=0.0,
+    level=0.96,
+    upright=1.0,
+)
+"""Heads and shoulders, as in official portraits and before the camera of a screen."""
+
+SCENE_MIXES = {mix.name: mix for mix in (EVERYTHING, EVERYDAY, PORTRAITS)}
