@@ -18,16 +18,26 @@ class FittedPicture:
     """A picture scaled to fit the network's input, and padded at the right and bottom.
 
     pixels: uint8 [H, W, 3], RGB.
-    scale: network pixels a picture pixel.
+    scale: [2] float64, network pixels a picture pixel, across and down: alike but for the rounding of sides.
     """
 
     pixels: np.ndarray
-    scale: float
+    scale: np.ndarray
 
     def to_picture(self, proposals: Proposals) -> Proposals:
-        """The proposals with boxes and 2D poses in the original picture's pixels."""
-        back = np.float32(1 / self.scale)
-        return replace(proposals, boxes=proposals.boxes * back, poses_2d=proposals.poses_2d * back)
+        """The proposals with boxes and 2D poses in the original picture's pixels.
+
+        The middle of a picture's first pixel is (0, 0), before and after scaling.
+        """
+        return replace(
+            proposals,
+            boxes=self._back(proposals.boxes.reshape(-1, 2, 2)).reshape(-1, 4),
+            poses_2d=self._back(proposals.poses_2d),
+        )
+
+    def _back(self, points: np.ndarray) -> np.ndarray:
+        """Points [..., 2] of the network's input in the picture's pixels."""
+        return ((points + 0.5) / self.scale - 0.5).astype(np.float32)
 
 
 def fit(picture: np.ndarray, height: int, width: int, pad_value: int) -> FittedPicture:
@@ -48,4 +58,4 @@ def fit(picture: np.ndarray, height: int, width: int, pad_value: int) -> FittedP
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     pixels = np.full((height, width, 3), pad_value, np.uint8)
     pixels[: size[1], : size[0]] = cv2.resize(picture, size, interpolation=interpolation)
-    return FittedPicture(pixels, scale)
+    return FittedPicture(pixels, np.array([size[0] / picture.shape[1], size[1] / picture.shape[0]]))

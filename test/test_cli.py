@@ -114,6 +114,30 @@ def test_pictures_of_one_name_get_overlays_of_their_own(tmp_path, model, picture
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"grey.png", "grey-2.png", "people.jsonl"}
 
 
+def test_an_overlay_takes_the_place_of_no_picture(tmp_path, model, picture):
+    before = picture.read_bytes()
+    assert dope("infer", picture, "--model", model, "--out", tmp_path).returncode == 0
+    assert picture.read_bytes() == before
+    assert (tmp_path / "grey-overlay.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("infer", "PICTURE", "--out", "PICTURE"), "grey.png: File exists"),
+        (("infer", "PICTURE", "--intrinsics", "0", "500", "320", "240"), "not 0 and 500"),
+        (("bench", "--runs", "0"), "--runs 0: at least one"),
+        (("fetch", "dope", "--accept-licence", "--server", "shelf"), "begins with http:// or https://"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_no_traceback(model, picture, arguments, said):
+    words = [str(picture) if word == "PICTURE" else word for word in arguments]
+    done = dope(*words, *(() if words[0] == "fetch" else ("--model", model)))
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_missing_model_is_one_line_and_no_traceback(tmp_path, picture):
     done = dope("infer", picture, "--model", tmp_path / "no.onnx", "--out", tmp_path)
     assert done.returncode == 1

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """TensorRT compiles the networks, and engines are kept, checked and built again."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -13,13 +14,14 @@ from tiny_model import write_tiny_model
 pytest.importorskip("tensorrt_rtx", reason="building ahead needs tensorrt-rtx, which is for x86-64")
 
 from dope_ros.cli import main
-from dope_ros.engine import load_engine
-from dope_ros.engine.build import build_engine, cached_engine, key_of
-from dope_ros.engine.builder import BuildError, BuildOptions
+from dope_ros.engine import DEFAULT_MODEL, load_engine
+from dope_ros.engine.build import build_engine, cached_engine, forget_engine, key_of, read_model
+from dope_ros.engine.builder import BuildError, BuildOptions, _keep_precisions
 from dope_ros.engine.half import Precision
+from dope_ros.engine.packaged import DEFAULT_MODEL_INT8
 from dope_ros.engine.plan import PlanKey, cache_folder, read_plan, write_plan
 from dope_ros.engine.targets import TARGETS, check_target, target_named
-from dope_ros.engine.tensorrt_api import find_tensorrt, require_driver
+from dope_ros.engine.tensorrt_api import find_tensorrt, find_tensorrt_of, require_driver
 from dope_ros.errors import EngineError, ModelError
 
 T4 = TARGETS["t4"]
@@ -154,8 +156,9 @@ def test_keys_tell_models_gpus_precisions_and_tensorrt_apart():
         replace(key, gpu="Orin Nano"),
         replace(key, compute_capability="7.5"),
         replace(key, precision="float"),
+        replace(key, graph=key.graph + 1),
     ]
-    assert len({key.file_name(), *(other.file_name() for other in others)}) == 6
+    assert len({key.file_name(), *(other.file_name() for other in others)}) == 7
     assert key.difference(key) == ""
     assert key.difference(others[1]) == "runtime is TensorRT 10.4.0, not TensorRT 10.3.0"
 
@@ -230,6 +233,101 @@ def test_timings_of_another_tensorrt_are_measured_anew(model, tensorrt, tmp_path
     timings.write_bytes(b"of something else")
     build_engine(model, tensorrt, T4, replace(AHEAD, timings=timings), silent)
     assert timings.read_bytes() != b"of something else"
+
+
+def test_an_engine_that_cannot_be_kept_is_used_all_the_same(model, tensorrt, tmp_path, monkeypatch):
+    (tmp_path / "shelf").write_text("no folder")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "shelf"))
+    told = []
+    assert cached_engine(model, tensorrt, T4, AHEAD, told.append).data
+    assert any("engine not kept" in line for line in told)
+
+
+def test_an_engine_that_is_forgotten_is_built_again(model, tensorrt, cache):
+    plan = cached_engine(model, tensorrt, T4, AHEAD, silent)
+    assert forget_engine(plan)
+    assert not forget_engine(plan)
+    assert not list(cache.glob("*.engine"))
+
+
+def test_a_model_whose_weights_lie_in_another_file_is_another_one_with_other_weights(tensorrt, tmp_path):
+    for path in (DEFAULT_MODEL, DEFAULT_MODEL_INT8):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    model, weights = tmp_path / DEFAULT_MODEL_INT8.name, tmp_path / DEFAULT_MODEL.name
+    before = key_of(model, tensorrt, T4, AHEAD)
+    weights.write_bytes(weights.read_bytes() + b" ")
+    assert key_of(model, tensorrt, T4, AHEAD).model != before.model
+    weights.unlink()
+    with pytest.raises(ModelError, match=r"its weights are in .*dope-lite\.onnx, which is not there"):
+        read_model(model)
+
+
+def test_an_engine_is_run_by_the_tensorrt_that_built_it(tensorrt):
+    assert find_tensorrt_of(str(tensorrt)).builds_ahead
+    with pytest.raises(EngineError, match=r"built with TensorRT 8\.5\.2; here is TensorRT-RTX"):
+        find_tensorrt_of("TensorRT 8.5.2")
+
+
+# What TensorRT 8 is told of precisions: a stand-in for the part of its interface that is used
+
+
+@dataclass
+class Layer8:
+    """A layer of TensorRT 8 with the kinds of its inputs and outputs."""
+
+    type: str
+    inputs: list
+    outputs: list
+    precision: str | None = None
+
+    @property
+    def num_inputs(self):
+        return len(self.inputs)
+
+    @property
+    def num_outputs(self):
+        return len(self.outputs)
+
+    def get_input(self, index):
+        return SimpleNamespace(dtype=self.inputs[index])
+
+    def get_output_type(self, index):
+        return self.outputs[index]
+
+    def set_output_type(self, index, kind):
+        self.outputs[index] = kind
+
+
+def held(*layers):
+    """The flags that TensorRT 8 is given for these layers."""
+    kinds = {kind: kind for kind in ("float32", "float16")}
+    types = SimpleNamespace(CONSTANT="constant", SHAPE="shape", CAST="cast", IDENTITY="identity")
+    flags = SimpleNamespace(FP16="fp16", OBEY_PRECISION_CONSTRAINTS="obey")
+    network = SimpleNamespace(num_layers=len(layers), get_layer=lambda index: layers[index])
+    given = []
+    config = SimpleNamespace(set_flag=given.append)
+    _keep_precisions(SimpleNamespace(LayerType=types, BuilderFlag=flags, **kinds), network, config)
+    return given
+
+
+def test_layers_that_choose_among_floats_are_held_to_float():
+    half = Layer8("convolution", ["float16", "float16"], ["float16"])
+    best = Layer8("topk", ["float32"], ["float32", "int32"])
+    larger = Layer8("elementwise", ["float32", "float32"], ["bool"])
+    cast = Layer8("cast", ["float32"], ["float16"])
+    assert held(half, best, larger, cast) == ["obey", "fp16"]
+    assert [layer.precision for layer in (half, best, larger, cast)] == [
+        "float16",
+        "float32",
+        "float32",
+        None,
+    ]
+    assert best.outputs == ["float32", "int32"]
+    assert larger.outputs == ["bool"]
+
+
+def test_a_float_model_has_no_half_precision():
+    assert held(Layer8("convolution", ["float32"], ["float32"])) == ["obey"]
 
 
 # The command, and what runs where there is no GPU

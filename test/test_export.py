@@ -120,6 +120,16 @@ def test_onnx_runtime_says_what_pytorch_says(tmp_path, config):
         assert found.poses_3d < 1e-5
 
 
+def test_an_export_with_more_proposals_is_compared_with_as_many(tmp_path):
+    checkpoint, path = exported(tmp_path, SMALL_COMPACT, proposals=90)
+    own = checkpoint.network.rpn.settings.count
+    (picture,) = pictures(1, HEIGHT, WIDTH, seed=1)
+    found = compare_with_network(path, checkpoint, picture)
+    assert found.matched > own
+    assert found.unmatched == 0
+    assert checkpoint.network.rpn.settings.count == own
+
+
 @both_networks
 def test_half_precision_keeps_the_very_proposals_and_says_nearly_the_same_of_them(tmp_path, config):
     checkpoint, path = exported(tmp_path, config, proposals=40)

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from dope_ros.cli import main
-from dope_ros.cli.fetch import weights_folder
+from dope_ros.cli.fetch import unpack, weights_folder
 
 CHECKPOINT = bytes(range(256)) * 4000
 NAME = "DOPErealtime_v1_0_0.pth"
@@ -135,6 +135,15 @@ def test_an_archive_that_is_broken_or_holds_no_single_checkpoint_is_refused(serv
     error = capsys.readouterr().err
     assert "the archive is broken" in error or "checkpoints, not one" in error
     assert not (weights_folder() / NAME).exists()
+
+
+def test_an_archive_whose_checkpoint_cannot_be_written_stays(server, tmp_path):
+    archive, shelf = tmp_path / "whole.tgz", tmp_path / "shelf"
+    archive.write_bytes(server.content)
+    shelf.write_text("no folder")
+    with pytest.raises(OSError, match="shelf"):
+        unpack(archive, shelf / NAME)
+    assert archive.read_bytes() == server.content
 
 
 def test_no_network_and_a_dead_proxy_are_told_apart(server, monkeypatch, capsys):

@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch", reason="TensorRT's buffers need torch")
 from networks import SMALL_COMPACT, pictures, random_checkpoint
 
 from dope_ros.engine import DEFAULT_MODEL, load_engine
+from dope_ros.engine.build import key_of
 from dope_ros.engine.builder import BuildOptions
 from dope_ros.engine.half import Precision
 from dope_ros.engine.plan import cache_folder, read_plan, write_plan
@@ -59,6 +60,13 @@ def engine(cache):
 
 def frames(engine, count):
     return pictures(count, engine.spec.height, engine.spec.width)
+
+
+def key_here():
+    """Of the engine in the fixture."""
+    from dope_ros.engine.tensorrt import this_gpu
+
+    return key_of(DEFAULT_MODEL, find_tensorrt(), this_gpu(), BuildOptions())
 
 
 def assert_alike(one, other, pixels=1.0):
@@ -121,8 +129,7 @@ def test_the_outputs_of_a_frame_stay_when_the_next_one_comes(engine):
 
 @pytest.mark.usefixtures("engine")
 def test_an_engine_that_tensorrt_cannot_load_is_an_error(cache, tmp_path):
-    (path,) = cache.glob("*.engine")
-    plan = read_plan(path)
+    plan = read_plan(cache / key_here().file_name())
     broken = tmp_path / "broken.engine"
     write_plan(broken, replace(plan, data=plan.data[: len(plan.data) // 2]))
     with pytest.raises(EngineError, match="cannot load the engine"):
@@ -130,6 +137,17 @@ def test_an_engine_that_tensorrt_cannot_load_is_an_error(cache, tmp_path):
     write_plan(broken, replace(plan, key=replace(plan.key, gpu="another GPU")))
     with pytest.raises(ModelError, match="for another GPU"):
         tensorrt_engine(broken)
+
+
+@pytest.mark.usefixtures("engine")
+def test_an_engine_in_the_cache_that_tensorrt_cannot_load_is_built_again(cache):
+    path = cache / key_here().file_name()
+    plan = read_plan(path)
+    write_plan(path, replace(plan, data=plan.data[: len(plan.data) // 2]))
+    told = []
+    tensorrt_engine(DEFAULT_MODEL, progress=told.append).close()
+    assert any("built again" in line for line in told)
+    assert len(read_plan(path).data) > len(plan.data) // 2
 
 
 def test_memory_stays_flat_over_ten_thousand_frames(engine):
@@ -146,7 +164,8 @@ def test_memory_stays_flat_over_ten_thousand_frames(engine):
 @pytest.mark.parametrize("half", [True, False], ids=["half", "float"])
 @pytest.mark.parametrize("cuda_graph", [True, False], ids=["graph", "eager"])
 def test_the_same_frame_gets_the_same_answer_and_how_long_it_takes_is_printed(capsys, half, cuda_graph):
-    engine = tensorrt_engine(DEFAULT_MODEL, options=BuildOptions(half=half), cuda_graph=cuda_graph)
+    options = BuildOptions(Precision.HALF if half else Precision.FLOAT)
+    engine = tensorrt_engine(DEFAULT_MODEL, options=options, cuda_graph=cuda_graph)
     (picture,) = frames(engine, 1)
     first, times = engine.run(picture), []
     for _ in range(300):

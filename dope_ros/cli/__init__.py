@@ -43,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return parsed.run(parsed)
     except DopeError as error:
         print(f"dope: {error}", file=sys.stderr)
-        return 1
+    except OSError as error:
+        print(f"dope: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -47,6 +47,8 @@ def add_parser(verbs: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
+    if arguments.runs < 1:
+        raise DopeError(f"--runs {arguments.runs}: at least one picture has to be timed")
     picture = read_picture(arguments.picture)
     if arguments.node:
         return _bench_node(picture, arguments)

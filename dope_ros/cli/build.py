@@ -10,6 +10,7 @@ from typing import Any
 
 from dope_ros.cli.precision import add_precision
 from dope_ros.cli.requirements import needed_for
+from dope_ros.errors import EngineError
 
 
 def add_parser(verbs: Any) -> None:
@@ -49,6 +50,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _this_gpu() -> Any:
-    with needed_for("build", "tensorrt"):
+    try:
         from dope_ros.engine.tensorrt import this_gpu
+    except ImportError as error:
+        raise EngineError(
+            f"building for the GPU here needs {error.name}, for its CUDA memory (docs/tensorrt.md); "
+            "--target builds for another GPU without"
+        ) from error
     return this_gpu()

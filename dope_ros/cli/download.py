@@ -31,7 +31,10 @@ def download(url: str, path: Path) -> None:
 
     Raises:
         DownloadError: the host cannot be reached, refuses, or stops before the end.
+        OSError: there is no place for the file.
     """
+    if not url.startswith(("http://", "https://")):
+        raise DownloadError(f"{url}: not an address that begins with http:// or https://")
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.part")
     have = partial.stat().st_size if partial.exists() else 0

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import argparse
+import gzip
 import hashlib
 import os
 import shutil
 import tarfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,6 +100,7 @@ def unpack(archive: Path, checkpoint: Path) -> None:
 
     Raises:
         DownloadError: the archive is broken, and is deleted; or it does not hold exactly one checkpoint.
+        OSError: the checkpoint cannot be written; the archive stays.
     """
     try:
         with tarfile.open(archive, "r:gz") as tar:
@@ -108,7 +111,7 @@ def unpack(archive: Path, checkpoint: Path) -> None:
             assert source is not None  # it is a file
             with replaced_whole(checkpoint) as partial, partial.open("wb") as target:
                 shutil.copyfileobj(source, target)
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
         archive.unlink()
         raise DownloadError(f"{archive.name}: the archive is broken ({error}); run it again") from error
 

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from dope_ros.cli.model_arguments import add_model_arguments, engine_from
 from dope_ros.draw import draw_people
-from dope_ros.errors import ImageError
+from dope_ros.errors import DopeError, ImageError
 from dope_ros.geometry import Intrinsics
 from dope_ros.pictures import read_picture, write_picture
 from dope_ros.pipeline import INTEGRATIONS, Pipeline, PipelineSettings
@@ -50,7 +50,7 @@ def add_parser(verbs: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb; returns 1 if a picture could not be read."""
     pipeline = Pipeline(engine_from(arguments), PipelineSettings(integration=arguments.integration))
-    intrinsics = Intrinsics(*arguments.intrinsics) if arguments.intrinsics else None
+    intrinsics = _intrinsics(arguments.intrinsics)
     arguments.out.mkdir(parents=True, exist_ok=True)
     unread = 0
     with _json_lines(arguments.json or arguments.out / "people.jsonl") as lines:
@@ -86,6 +86,15 @@ def _infer(
     lines.write(json.dumps(people_to_json(str(source), width, height, people)) + "\n")
     write_picture(overlay, draw_people(picture, people))
     print(f"{source}: {_summary(people)} -> {overlay}", file=sys.stderr)
+
+
+def _intrinsics(values: list[float] | None) -> Intrinsics | None:
+    if values is None:
+        return None
+    fx, fy, cx, cy = values
+    if min(fx, fy) <= 0:
+        raise DopeError(f"--intrinsics: focal lengths are above 0 pixels, not {fx:g} and {fy:g}")
+    return Intrinsics(fx, fy, cx, cy)
 
 
 def _summary(people: list[Person]) -> str:
@@ -129,12 +138,17 @@ def _json_lines(path: Path) -> IO[str]:
 
 
 def _overlay_paths(arguments: argparse.Namespace) -> Iterator[Path]:
-    """One path for each picture; pictures of the same name in different folders get a number."""
+    """One path for each picture, none of them a picture's own.
+
+    Pictures of the same name in different folders get a number, those in OUT itself a word.
+    """
     taken: set[str] = set()
     for picture in arguments.pictures:
-        name, number = picture.stem, 1
+        inside = picture.parent.resolve() == arguments.out.resolve()
+        stem = f"{picture.stem}-overlay" if inside else picture.stem
+        name, number = stem, 1
         while name in taken:
             number += 1
-            name = f"{picture.stem}-{number}"
+            name = f"{stem}-{number}"
         taken.add(name)
         yield arguments.out / f"{name}.png"

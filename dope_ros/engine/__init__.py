@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dope_ros.engine.packaged import DEFAULT_MODEL, model_for_cpu
 from dope_ros.engine.protocol import ENGINE_SUFFIX, Engine, Progress
-from dope_ros.errors import EngineError, ModelError
+from dope_ros.errors import DopeError, EngineError, ModelError
 
 logger = logging.getLogger(__name__)
 
@@ -84,17 +84,27 @@ def _open_onnx(model: Path, threads: int, _: Progress) -> Engine:
 
 
 def _open_tensorrt(model: Path, _: int, progress: Progress) -> Engine:
-    from dope_ros.engine.tensorrt_api import find_tensorrt, require_driver
-
-    require_driver()
-    find_tensorrt()
-    try:
-        from dope_ros.engine.tensorrt import TensorRtEngine
-    except ImportError as error:
-        raise EngineError(f"TensorRT needs the Python module '{error.name}' (docs/tensorrt.md)") from error
     from dope_ros.engine.reloading import ReloadingEngine
 
-    return ReloadingEngine(lambda: TensorRtEngine(model, progress=progress))
+    return ReloadingEngine(lambda: _tensorrt_engine(model, progress))
+
+
+def _tensorrt_engine(model: Path, progress: Progress) -> Engine:
+    from dope_ros.engine.tensorrt_api import require_driver
+
+    require_driver()
+    try:
+        from dope_ros.engine.tensorrt import TensorRtEngine
+
+        return TensorRtEngine(model, progress=progress)
+    except DopeError:
+        raise
+    except ModuleNotFoundError as error:
+        raise EngineError(f"TensorRT needs the Python module '{error.name}' (docs/tensorrt.md)") from error
+    except (
+        Exception
+    ) as error:  # a driver, CUDA, PyTorch and TensorRT that do not fit raise whatever they like
+        raise EngineError(f"TensorRT cannot start: {type(error).__name__}: {error}") from error
 
 
 def _open_torch(model: Path, threads: int, _: Progress) -> Engine:

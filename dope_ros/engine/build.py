@@ -40,9 +40,21 @@ def cached_engine(
         name = f"{_plain(str(tensorrt))}-{_plain(gpu.name)}.timings"
         options = replace(options, timings=cache_folder() / name)
     plan = build_engine(model, tensorrt, gpu, options, progress)
-    write_plan(path, plan)
-    progress(f"engine kept as {path}")
+    try:
+        write_plan(path, plan)
+    except OSError as error:  # it runs all the same; only the next start has to build it again
+        progress(f"engine not kept, {path} cannot be written: {error.strerror}")
+    else:
+        progress(f"engine kept as {path}")
     return plan
+
+
+def forget_engine(plan: Plan) -> bool:
+    """Take an engine out of the user's cache, and say whether it was there."""
+    path = cache_folder() / plan.key.file_name()
+    kept = path.exists()
+    path.unlink(missing_ok=True)
+    return kept
 
 
 def unusable(path: Path, key: PlanKey) -> str:
@@ -75,25 +87,56 @@ def key_of(model: Path, tensorrt: TensorRt, gpu: Gpu, options: BuildOptions) -> 
     Raises:
         ModelError: the model cannot be read.
     """
-    try:
-        digest = hashlib.sha256(model.read_bytes()).hexdigest()
-    except OSError as error:
-        raise ModelError(f"{model}: cannot be read: {error.strerror}") from error
-    return PlanKey(digest, str(tensorrt), gpu.name, gpu.capability, options.precision.value)
+    digest = hashlib.sha256()
+    for path in (model, *weights_files(model)):
+        digest.update(_content(path))
+    return PlanKey(digest.hexdigest(), str(tensorrt), gpu.name, gpu.capability, options.precision.value)
+
+
+def weights_files(model: Path) -> list[Path]:
+    """The files beside a model that hold weights of it; most models hold theirs themselves.
+
+    Raises:
+        ModelError: the model cannot be read.
+    """
+    graph = _parsed(model).graph
+    places = {
+        entry.value
+        for tensor in graph.initializer
+        if tensor.data_location == onnx.TensorProto.EXTERNAL
+        for entry in tensor.external_data
+        if entry.key == "location"
+    }
+    return [model.parent / place for place in sorted(places)]
 
 
 def read_model(path: Path) -> onnx.ModelProto:
     """An ONNX file.
 
     Raises:
-        ModelError: it is missing or none.
+        ModelError: it or a file that holds its weights is missing, or it is none.
     """
+    model = _parsed(path)
+    for weights in weights_files(path):
+        if not weights.is_file():
+            raise ModelError(f"{path.name}: its weights are in {weights}, which is not there")
+    onnx.load_external_data_for_model(model, str(path.parent))
+    return model
+
+
+def _parsed(path: Path) -> onnx.ModelProto:
+    """An ONNX file without what other files hold."""
     try:
-        return onnx.load(path)
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
+        return onnx.load_model_from_string(_content(path))
     except DecodeError as error:
         raise ModelError(f"{path.name}: not an ONNX model: {error}") from error
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _plain(text: str) -> str:

@@ -158,19 +158,30 @@ _WITHOUT_PRECISION = ("CONSTANT", "SHAPE", "CAST", "IDENTITY")
 
 
 def _keep_precisions(trt: Any, network: Any, config: Any) -> None:
-    """Hold each layer to the precision that the file gives its outputs (TensorRT 8 and 9)."""
-    config.set_flag(trt.BuilderFlag.FP16)
-    config.set_flag(trt.BuilderFlag.OBEY_PRECISION_CONSTRAINTS)
+    """Hold each layer to the precision that the file gives it (TensorRT 8 and 9)."""
     free = {getattr(trt.LayerType, name) for name in _WITHOUT_PRECISION if hasattr(trt.LayerType, name)}
+    half = False
     for index in range(network.num_layers):
         layer = network.get_layer(index)
-        kinds = {layer.get_output_type(output) for output in range(layer.num_outputs)}
-        if layer.type in free or len(kinds) != 1 or not kinds <= {trt.float32, trt.float16}:
+        kind = None if layer.type in free else _float_kind(trt, layer)
+        if kind is None:
             continue
-        (kind,) = kinds
+        half |= kind == trt.float16
         layer.precision = kind
         for output in range(layer.num_outputs):
-            layer.set_output_type(output, kind)
+            if layer.get_output_type(output) in (trt.float32, trt.float16):
+                layer.set_output_type(output, kind)
+    config.set_flag(trt.BuilderFlag.OBEY_PRECISION_CONSTRAINTS)
+    if half:
+        config.set_flag(trt.BuilderFlag.FP16)
+
+
+def _float_kind(trt: Any, layer: Any) -> Any:
+    """The floats of a layer's outputs; of its inputs where it compares or picks them. None: it has none."""
+    outputs = [layer.get_output_type(output) for output in range(layer.num_outputs)]
+    inputs = [layer.get_input(number) for number in range(layer.num_inputs)]
+    kinds = [*outputs, *(tensor.dtype for tensor in inputs if tensor is not None)]
+    return next((kind for kind in kinds if kind in (trt.float32, trt.float16)), None)
 
 
 def _monitor(trt: Any, progress: Progress) -> Any:
@@ -220,8 +231,7 @@ def _read_timings(config: Any, path: Path | None) -> None:
     """Give the builder what it measured before, if it can use that."""
     if path is None or not hasattr(config, "create_timing_cache"):
         return
-    stored = path.read_bytes() if path.exists() else b""
-    cache = config.create_timing_cache(stored)
+    cache = config.create_timing_cache(_stored(path))
     if cache is None or not config.set_timing_cache(cache, ignore_mismatch=False):
         logger.warning("%s: timings of another TensorRT or GPU; measured anew", path)
         config.set_timing_cache(config.create_timing_cache(b""), ignore_mismatch=False)
@@ -231,6 +241,18 @@ def _write_timings(config: Any, path: Path | None) -> None:
     if path is None or not hasattr(config, "get_timing_cache"):
         return
     cache = config.get_timing_cache()
-    if cache is not None:
+    if cache is None:
+        return
+    try:
         with replaced_whole(path) as partial:
             partial.write_bytes(bytes(cache.serialize()))
+    except OSError as error:  # a build is no worse for it, the next one only slower
+        logger.warning("%s: timings of layers cannot be kept: %s", path, error.strerror)
+
+
+def _stored(path: Path) -> bytes:
+    try:
+        return path.read_bytes() if path.exists() else b""
+    except OSError as error:
+        logger.warning("%s: timings of layers cannot be read: %s", path, error.strerror)
+        return b""

@@ -30,6 +30,8 @@ STAGES = {
 
 NMS, ROI_ALIGN = "suppression", "RoIAlign"
 
+ROI_ALIGN_LOWERED = ("GridSample", "AveragePool")
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -79,7 +81,7 @@ def costs_by_stage(model: onnx.ModelProto) -> dict[str, Cost]:
     costs: dict[str, Cost] = {}
     for node in model.graph.node:
         cost = _cost(node, shapes)
-        if cost.macs:
+        if cost.values:
             stage = _stage(node)
             costs[stage] = costs.get(stage, Cost()) + cost
     return costs
@@ -114,6 +116,8 @@ def _shapes(model: onnx.ModelProto) -> dict[str, list[int]]:
 def _cost(node: onnx.NodeProto, shapes: Mapping[str, list[int]]) -> Cost:
     if node.op_type == "RoiAlign":
         return _roi_align_cost(node, shapes)
+    if node.op_type in ROI_ALIGN_LOWERED:
+        return _lowered_roi_align_cost(node, shapes)
     if node.op_type not in HEAVY:
         return Cost()
     out, (left, right) = shapes[node.output[0]], (shapes[name] for name in node.input[:2])
@@ -131,8 +135,14 @@ def _roi_align_cost(node: onnx.NodeProto, shapes: Mapping[str, list[int]]) -> Co
     return Cost(4 * samples, features + samples + pooled)
 
 
+def _lowered_roi_align_cost(node: onnx.NodeProto, shapes: Mapping[str, list[int]]) -> Cost:
+    """Of the two operators that `lowering` makes of it, and that `dope export --half` writes."""
+    read, written = prod(shapes[node.input[0]]), prod(shapes[node.output[0]])
+    return Cost(4 * written if node.op_type == "GridSample" else 0, read + written)
+
+
 def _stage(node: onnx.NodeProto) -> str:
-    if node.op_type == "RoiAlign":
+    if node.op_type in ("RoiAlign", *ROI_ALIGN_LOWERED):
         return ROI_ALIGN
     words = [word for name in node.input[1:2] for word in name.split(".")] + node.name.split("/")
     return next((STAGES[word] for word in words if word in STAGES), NMS)

@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from dope_ros.engine.trained import NETWORK_KEY
 from dope_ros.errors import ModelError
 from dope_ros.files import replaced_whole
 from dope_ros.network.checkpoint import Checkpoint, plain_config
+from dope_ros.network.dope import DopeNetwork
 from dope_ros.network.static_graph import StaticGraph
 from dope_ros.network.to_onnx import to_onnx
 from dope_ros.pictures import read_picture
@@ -160,9 +162,20 @@ def compare_with_network(path: Path, checkpoint: Checkpoint, pixels: np.ndarray)
     engine = OnnxEngine(path)
     found = engine.run(pixels)
     engine.close()
-    reference = proposals_of(predict(checkpoint.network, pixels))
-    rows = len(found[Part.BODY].boxes)
-    return differences(found, {part: _first(of_part, rows) for part, of_part in reference.items()})
+    with _proposing(checkpoint.network, len(found[Part.BODY].boxes)):
+        reference = proposals_of(predict(checkpoint.network, pixels))
+    return differences(found, reference)
+
+
+@contextmanager
+def _proposing(network: DopeNetwork, count: int) -> Iterator[None]:
+    """The network with another number of proposals, such as an export of it has."""
+    own = network.rpn.settings
+    network.rpn.settings = replace(own, count=count)
+    try:
+        yield
+    finally:
+        network.rpn.settings = own
 
 
 def differences(left: Mapping[Part, Proposals], right: Mapping[Part, Proposals]) -> Differences:
@@ -187,10 +200,4 @@ def differences(left: Mapping[Part, Proposals], right: Mapping[Part, Proposals])
         scores=largest("scores"),
         poses_2d=largest("poses_2d"),
         poses_3d=largest("poses_3d"),
-    )
-
-
-def _first(proposals: Proposals, rows: int) -> Proposals:
-    return Proposals(
-        proposals.boxes[:rows], proposals.scores[:rows], proposals.poses_2d[:rows], proposals.poses_3d[:rows]
     )

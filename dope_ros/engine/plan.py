@@ -15,21 +15,25 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dope_ros.engine.protocol import ENGINE_SUFFIX
-from dope_ros.errors import ModelError
+from dope_ros.errors import EngineError, ModelError
 from dope_ros.files import replaced_whole
 
-MAGIC = b"dope_ros engine 1\n"
+MAGIC = b"dope_ros engine 2\n"
+
+GRAPH_VERSION = 1
+"""Of what this package does to a model's graph before TensorRT sees it; raised when that changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlanKey:
     """What a plan depends on: a plan with another key is for something else.
 
-    model: SHA-256 of the ONNX file.
+    model: SHA-256 of the ONNX file, and of the files that hold its weights.
     runtime: name and version of what built it.
     gpu: its name.
     compute_capability: of the GPU, such as 7.5.
     precision: half or float.
+    graph: `GRAPH_VERSION` of the package that built it.
     """
 
     model: str
@@ -37,6 +41,7 @@ class PlanKey:
     gpu: str
     compute_capability: str
     precision: str
+    graph: int = GRAPH_VERSION
 
     def difference(self, other: PlanKey) -> str:
         """What another key has that this one has not, in words; empty for equal keys."""
@@ -105,6 +110,13 @@ def read_plan(path: Path) -> Plan:
 
 
 def cache_folder() -> Path:
-    """Where engines are kept: the user's cache folder (XDG base directories)."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    """Where engines are kept: the user's cache folder (XDG base directories).
+
+    Raises:
+        EngineError: the user has no home, as in some containers.
+    """
+    try:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError as error:
+        raise EngineError("this user has no home for a cache of engines: set XDG_CACHE_HOME") from error
     return Path(base) / "dope_ros" / "engines"

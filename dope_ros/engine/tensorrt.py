@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dope_ros.engine.build import cached_engine
+from dope_ros.engine.build import cached_engine, forget_engine
 from dope_ros.engine.builder import BuildOptions, Gpu
 from dope_ros.engine.contract import (
     INPUT_NAME,
@@ -28,7 +28,7 @@ from dope_ros.engine.contract import (
 )
 from dope_ros.engine.plan import Plan, read_plan
 from dope_ros.engine.protocol import ENGINE_SUFFIX, Progress
-from dope_ros.engine.tensorrt_api import TensorRt, find_tensorrt, make_logger
+from dope_ros.engine.tensorrt_api import TensorRt, find_tensorrt, find_tensorrt_of, make_logger
 from dope_ros.errors import EngineError, ModelError
 from dope_ros.poses import Proposals
 from dope_ros.skeleton import Part
@@ -53,7 +53,7 @@ class TensorRtEngine:
     """An `Engine` on TensorRT.
 
     Opening a model builds its engine first, unless the cache has it; `progress` tells of those minutes.
-    Opening an engine file builds nothing: it has to be for this very GPU and TensorRT.
+    Opening an engine file builds nothing: it has to be for this GPU and TensorRT.
 
     Args:
         model: an ONNX model, or an engine file of `dope build`.
@@ -75,13 +75,16 @@ class TensorRtEngine:
         cuda_graph: bool = True,
     ) -> None:
         options = options or BuildOptions()
-        tensorrt, gpu = find_tensorrt(), this_gpu()
-        plan = _plan_of(model, tensorrt, gpu, options, progress)
+        gpu = this_gpu()
+        if model.suffix == ENGINE_SUFFIX:
+            plan = _plan_for(model, gpu)
+            self._runner = _Runner(model.name, find_tensorrt_of(plan.key.runtime), plan)
+        else:
+            plan, self._runner = _built(model, gpu, options, progress)
         self.spec: ModelSpec = parse_spec(
             model.name, list(plan.input_shape), "uint8", {"dope": plan.metadata}
         )
-        self._runner = _Runner(model.name, tensorrt, plan)
-        self.description = f"{tensorrt} ({plan.key.precision}) on {gpu.name}"
+        self.description = f"{plan.key.runtime} ({plan.key.precision}) on {gpu.name}"
         blank = np.full((self.spec.height, self.spec.width, 3), self.spec.pad_value, np.uint8)
         for _ in range(WARM_UP_RUNS):
             outputs = self._runner.run(blank)
@@ -102,18 +105,38 @@ class TensorRtEngine:
         del self._runner
 
 
-def _plan_of(model: Path, tensorrt: TensorRt, gpu: Gpu, options: BuildOptions, progress: Progress) -> Plan:
-    if model.suffix != ENGINE_SUFFIX:
-        return cached_engine(model, tensorrt, gpu, options, progress)
-    plan = read_plan(model)
-    here = (str(tensorrt), gpu.name, gpu.capability)
-    built = (plan.key.runtime, plan.key.gpu, plan.key.compute_capability)
-    if here != built:
+def _plan_for(engine_file: Path, gpu: Gpu) -> Plan:
+    """What an engine file holds, if it is for a GPU.
+
+    TensorRT-RTX compiles for every GPU of a compute capability, TensorRT for that which it measured on.
+    """
+    plan = read_plan(engine_file)
+    key = plan.key
+    of_this_kind = find_tensorrt_of(key.runtime).builds_ahead or key.gpu == gpu.name
+    if key.compute_capability != gpu.capability or not of_this_kind:
         raise ModelError(
-            f"{model.name}: built with {built[0]} for {built[1]}; this is {here[0]} on {here[1]}: "
-            "build it here with `dope build`"
+            f"{engine_file.name}: built for {key.gpu} (compute capability {key.compute_capability}); "
+            f"this is {gpu}: build it here with `dope build`"
         )
     return plan
+
+
+def _built(model: Path, gpu: Gpu, options: BuildOptions, progress: Progress) -> tuple[Plan, _Runner]:
+    """A model's engine, loaded. One of the cache that TensorRT refuses is built again."""
+    tensorrt = find_tensorrt()
+    plan = cached_engine(model, tensorrt, gpu, options, progress)
+    try:
+        return plan, _Runner(model.name, tensorrt, plan)
+    except PlanRefusedError as error:
+        if not forget_engine(plan):
+            raise
+        progress(f"the engine in the cache is built again: {error}")
+    plan = cached_engine(model, tensorrt, gpu, options, progress)
+    return plan, _Runner(model.name, tensorrt, plan)
+
+
+class PlanRefusedError(EngineError):
+    """TensorRT cannot load an engine."""
 
 
 class _Runner:
@@ -127,7 +150,7 @@ class _Runner:
         self._engine = self._runtime.deserialize_cuda_engine(plan.data)
         self._context: Any = self._engine and self._engine.create_execution_context()
         if self._context is None:
-            raise EngineError(f"{source}: TensorRT cannot load the engine: {self._reason()}")
+            raise PlanRefusedError(f"{source}: TensorRT cannot load the engine: {self._reason()}")
         try:
             self._allocate(trt)
         except RuntimeError as error:

@@ -59,19 +59,42 @@ def find_tensorrt(ahead: bool = False) -> TensorRt:
         EngineError: there is none.
     """
     missing = []
-    for module_name, product in MODULES.items():
-        try:
-            found = TensorRt(importlib.import_module(module_name), product)
-        except (ImportError, OSError, RuntimeError) as error:
-            missing.append(f"{module_name}: {error}")
-            continue
-        if not ahead or found.builds_ahead:
+    for module_name in MODULES:
+        found = _found(module_name)
+        if isinstance(found, str):
+            missing.append(f"{module_name}: {found}")
+        elif not ahead or found.builds_ahead:
             return found
     if ahead:
-        raise EngineError("building for other GPUs needs TensorRT-RTX: pip install 'dope_ros[tensorrt]'")
+        raise EngineError("building for other GPUs needs TensorRT-RTX: pip install tensorrt-rtx")
     raise EngineError(
         f"TensorRT is not installed ({'; '.join(missing)}); docs/tensorrt.md says how to get it"
     )
+
+
+def _found(module_name: str) -> TensorRt | str:
+    """A TensorRT, or why there is none."""
+    try:
+        return TensorRt(importlib.import_module(module_name), MODULES[module_name])
+    except (ImportError, OSError, RuntimeError) as error:
+        return str(error)
+
+
+def find_tensorrt_of(runtime: str) -> TensorRt:
+    """The TensorRT on this machine that an engine was built with.
+
+    Args:
+        runtime: its name and version, such as `TensorRT 10.3.0`.
+
+    Raises:
+        EngineError: there is no such one.
+    """
+    here = [found for found in map(_found, MODULES) if isinstance(found, TensorRt)]
+    for tensorrt in here:
+        if str(tensorrt) == runtime:
+            return tensorrt
+    installed = ", ".join(map(str, here)) or "no TensorRT"
+    raise EngineError(f"it was built with {runtime}; here is {installed}: build it here with `dope build`")
 
 
 def require_driver() -> None:
