@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 for package in ("numba", "anny"):
-    pytest.importorskip(package, reason=f"{package} is not installed (pip install 'dope_ros[synthetic]')")
+    pytest.importorskip(package, reason=f"{package} is not installed (pip install '.[synthetic]')")
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 for package in ("numba", "anny"):
-    pytest.importorskip(package, reason=f"{package} is not installed (pip install 'dope_ros[synthetic]')")
+    pytest.importorskip(package, reason=f"{package} is not installed (pip install '.[synthetic]')")
 
 from scipy.spatial import cKDTree
 from synthetic_tools import SIZE, anatomy, assets_folder, body_model, renderer

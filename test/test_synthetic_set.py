@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 for package in ("numba", "anny", "tqdm"):
-    pytest.importorskip(package, reason=f"{package} is not installed (pip install 'dope_ros[synthetic]')")
+    pytest.importorskip(package, reason=f"{package} is not installed (pip install '.[synthetic]')")
 
 from pathlib import Path
 

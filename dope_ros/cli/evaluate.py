@@ -95,7 +95,7 @@ def _with_progress(indices: Sequence[int]) -> Iterable[int]:
     try:
         from dope_ros.cli.progress import over_pictures
     except ImportError as error:
-        raise DopeError("dope eval needs tqdm: install dope_ros[training]") from error
+        raise DopeError("`dope eval` needs tqdm: pip install tqdm") from error
     return over_pictures(indices)
 
 

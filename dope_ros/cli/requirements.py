@@ -12,7 +12,7 @@ from dope_ros.errors import DopeError
 
 @contextmanager
 def needed_for(verb: str, extra: str) -> Iterator[None]:
-    """Around imports that a verb needs and that come with `pip install 'dope_ros[extra]'`.
+    """Around imports that a verb needs and that come with `pip install '.[extra]'`.
 
     Raises:
         DopeError: one is missing.
@@ -20,4 +20,6 @@ def needed_for(verb: str, extra: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise DopeError(f"`dope {verb}` needs {error.name}: pip install 'dope_ros[{extra}]'") from error
+        raise DopeError(
+            f"`dope {verb}` needs {error.name}: pip install '.[{extra}]' in a checkout of dope_ros"
+        ) from error

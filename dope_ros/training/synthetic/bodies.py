@@ -60,7 +60,7 @@ def ensure_bodies(path: Path, count: int = DEFAULT_COUNT) -> Path:
     if subprocess.run(command, check=False).returncode != 0:
         raise DatasetError(
             f"{path}: the bodies could not be made (see above). They need anny and torch: "
-            "pip install 'dope_ros[synthetic]'"
+            "pip install '.[synthetic]' in a checkout of dope_ros"
         )
     return path
 
