@@ -9,7 +9,7 @@ person has 695.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -51,11 +51,15 @@ class FilterState:
     """What the filter remembers of one person.
 
     values, velocities: [139, 5], x and y in the picture, then x, y and z relative to the anchors.
+    anchored: whether there was a body; without one, x, y and z of hands and faces are in the camera frame.
+    metric: whether the position was.
     """
 
     values: np.ndarray
     velocities: np.ndarray
     seconds: float
+    anchored: bool = False
+    metric: bool = False
 
 
 class Smoother:
@@ -69,7 +73,8 @@ class Smoother:
 
         Args:
             people: in the camera frame, with ids that are theirs over time.
-            seconds: of the picture. If it goes back, all begins anew.
+            seconds: of the picture. If it goes back, all begins anew. If it stands still, as where nobody
+                sets stamps, people go through as they are.
         """
         self._forget(seconds)
         if not people:
@@ -79,7 +84,12 @@ class Smoother:
         before, velocities, elapsed = self._states_of(people, now, seconds)
         smoothed, velocities = one_euro(now, before, velocities, elapsed, settings)
         for row, person in enumerate(people):
-            self._states[person.id] = FilterState(smoothed[row], velocities[row], seconds)
+            if elapsed[row] == 0 and person.id in self._states:
+                continue
+            anchored = person.body is not None
+            self._states[person.id] = FilterState(
+                smoothed[row], velocities[row], seconds, anchored, person.metric
+            )
         joints = hung_on_anchors(smoothed[..., 2:])
         changes = [{"root": root} for root in roots_of(people, joints)]
         return with_joints(people, joints, smoothed[..., :2], changes)
@@ -93,7 +103,7 @@ class Smoother:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What is remembered of each person, as far as anything is: values, velocities, seconds since."""
         nothing = FilterState(np.full_like(now[0], np.nan), np.zeros_like(now[0]), seconds)
-        states = [self._states.get(person.id, nothing) for person in people]
+        states = [comparable(self._states.get(person.id, nothing), person) for person in people]
         elapsed = np.array([seconds - state.seconds for state in states])
         return (
             np.stack([state.values for state in states]),
@@ -115,7 +125,7 @@ def one_euro(
         now: [P, 139, 5]; NaN where there is nothing.
         before: the smoothed values of the step before; NaN begins anew.
         velocities: of the step before, units per second.
-        elapsed: [P] seconds between the steps; 0 leaves all as it was.
+        elapsed: [P] seconds between the steps; where it is 0, `now` goes through.
     """
     known = ~np.isnan(before)
     steps = np.where(known, now - before, 0.0)
@@ -124,8 +134,29 @@ def one_euro(
     velocities = velocities + _gain(settings.derivative_cutoff, elapsed) * change
     velocities = np.where(np.isnan(velocities), 0.0, velocities)
     cutoffs = settings.min_cutoff + settings.beta * _speeds(velocities, now)
-    smoothed = np.where(known, before, now) + _gain(cutoffs, elapsed) * steps
+    gains = np.where(elapsed > 0, _gain(cutoffs, elapsed), 1.0)
+    smoothed = np.where(known, before, now) + gains * steps
     return smoothed, velocities
+
+
+def comparable(state: FilterState, person: Person) -> FilterState:
+    """The state without those places in space that say something else than the person's do now.
+
+    A body that is lost or found again takes hands and faces with it: what was seen from its wrist is then
+    seen from the camera, or the other way round. Where positions become metric, or cease to be, that is true
+    of everything.
+    """
+    changed = np.zeros(joint_arrays.ALL_JOINTS, bool)
+    if state.anchored != (person.body is not None):
+        for part, _ in ANCHORS:
+            changed[part] = True
+    if state.metric != person.metric:
+        changed[:] = True
+    if not changed.any():
+        return state
+    values, velocities = state.values.copy(), state.velocities.copy()
+    values[changed, 2:], velocities[changed, 2:] = np.nan, 0.0
+    return replace(state, values=values, velocities=velocities)
 
 
 def relative_to_anchors(joints: np.ndarray) -> np.ndarray:

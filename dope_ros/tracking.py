@@ -9,6 +9,7 @@ frames, not seconds, and know boxes alone; a camera drops frames, and a pose tel
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -20,7 +21,15 @@ from dope_ros.joint_arrays import JointArrays
 from dope_ros.poses import Person
 from dope_ros.smoothing import Smoother, SmoothingSettings
 
+logger = logging.getLogger(__name__)
+
 TRACKINGS = ("off", "ids", "smooth")
+
+STANDSTILL = 5
+"""So many pictures with one stamp are no chance: whoever publishes them does not set stamps."""
+
+REMEMBERED = 300
+"""Who is not seen is forgotten after so many others; where stamps stand still, no track grows too old."""
 
 LATE = 0.1
 """Seconds. Stamps go back so far where a camera's clock is not strict; if further, time itself went back."""
@@ -59,6 +68,8 @@ class PeopleOverTime:
     def __init__(self) -> None:
         self._tracker = Tracker()
         self._smoother = Smoother()
+        self._seconds = -np.inf
+        self._repetitions = 0
 
     def __call__(self, people: Sequence[Person], seconds: float, settings: TrackingSettings) -> list[Person]:
         """The people of one picture with what is known of them from those before.
@@ -69,8 +80,20 @@ class PeopleOverTime:
         """
         if settings.mode == "off":
             return list(people)
+        self._watch_stamps(seconds)
         tracked = self._tracker(people, seconds, settings.memory)
         return tracked if settings.mode == "ids" else self._smoother(tracked, seconds, settings.smoothing)
+
+    def _watch_stamps(self, seconds: float) -> None:
+        """Say so where stamps come to stand still."""
+        self._repetitions = self._repetitions + 1 if seconds == self._seconds else 0
+        self._seconds = seconds
+        if self._repetitions == STANDSTILL:
+            logger.warning(
+                "all images have the stamp %.3f s: without stamps people are not smoothed, "
+                "and ids go by positions alone",
+                seconds,
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +228,7 @@ class Tracker:
         new = np.flatnonzero(ids < 0)
         ids[new] = self._next_id + np.arange(len(new))
         self._next_id += len(new)
-        unseen = np.ones(len(tracks.ids), bool)
+        unseen = tracks.ids >= self._next_id - REMEMBERED
         unseen[rows] = False
         self._tracks = (
             tracks.rows(rows)

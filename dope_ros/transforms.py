@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import reduce
 from time import monotonic
@@ -16,6 +16,15 @@ from dope_ros.geometry import Transform
 
 HISTORY_NS = 10_000_000_000
 """So long a frame's places are kept, as in tf2."""
+
+JUMP_NS = 1_000_000_000
+"""Stamps of a frame that go back so far are those of another time: a bag or a simulation began anew."""
+
+FORGOTTEN_SECONDS = 10.0
+"""A frame of which nobody has said anything for so long is gone."""
+
+SWEEP_SECONDS = 1.0
+"""Between two looks for frames that are gone."""
 
 
 class TransformError(DopeError):
@@ -32,9 +41,7 @@ class Edge:
     static: Transform | None = None
 
     def add(self, stamp: int, place: Transform) -> None:
-        """Take in a place; those older than the history go, and all of them if time went back."""
-        if self.stamps and stamp < self.stamps[0] - HISTORY_NS:
-            self.stamps, self.places = [], {}
+        """Take in a place; those older than the history go."""
         if stamp not in self.places:
             insort(self.stamps, stamp)
         self.places[stamp] = place
@@ -63,16 +70,75 @@ class Edge:
         return self.places[before].towards(self.places[behind], share)
 
 
-class TransformTree:
-    """Frames, each with a place in its parent; safe to use from several threads."""
+class FrameWatch:
+    """Notices when the stamps of a frame go back, and when nothing is said of it any more.
 
-    def __init__(self) -> None:
+    Each frame is compared with itself only: publishers may set stamps apart from each other by design, such
+    as those of a localisation that says in advance where the robot will be.
+
+    Args:
+        clock: seconds, to know when something was said.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._newest: dict[str, int] = {}
+        self._heard: dict[str, float] = {}
+        self._swept = clock()
+
+    def goes_back(self, frame: str, stamp: int) -> bool:
+        """Take in a stamp of a frame, in nanoseconds; says whether it shows that time went back."""
+        self._heard[frame] = self._clock()
+        newest = self._newest.get(frame, stamp)
+        if stamp < newest - JUMP_NS:
+            self.forget()
+            self._newest[frame] = stamp
+            return True
+        self._newest[frame] = max(stamp, newest)
+        return False
+
+    def gone(self) -> list[str]:
+        """The frames that are gone, each once; looked for now and then, for that takes its time."""
+        now = self._clock()
+        if now - self._swept < SWEEP_SECONDS:
+            return []
+        self._swept = now
+        gone = [frame for frame, heard in self._heard.items() if now - heard > FORGOTTEN_SECONDS]
+        for frame in gone:
+            del self._heard[frame]
+            self._newest.pop(frame, None)
+        return gone
+
+    def forget(self) -> None:
+        """Forget all stamps, as those of another time."""
+        self._newest.clear()
+
+
+class TransformTree:
+    """Frames, each with a place in its parent; safe to use from several threads.
+
+    When the stamps of a frame go back by more than a second, what is known of all that is not static is
+    forgotten: places of two runs of a bag or a simulation are not mixed. So is a frame of which nobody says
+    anything any more.
+
+    Args:
+        clock: seconds, to know when something was said.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._edges: dict[str, Edge] = {}
+        self._watch = FrameWatch(clock)
         self._changed = threading.Condition()
+
+    def __len__(self) -> int:
+        """How many frames have a place."""
+        return len(self._edges)
 
     def add(self, parent: str, child: str, stamp: int, place: Transform, static: bool = False) -> None:
         """Take in where a frame is in its parent, at a time in nanoseconds."""
         with self._changed:
+            if not static:
+                self._forget_what_is_over(child, stamp)
             edge = self._edges.get(child)
             if edge is None or edge.parent != parent or static:
                 edge = self._edges[child] = Edge(parent)
@@ -81,6 +147,12 @@ class TransformTree:
             else:
                 edge.add(stamp, place)
             self._changed.notify_all()
+
+    def clear(self) -> None:
+        """Forget all but static places: time went back."""
+        with self._changed:
+            self._clear()
+            self._watch.forget()
 
     def lookup(self, target: str, source: str, stamp: int, patience: float = 0.0) -> Transform:
         """What takes points of `source` to `target` at a time.
@@ -102,6 +174,17 @@ class TransformTree:
                     if left <= 0:
                         raise
                     self._changed.wait(left)
+
+    def _forget_what_is_over(self, child: str, stamp: int) -> None:
+        if self._watch.goes_back(child, stamp):
+            self._clear()
+        for frame in self._watch.gone():
+            edge = self._edges.get(frame)
+            if edge is not None and edge.static is None:
+                del self._edges[frame]
+
+    def _clear(self) -> None:
+        self._edges = {frame: edge for frame, edge in self._edges.items() if edge.static is not None}
 
     def _lookup(self, target: str, source: str, stamp: int) -> Transform:
         up, down = list(self._ancestors(source)), list(self._ancestors(target))

@@ -17,6 +17,10 @@ NODE_NAME = "dope"
 TOPICS = ("image", "camera_info", "depth", "depth_camera_info")
 """What the node subscribes to; the arguments of these names say where that is."""
 
+SHOWN_IMAGE = "/image"
+SHOWN_TOPICS = ("markers", "overlay")
+"""What config/dope.rviz shows: these of the node `/dope`, and the image. RViz gets the actual ones."""
+
 AS_IN_PARAMS_FILE = ""
 """What an argument is where the command line does not give it: the parameter file decides."""
 
@@ -114,6 +118,13 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         "rviz", default_value="false", description="Whether to start RViz.", choices=["true", "false"]
     ),
+    DeclareLaunchArgument(
+        "fixed_frame",
+        default_value="",
+        description="Frame in which RViz shows people: the frame_id of the images, or one that TF connects "
+        "with it. Not given: target_frame if that is given, else as in config/dope.rviz: 'camera', which is "
+        "what v4l2_camera calls it.",
+    ),
 ]
 
 
@@ -148,12 +159,31 @@ def dope_node(context: LaunchContext) -> list[LifecycleNode]:
     return [node]
 
 
-def generate_launch_description() -> LaunchDescription:
-    """The arguments, the node and RViz."""
-    rviz = Node(
+def absolute_topic(topic: str, namespace: str) -> str:
+    """A topic of the node by its full name."""
+    if topic.startswith("/"):
+        return topic
+    place = f"{namespace}/{NODE_NAME}" if topic.startswith("~/") else namespace
+    return "/".join(["", *filter(None, place.split("/")), topic.removeprefix("~/")])
+
+
+def rviz_node(context: LaunchContext) -> list[Node]:
+    """RViz, if asked for, with the topics of the node and a frame that these are in."""
+    argument = context.launch_configurations
+    namespace, fixed_frame = argument["namespace"], argument["fixed_frame"] or argument["target_frame"]
+    shown = [(f"/{NODE_NAME}/{name}", absolute_topic(f"~/{name}", namespace)) for name in SHOWN_TOPICS]
+    node = Node(
         package="rviz2",
         executable="rviz2",
-        arguments=["-d", in_share("config", "dope.rviz")],
+        arguments=["-d", in_share("config", "dope.rviz"), *(["-f", fixed_frame] if fixed_frame else [])],
+        remappings=[(SHOWN_IMAGE, absolute_topic(argument["image"], namespace)), *shown],
         condition=IfCondition(LaunchConfiguration("rviz")),
     )
-    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=dope_node), rviz])
+    return [node]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """The arguments, the node and RViz."""
+    return LaunchDescription(
+        [*ARGUMENTS, OpaqueFunction(function=dope_node), OpaqueFunction(function=rviz_node)]
+    )

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from array import array
 
 import cv2
@@ -12,7 +14,7 @@ import pytest
 from sensor_msgs.msg import CompressedImage, Image
 
 from dope_ros.errors import ImageError
-from dope_ros.ros.images import BYTES_PER_PIXEL, decode_compressed, decode_image, encode_image
+from dope_ros.ros.images import BYTES_PER_PIXEL, decode_compressed, decode_image, encode_image, packed
 
 HEIGHT, WIDTH = 32, 48
 
@@ -96,7 +98,7 @@ def test_every_readable_encoding_is_tested():
     assert set(ENCODED) == set(BYTES_PER_PIXEL)
 
 
-@pytest.mark.parametrize("padding", [0, 20], ids=["packed", "padded rows"])
+@pytest.mark.parametrize("padding", [0, 20, 1], ids=["packed", "padded rows", "rows of half a pixel more"])
 @pytest.mark.parametrize("encoding", ENCODED)
 def test_every_encoding_gives_the_picture_back(encoding, padding):
     picture = decode_image(message_of(encoding, ENCODED[encoding], padding))
@@ -105,6 +107,49 @@ def test_every_encoding_gives_the_picture_back(encoding, padding):
     inner = np.abs(picture.astype(int) - expected_of(encoding))[2:-2, 2:-2]
     assert inner.max() <= (0 if encoding in LOSSLESS else 8)
     assert inner.mean() <= 2
+
+
+@pytest.mark.parametrize("padding", [0, 1, 2, 16, 20])
+@pytest.mark.parametrize("encoding", ENCODED)
+def test_converters_get_whole_pixels_and_nothing_else(encoding, padding):
+    raw = packed(message_of(encoding, ENCODED[encoding], padding))
+    assert raw.step == WIDTH * BYTES_PER_PIXEL[encoding]
+    assert raw.data.shape == (len(ENCODED[encoding]), raw.step)
+    assert raw.data.tobytes() == np.ascontiguousarray(ENCODED[encoding]).tobytes()
+    assert (raw.height, raw.width, raw.encoding, raw.is_bigendian) == (HEIGHT, WIDTH, encoding, False)
+
+
+BROKEN = "ImportError('numpy.core.multiarray failed to import')"
+"""What a cv_bridge that was built for NumPy 1 says beside NumPy 2."""
+
+
+@pytest.mark.parametrize(
+    ("compiled_part", "converter"),
+    [
+        (
+            f"raise {BROKEN}",
+            "rosbags-image (cv_bridge does not load: numpy.core.multiarray failed to import)",
+        ),
+        (
+            "raise SystemError('initialization of cv_bridge_boost')",
+            "rosbags-image (cv_bridge does not load: ",
+        ),
+        ("", "cv_bridge\n"),
+    ],
+)
+def test_a_cv_bridge_that_does_not_load_is_announced_and_not_taken(tmp_path, compiled_part, converter):
+    pytest.importorskip("rosbags.image")
+    package = tmp_path / "cv_bridge"
+    (package / "boost").mkdir(parents=True)
+    (package / "boost" / "__init__.py").touch()
+    (package / "boost" / "cv_bridge_boost.py").write_text(compiled_part)
+    (package / "__init__.py").write_text("class CvBridge: ...\nclass CvBridgeError(TypeError): ...\n")
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from dope_ros.ros.images import CONVERTER as c"
+    )
+    command = [sys.executable, "-c", f"{code}; print(c)"]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert shown.startswith(converter)
 
 
 def test_sixteen_bits_are_read_in_their_byte_order():

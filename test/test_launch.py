@@ -193,6 +193,60 @@ def test_the_log_level_is_the_nodes_in_a_namespace_too(launched):
     assert "[robot.dope]" not in launch.output
 
 
+@pytest.fixture
+def rviz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the arguments are that RViz is started with; it is one that needs no screen."""
+    prefix = tmp_path / "rviz"
+    index, program = (
+        prefix / "share" / "ament_index" / "resource_index" / "packages",
+        prefix / "lib" / "rviz2",
+    )
+    for folder in (index, program):
+        folder.mkdir(parents=True)
+    (index / "rviz2").touch()
+    arguments = tmp_path / "rviz_arguments"
+    script = f'#!/bin/sh\nprintf "%s\\n" "$@" > {arguments}.new && mv {arguments}.new {arguments}\n'
+    (program / "rviz2").write_text(script)
+    (program / "rviz2").chmod(0o755)
+    monkeypatch.setenv("AMENT_PREFIX_PATH", f"{prefix}:{os.environ['AMENT_PREFIX_PATH']}")
+    return arguments
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fixed_frame", "topics"),
+    [
+        ([], None, {"/image": "/image", "/dope/markers": "/dope/markers"}),
+        (["image:=/camera/image_raw", "target_frame:=map"], "map", {"/image": "/camera/image_raw"}),
+        (["target_frame:=map", "fixed_frame:=camera_link"], "camera_link", {"/image": "/image"}),
+        (
+            ["namespace:=/robot", "image:=front/image"],
+            None,
+            {
+                "/image": "/robot/front/image",
+                "/dope/markers": "/robot/dope/markers",
+                "/dope/overlay": "/robot/dope/overlay",
+            },
+        ),
+        (["namespace:=robot", "image:=~/image"], None, {"/image": "/robot/dope/image"}),
+    ],
+)
+def test_rviz_shows_the_topics_of_the_node_in_a_frame_that_is_known(
+    launched, rviz, arguments, fixed_frame, topics
+):
+    launch = launched("rviz:=true", "autostart:=false", *arguments)
+    words = launch.wait_for(lambda: rviz.read_text().splitlines() if rviz.is_file() else None)
+    assert words[words.index("-d") + 1].endswith("config/dope.rviz")
+    assert (words[words.index("-f") + 1] if "-f" in words else None) == fixed_frame
+    remaps = dict(word.split(":=") for word in words if ":=" in word and word.startswith("/"))
+    assert topics.items() <= remaps.items()
+
+
+def test_rviz_is_not_started_where_nobody_asks_for_it(launched, rviz):
+    launch = launched()
+    launch.wait_until_active()
+    assert not rviz.exists()
+
+
 def test_a_wrong_choice_is_refused():
     result = subprocess.run([*LAUNCH, "engine:=abacus"], capture_output=True, text=True, timeout=60)
     assert result.returncode != 0
@@ -205,6 +259,6 @@ def test_every_argument_is_described():
         assert f"'{name}':" in shown
     for name in ("depth", "depth_camera_info", "rectified", "use_depth", "body_size", "tracking"):
         assert f"'{name}':" in shown
-    for name in ("target_frame", "broadcast_tf", "hri", "namespace", "log_level", "rviz"):
+    for name in ("target_frame", "broadcast_tf", "hri", "namespace", "log_level", "rviz", "fixed_frame"):
         assert f"'{name}':" in shown
     assert "no description given" not in shown

@@ -11,6 +11,7 @@ from depth_scene import render
 from geometry_msgs.msg import TransformStamped
 from rclpy.qos import qos_profile_sensor_data
 from robot import camera_info, running_node
+from rosgraph_msgs.msg import Clock
 from scenes import CAMERA, HEIGHT, WIDTH, seen, standing
 from sensor_msgs.msg import CameraInfo, Image
 from tiny_model import write_tiny_model
@@ -41,12 +42,12 @@ class Broadcaster:
         self._kind = TFMessage
         self._publisher = robot.node.create_publisher(TFMessage, "/tf", 100)
 
-    def say(self, parent, child, place, stamp):
+    def say(self, parent, child, place, stamp, quaternion=None):
         message = TransformStamped(child_frame_id=child)
         message.header.frame_id, message.header.stamp = parent, stamp
         t, q = message.transform.translation, message.transform.rotation
         t.x, t.y, t.z = place.translation.tolist()
-        q.x, q.y, q.z, q.w = place.quaternion().tolist()
+        q.x, q.y, q.z, q.w = place.quaternion().tolist() if quaternion is None else quaternion
         self._publisher.publish(self._kind(transforms=[message]))
 
 
@@ -124,6 +125,76 @@ def test_a_transform_that_is_missing_is_named_and_no_pose_is_published(robot, mo
         robot.wait_until(named, "a transform is missing")
         node.wait_for_log("'map'")
         assert not robot.poses
+
+
+def at(seconds):
+    return Time(sec=int(seconds), nanosec=round(seconds % 1 * 1e9))
+
+
+def test_a_bag_that_is_looped_is_not_mixed_with_its_run_before(robot, model):
+    tf = Broadcaster(robot)
+
+    def root_of_a_run(place, image_seconds, transform_seconds):
+        def tell(image):
+            robot.poses.clear()  # the stamp is one again: an answer from before there was camera info is none
+            image.header.stamp = at(image_seconds)
+            for seconds in transform_seconds:
+                tf.say("base_link", "camera_optical_frame", place, at(seconds))
+
+        (person,) = people_from_message(show_metric(robot, tell))
+        return person.root
+
+    elsewhere = Transform(UPRIGHT.rotation, UPRIGHT.translation + np.array([2.0, 0.0, 0.0]))
+    with running_node({"model": model, "target_frame": "base_link"}):
+        robot.wait_until(lambda: robot.node.count_subscribers("/tf"), "the node listens to /tf")
+        first = root_of_a_run(UPRIGHT, 106.2, np.arange(100, 107, 0.5))
+        second = root_of_a_run(elsewhere, 101.6, [101.25, 101.75])
+    np.testing.assert_allclose(first, UPRIGHT.apply(PERSON.root), atol=0.02)
+    np.testing.assert_allclose(second, elsewhere.apply(PERSON.root), atol=0.02)
+
+
+def test_transforms_are_forgotten_when_simulated_time_goes_back(robot, model):
+    tf = Broadcaster(robot)
+    clock = robot.node.create_publisher(Clock, "/clock", qos_profile_sensor_data)
+
+    def tell(image):
+        robot.poses.clear()
+        clock.publish(Clock(clock=at(100)))
+        image.header.stamp = at(100)
+        tf.say("base_link", "camera_optical_frame", UPRIGHT, at(100))
+
+    with running_node({"model": model, "target_frame": "base_link", "use_sim_time": True}) as node:
+        robot.wait_until(lambda: robot.node.count_subscribers("/clock"), "the node listens to /clock")
+        show_metric(robot, tell)
+        again = robot.image(GREY)
+        again.header.stamp = at(100)
+
+        def is_forgotten():
+            clock.publish(Clock(clock=at(95)))
+            robot.images.publish(again)
+            robot.wait_until(lambda: True, "a moment", patience=1)
+            return "dropped: nobody publishes a transform of" in node.log
+
+        robot.wait_until(is_forgotten, "transforms are forgotten")
+
+
+@pytest.mark.parametrize(
+    ("quaternion", "words"),
+    [((0.0, 0.0, 0.0, 0.0), "length 0.000"), ((float("nan"), 0.0, 0.0, 1.0), "length nan")],
+)
+def test_a_transform_that_is_none_is_left_out_and_the_node_goes_on(robot, model, quaternion, words):
+    tf = Broadcaster(robot)
+
+    def tell(image):
+        tf.say("arm", "gripper", UPRIGHT, image.header.stamp, quaternion)
+        tf.say("base_link", "camera_optical_frame", UPRIGHT, image.header.stamp)
+
+    with running_node({"model": model, "target_frame": "base_link"}) as node:
+        robot.wait_until(lambda: robot.node.count_subscribers("/tf"), "the node listens to /tf")
+        message = show_metric(robot, tell)
+        node.wait_for_log("a transform on /tf is left out", "'gripper' in 'arm'", words)
+        assert node.interrupt() == 0
+    assert message.header.frame_id == "base_link"
 
 
 def depth_message(image, metres, encoding, frame=None):

@@ -92,11 +92,87 @@ def test_time_that_goes_back_forgets_what_was():
     np.testing.assert_allclose(found.root, (1, 0, 4), atol=1e-5)
 
 
-def test_the_same_moment_again_changes_nothing():
+def test_pictures_without_stamps_go_through_as_they_are():
     smoother = Smoother()
-    (first,) = smoother([standing((0, 0, 3))], 1.0, SmoothingSettings())
-    (second,) = smoother([standing((0.2, 0, 3))], 1.0, SmoothingSettings())
-    np.testing.assert_allclose(second.root, first.root, atol=1e-6)
+    for x in (0.0, 0.2, -0.3):
+        person = standing((x, 0, 3))
+        (found,) = smoother([person], 0.0, SmoothingSettings())
+        np.testing.assert_allclose(found.root, person.root, atol=1e-6)
+        np.testing.assert_allclose(found.body.keypoints_2d, person.body.keypoints_2d, atol=1e-3)
+
+
+def test_a_moment_that_comes_twice_leaves_the_moments_after_it_as_they_were():
+    once, twice = Smoother(), Smoother()
+    for frame, x in enumerate((0.0, 0.03, -0.02, 0.01)):
+        person, other = standing((x, 0, 3)), standing((x + 0.05, 0, 3))
+        (expected,) = once([person], frame * 0.1, SmoothingSettings())
+        (found,) = twice([person], frame * 0.1, SmoothingSettings())
+        np.testing.assert_array_equal(found.body.keypoints_3d, expected.body.keypoints_3d)
+        twice([other], frame * 0.1, SmoothingSettings())
+
+
+UNSEEN = {"body": None, "right_hand": None, "face": None}
+"""Of a person of whom one hand is left."""
+
+metres = st.floats(1.0, 6.0)
+
+
+@scenes.light
+@given(st.lists(st.tuples(st.booleans(), metres), min_size=2, max_size=8))
+def test_a_hand_is_where_it_is_seen_when_its_body_is_lost_and_found(frames):
+    # As placed without a body, a hand stands elsewhere than at its wrist; wherever that is, it goes there.
+    smoother, before = Smoother(), None
+    for frame, (has_body, depth) in enumerate(frames):
+        person = standing((0.2, 0, depth))
+        person = person if has_body else replace(person, **UNSEEN, root=None)
+        (found,) = smoother([person], frame * 0.1, SmoothingSettings())
+        if has_body != before:
+            hand, expected = found.left_hand.keypoints_3d, person.left_hand.keypoints_3d
+            np.testing.assert_allclose(hand, expected, atol=1e-4)
+            root = expected.mean(axis=0) if not has_body else person.root
+            np.testing.assert_allclose(found.root, root, atol=1e-4)
+        before = has_body
+
+
+@pytest.mark.parametrize("part", ["left_hand", "face"])
+def test_a_part_that_loses_its_body_is_still_smoothed_in_the_picture(part):
+    smoother = Smoother()
+    smoother([standing((0.0, 0, 3))], 0.0, SmoothingSettings())
+    others = {name: None for name in ("body", "left_hand", "right_hand", "face") if name != part}
+    lone = replace(standing((0.02, 0, 3)), **others)
+    (found,) = smoother([lone], 0.07, SmoothingSettings())
+    was = standing((0.0, 0, 3)).parts()[part].keypoints_2d[:, 0]
+    seen = lone.parts()[part].keypoints_2d[:, 0]
+    smooth = found.parts()[part].keypoints_2d[:, 0]
+    assert ((smooth - was) / (seen - was)).max() < 0.9
+
+
+@pytest.mark.parametrize("parts", [("body", "left_hand", "face"), ("face",)])
+def test_a_position_that_becomes_metric_or_ceases_to_be_is_not_mixed_with_what_it_was(parts):
+    smoother = Smoother()
+    for frame, (depth, metric) in enumerate([(3.0, False), (1.2, True), (1.21, True), (3.0, False)]):
+        person = replace(standing((0.1, 0, depth), parts=parts), metric=metric)
+        (found,) = smoother([person], frame * 0.07, SmoothingSettings())
+        if frame in (1, 3):
+            for name, pose in person.parts().items():
+                np.testing.assert_allclose(found.parts()[name].keypoints_3d, pose.keypoints_3d, atol=1e-4)
+
+
+def test_a_hand_flickers_no_more_after_its_body_came_back_than_before():
+    moments = film([walk((0, 0.1, 3), (0, 0, 0))], 6.0, 30, noise=2, shape_noise=0.01)
+    lost = [30 <= frame < 33 for frame in range(len(moments))]
+    people = [
+        replace(moment.people[0], id=0, **(UNSEEN if gone else {}))
+        for moment, gone in zip(moments, lost, strict=True)
+    ]
+    smoother = Smoother()
+    hands = [
+        smoother([person], moment.seconds, SmoothingSettings())[0].left_hand.keypoints_3d
+        for person, moment in zip(people, moments, strict=True)
+    ]
+    truth = standing((0, 0.1, 3)).left_hand.keypoints_3d
+    errors = np.linalg.norm(np.array(hands) - truth, axis=2).mean(axis=1)
+    assert errors[30:].max() < 0.2, "noise along the line of sight, and no more"
 
 
 def test_one_person_is_smoothed_as_if_alone():

@@ -10,7 +10,7 @@ from scenes import seen, standing
 from sequences import film, five_crossing, idf1, walk
 
 from dope_ros.geometry import place
-from dope_ros.tracking import PeopleOverTime, Tracker, TrackingSettings
+from dope_ros.tracking import REMEMBERED, PeopleOverTime, Tracker, TrackingSettings
 
 MEMORY = 2.5
 
@@ -127,3 +127,28 @@ def test_ids_are_those_of_ten_thousand_frames_without_growing():
     for frame in range(300):
         tracker([standing((np.sin(frame), 0, 3 + (frame % 7)))], frame * 10.0, MEMORY)
     assert len(tracker._tracks.ids) == 1
+
+
+def test_tracks_do_not_pile_up_where_stamps_stand_still():
+    tracker = Tracker()
+    person = standing((0, 0, 3))
+    for frame in range(3 * REMEMBERED):
+        passer = standing((0, 0, 6 if frame % 2 else 60), parts=["face"])
+        first = tracker([person, passer], 0.0, MEMORY)[0]
+    assert first.id == 0
+    assert len(tracker._tracks.ids) <= REMEMBERED + 2
+
+
+def test_stamps_that_stand_still_are_announced_once(caplog):
+    over_time = PeopleOverTime()
+    for _ in range(20):
+        over_time([standing((0, 0, 3))], 0.0, TrackingSettings("smooth"))
+    (record,) = caplog.records
+    assert "stamp" in record.getMessage()
+
+
+def test_a_picture_that_comes_twice_is_not_taken_for_missing_stamps(caplog):
+    over_time = PeopleOverTime()
+    for frame in range(20):
+        over_time([standing((0, 0, 3))], (frame // 2) * 0.1, TrackingSettings("smooth"))
+    assert not caplog.records

@@ -2,16 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Image messages to pictures: uint8 [height, width, 3], RGB.
 
-Raw ones are converted by cv_bridge where that is installed, else by rosbags-image; `CONVERTER` says which.
-Both trust what a message says of itself, so it is checked first. JPEGs are decoded by simplejpeg, which,
-other than OpenCV, says when one is corrupt.
+Raw ones are converted by cv_bridge where that works, else by rosbags-image; `CONVERTER` says which. Both
+trust what a message says of itself, so it is checked first, and both get rows without padding. JPEGs are
+decoded by simplejpeg, which, other than OpenCV, says when one is corrupt.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from types import SimpleNamespace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -41,6 +41,26 @@ BYTES_PER_PIXEL = {
 }
 """The encodings that can be read."""
 
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PackedImage:
+    """What converters read of an image message.
+
+    step: bytes of a row.
+    data: uint8 [rows, step].
+    """
+
+    height: int
+    width: int
+    encoding: str
+    is_bigendian: bool
+    step: int
+    data: np.ndarray
+
+
+Converter = Callable[[PackedImage], np.ndarray]
+"""To uint8 [height, width, 3], RGB."""
+
 _EVEN_WIDTH = ("yuv422", "yuv422_yuy2", "nv12")
 
 _JPEG_START = b"\xff\xd8"
@@ -60,9 +80,10 @@ def decode_image(message: Image) -> np.ndarray:
         ImageError: the encoding is unknown, or the data does not fit the header.
     """
     _check_layout(message)
-    if message.encoding == "nv12":
-        return _decode_nv12(message)
-    return _to_rgb(message)
+    raw = packed(message)
+    if raw.encoding == "nv12":
+        return cv2.cvtColor(raw.data, cv2.COLOR_YUV2RGB_NV12)
+    return _to_rgb(raw)
 
 
 def decode_compressed(message: CompressedImage) -> np.ndarray:
@@ -111,15 +132,24 @@ def _rows(message: Image) -> int:
     return message.height * 3 // 2 if message.encoding == "nv12" else message.height
 
 
-def _packed(message: Image) -> np.ndarray:
-    """The message's bytes without the padding at the end of each row: uint8 [rows, bytes]."""
-    rows = _rows(message)
+def packed(message: Image) -> PackedImage:
+    """The image without the padding at the end of its rows; shares the message's memory where there is none.
+
+    cv_bridge counts a row in whole pixels, and shears the picture where padding is not of that size.
+
+    Args:
+        message: one whose data fits its header.
+    """
+    rows, row = _rows(message), message.width * BYTES_PER_PIXEL[message.encoding]
     data = np.frombuffer(message.data, np.uint8, count=rows * message.step).reshape(rows, message.step)
-    return np.ascontiguousarray(data[:, : message.width * BYTES_PER_PIXEL[message.encoding]])
-
-
-def _decode_nv12(message: Image) -> np.ndarray:
-    return cv2.cvtColor(_packed(message), cv2.COLOR_YUV2RGB_NV12)
+    return PackedImage(
+        message.height,
+        message.width,
+        message.encoding,
+        bool(message.is_bigendian),
+        row,
+        np.ascontiguousarray(data[:, :row]),
+    )
 
 
 def _decode_jpeg(data: bytes) -> np.ndarray:
@@ -146,45 +176,63 @@ def _decode_with_opencv(data: bytes, image_format: str) -> np.ndarray:
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 
-def _cv_bridge_converter() -> Callable[[Image], np.ndarray]:
+def _cv_bridge_converter() -> Converter:
+    """Convert by cv_bridge.
+
+    Raises:
+        ImportError, SystemError: it is not installed, or its compiled part does not load.
+    """
+    # cv_bridge itself keeps quiet when this fails, as where it was built for another NumPy.
+    import cv_bridge.boost.cv_bridge_boost  # noqa: F401 (whether it loads)
     from cv_bridge import CvBridge, CvBridgeError
 
     bridge = CvBridge()
 
-    def to_rgb(message: Image) -> np.ndarray:
+    def to_rgb(image: PackedImage) -> np.ndarray:
         try:
-            return bridge.imgmsg_to_cv2(message, "rgb8")
+            return bridge.imgmsg_to_cv2(image, "rgb8")
         except CvBridgeError as error:
-            raise ImageError(f"cv_bridge cannot convert {message.encoding}: {error}") from error
+            raise ImageError(f"cv_bridge cannot convert {image.encoding}: {error}") from error
 
     return to_rgb
 
 
-def _rosbags_converter() -> Callable[[Image], np.ndarray]:
+def _rosbags_converter() -> Converter:
+    """Convert by rosbags-image.
+
+    Raises:
+        ImportError: it is not installed.
+    """
     from rosbags.image import ImageError as RosbagsImageError
     from rosbags.image import message_to_cvimage
 
-    def to_rgb(message: Image) -> np.ndarray:
-        packed = SimpleNamespace(
-            height=message.height,
-            width=message.width,
-            encoding=message.encoding,
-            is_bigendian=bool(message.is_bigendian),
-            data=_packed(message),
-        )
+    def to_rgb(image: PackedImage) -> np.ndarray:
         try:
-            return message_to_cvimage(packed, "rgb8")
+            return message_to_cvimage(image, "rgb8")
         except (RosbagsImageError, cv2.error) as error:
-            raise ImageError(f"rosbags-image cannot convert {message.encoding}: {error}") from error
+            raise ImageError(f"rosbags-image cannot convert {image.encoding}: {error}") from error
 
     return to_rgb
 
 
-def _available_converter() -> tuple[str, Callable[[Image], np.ndarray]]:
+def _available_converter() -> tuple[str, Converter]:
+    """The converter that works, and what the log says of it.
+
+    Raises:
+        ImportError: there is none; says what keeps each from working.
+    """
     try:
         return "cv_bridge", _cv_bridge_converter()
-    except ImportError:
-        return "rosbags-image", _rosbags_converter()
+    except (ImportError, SystemError) as error:
+        installed = getattr(error, "name", None) != "cv_bridge"
+        fault = f"cv_bridge does not load: {error}"
+    try:
+        return f"rosbags-image ({fault})" if installed else "rosbags-image", _rosbags_converter()
+    except ImportError as error:
+        raise ImportError(
+            f"nothing converts images: {fault}; rosbags-image does not load: {error}. "
+            "Mend either: a cv_bridge built for this NumPy, or pip install rosbags-image"
+        ) from error
 
 
 CONVERTER, _to_rgb = _available_converter()

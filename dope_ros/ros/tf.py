@@ -9,11 +9,14 @@ which.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from math import hypot, isfinite
 from typing import Any, Protocol
 
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import TransformStamped
+from rclpy.clock import JumpThreshold
+from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import Header
@@ -21,11 +24,18 @@ from std_msgs.msg import Header
 from dope_ros.errors import DopeError
 from dope_ros.geometry import Transform, body_frame, face_frame, gaze_frame, hand_frame
 from dope_ros.poses import Person
+from dope_ros.ros.logs import Throttle
 from dope_ros.skeleton import BODY, Side
-from dope_ros.transforms import TransformError, TransformTree
+from dope_ros.transforms import JUMP_NS, FrameWatch, TransformError, TransformTree
 
 TF_QOS = QoSProfile(depth=100)
 STATIC_QOS = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+LISTENER = "dope"
+"""By what name tf2 knows who told it of transforms."""
+
+QUATERNION_TOLERANCE = 0.01
+"""How far the length of a quaternion may be from 1; those of drivers that did not set it are 0."""
 
 LINKS = {joint: joint.replace("right_", "r_").replace("left_", "l_") for joint in BODY.joints}
 """The body's joints by the names that REP-155 has for the links of its human model."""
@@ -64,21 +74,64 @@ class Transforms(Protocol):
         ...
 
 
+class Listener:
+    """Hears /tf and /tf_static, and when the node's clock goes back, as with use_sim_time.
+
+    A transform that is none costs itself only, and the log says what is wrong with it.
+
+    Args:
+        take: takes a transform, and whether it is static.
+        clear: forgets all transforms but static ones.
+
+    Raises:
+        DopeError: tf2_msgs is not installed.
+    """
+
+    def __init__(
+        self, node: Node, take: Callable[[TransformStamped, bool], None], clear: Callable[[], None]
+    ) -> None:
+        kind = tf_message_type()
+        self._node = node
+        self._take = take
+        self._throttle = Throttle()
+        self._subscriptions = [
+            node.create_subscription(kind, "/tf", self._hearing(static=False), TF_QOS),
+            node.create_subscription(kind, "/tf_static", self._hearing(static=True), STATIC_QOS),
+        ]
+        backwards = JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-JUMP_NS))
+        self._jumps = node.get_clock().create_jump_callback(backwards, post_callback=lambda _: clear())
+
+    def close(self) -> None:
+        """Hear no longer."""
+        self._jumps.unregister()
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+
+    def _hearing(self, static: bool) -> Callable[[Any], None]:
+        def hear(message: Any) -> None:
+            for stamped in message.transforms:
+                if fault := fault_of(stamped):
+                    self._warn(f"a transform on /tf{'_static' * static} is left out: {fault}")
+                else:
+                    self._take(stamped, static)
+
+        return hear
+
+    def _warn(self, message: str) -> None:
+        if self._throttle.passes(message):
+            self._node.get_logger().warning(message)
+
+
 class OwnTransforms:
-    """Listens to /tf and /tf_static without tf2_ros.
+    """Keeps transforms without tf2_ros.
 
     Raises:
         DopeError: tf2_msgs is not installed.
     """
 
     def __init__(self, node: Node) -> None:
-        kind = tf_message_type()
-        self._node = node
         self._tree = TransformTree()
-        self._subscriptions = [
-            node.create_subscription(kind, "/tf", self._taker(static=False), TF_QOS),
-            node.create_subscription(kind, "/tf_static", self._taker(static=True), STATIC_QOS),
-        ]
+        self._listener = Listener(node, self._add, self._tree.clear)
 
     def lookup(self, target: str, source: str, stamp: Time, patience: float) -> Transform:
         """See `Transforms`."""
@@ -86,31 +139,33 @@ class OwnTransforms:
 
     def close(self) -> None:
         """See `Transforms`."""
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
+        self._listener.close()
 
-    def _taker(self, static: bool) -> Callable[[Any], None]:
-        def take(message: Any) -> None:
-            for stamped in message.transforms:
-                child, header = stamped.child_frame_id.lstrip("/"), stamped.header
-                place = transform_from_message(stamped)
-                self._tree.add(header.frame_id.lstrip("/"), child, nanoseconds(header.stamp), place, static)
-
-        return take
+    def _add(self, stamped: TransformStamped, static: bool) -> None:
+        parent, child = frames_in(stamped)
+        stamp = nanoseconds(stamped.header.stamp)
+        self._tree.add(parent, child, stamp, transform_from_message(stamped), static)
 
 
 class Tf2Transforms:
-    """Listens by tf2_ros."""
+    """Keeps transforms by tf2_ros.
+
+    tf2's own listener does not notice when time goes back in a bag that is played without a clock, and its
+    buffer looks at the node's clock only if it may offer a service. So what is heard comes from `Listener`.
+
+    Raises:
+        DopeError: tf2_msgs is not installed.
+    """
 
     def __init__(self, node: Node) -> None:
-        from tf2_ros import Buffer, TransformListener
+        from tf2_ros import Buffer
 
         self._buffer = Buffer()
-        self._listener = TransformListener(self._buffer, node)
+        self._watch = FrameWatch()
+        self._listener = Listener(node, self._add, self._clear)
 
     def lookup(self, target: str, source: str, stamp: Time, patience: float) -> Transform:
         """See `Transforms`."""
-        from rclpy.duration import Duration
         from rclpy.time import Time as RclpyTime
         from tf2_ros import TransformException
 
@@ -124,7 +179,21 @@ class Tf2Transforms:
 
     def close(self) -> None:
         """See `Transforms`."""
-        self._listener.unregister()
+        self._listener.close()
+
+    def _add(self, stamped: TransformStamped, static: bool) -> None:
+        if static:
+            self._buffer.set_transform_static(stamped, LISTENER)
+            return
+        _, child = frames_in(stamped)
+        if self._watch.goes_back(child, nanoseconds(stamped.header.stamp)):
+            self._buffer.clear()
+        self._watch.gone()
+        self._buffer.set_transform(stamped, LISTENER)
+
+    def _clear(self) -> None:
+        self._watch.forget()
+        self._buffer.clear()
 
 
 def _available() -> tuple[str, Callable[[Node], Transforms]]:
@@ -198,6 +267,25 @@ def frames_of(person: Person, camera: str, parent: str) -> Iterator[tuple[str, s
     for side, hand in ((Side.LEFT, person.left_hand), (Side.RIGHT, person.right_hand)):
         if hand is not None and (frame := hand_frame(hand.keypoints_3d, side)) is not None:
             yield parent, f"{side.value}_hand_{name}", frame
+
+
+def frames_in(stamped: TransformStamped) -> tuple[str, str]:
+    """The parent's and the child's frame; ROS 1 had them begin with a slash."""
+    return stamped.header.frame_id.lstrip("/"), stamped.child_frame_id.lstrip("/")
+
+
+def fault_of(stamped: TransformStamped) -> str:
+    """What is wrong with a transform; empty where nothing is."""
+    parent, child = frames_in(stamped)
+    if not parent or not child or parent == child:
+        return f"it says where '{child}' is in '{parent}'"
+    t, q = stamped.transform.translation, stamped.transform.rotation
+    length = hypot(q.x, q.y, q.z, q.w)
+    if not abs(length - 1) <= QUATERNION_TOLERANCE:  # nor is NaN
+        return f"the quaternion of '{child}' in '{parent}' has the length {length:.3f}, not 1"
+    if not all(map(isfinite, (t.x, t.y, t.z))):
+        return f"the translation of '{child}' in '{parent}' is not finite"
+    return ""
 
 
 def transform_from_message(stamped: TransformStamped) -> Transform:
