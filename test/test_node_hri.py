@@ -5,14 +5,22 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from time import monotonic
 
 import numpy as np
 import pytest
+import rclpy
 from interfaces import WORKSPACE, environment_without
+from lifecycle_msgs.msg import Transition
+from rclpy.context import Context
+from rclpy.qos import qos_profile_sensor_data
 from robot import running_node
 from scenes import HEIGHT, WIDTH, seen, standing
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
 from tiny_model import write_tiny_model
 
+from dope_ros.ros.hri import KEPT_SECONDS, HumansPublisher
 from dope_ros.skeleton import BODY, LEFT_WRIST
 
 GREY = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
@@ -97,6 +105,76 @@ def test_landmarks_are_in_the_order_of_the_rep(humans):
     assert (menton.x, menton.y) == pytest.approx(tuple(contour), abs=1e-4)
     assert (face.width, face.height) == SIZE
     assert face.landmarks[68].c == face.landmarks[69].c == 0
+
+
+@pytest.fixture
+def lists(robot, interfaces):  # noqa: ARG001 (the messages must be there)
+    """The newest ids of bodies and of faces that the node tracks."""
+    from hri_msgs.msg import IdsList
+
+    heard = [robot.listen(IdsList, f"/humans/{kind}/tracked") for kind in ("bodies", "faces")]
+    return lambda: [list(messages[-1].ids) if messages else None for messages in heard]
+
+
+def test_people_leave_the_lists_when_the_camera_dies(robot, model, lists):
+    with running_node({"model": model, "hri": True, "tracking": "ids"}):
+        robot.show(robot.image(GREY))
+        robot.wait_until(lambda: lists() == [["b0", "b1"], ["f0"]], "people on the lists")
+        robot.wait_until(lambda: lists() == [[], []], "empty lists")
+
+
+def test_the_people_of_a_camera_that_lives_stay_when_another_dies(robot, model, lists):
+    front, back = (
+        robot.node.create_publisher(Image, f"/{name}/image", qos_profile_sensor_data)
+        for name in ("front", "back")
+    )
+    topics = ["/front/image", "/back/image"]
+    with running_node({"model": model, "hri": True, "tracking": "ids", "image_topics": topics}):
+
+        def cameras():
+            """The letters of the cameras whose faces are on the list."""
+            _, faces = lists()
+            return sorted(identifier[-1] for identifier in faces or [])
+
+        def both():
+            front.publish(robot.image(GREY))
+            back.publish(robot.image(GREY))
+            return cameras() == ["a", "b"]
+
+        def front_alone():
+            front.publish(robot.image(GREY))
+            return cameras() == ["a"]
+
+        robot.wait_until(both, "people of both cameras")
+        robot.wait_until(front_alone, "people of the front camera")
+
+
+def test_people_leave_the_lists_at_once_when_the_node_is_deactivated(robot, model, lists):
+    with running_node({"model": model, "hri": True, "tracking": "ids"}):
+        robot.wait_for_active()
+        robot.wait_until(
+            lambda: robot.show(robot.image(GREY)) and lists() == [["b0", "b1"], ["f0"]], "people on the lists"
+        )
+        robot.show(robot.image(GREY))
+        seen = monotonic()
+        assert robot.transition(Transition.TRANSITION_DEACTIVATE)
+        robot.wait_until(lambda: lists() == [[], []], "empty lists")
+        assert monotonic() - seen < KEPT_SECONDS, "they were not only forgotten in time"
+
+
+@pytest.mark.usefixtures("interfaces")
+def test_the_topics_of_people_give_the_executor_nothing_to_wait_for():
+    context = Context()
+    rclpy.init(context=context)
+    node = rclpy.create_node("humans", context=context)
+    publisher = HumansPublisher(node)
+    waitables = list(node.waitables)
+    publisher.publish(Header(), [PERSON], WIDTH, HEIGHT)
+    assert node.count_publishers(f"/humans/bodies/b{PERSON.id}/roi") == 1
+    assert list(node.waitables) == waitables
+    publisher.close()
+    node.destroy_node()
+    context.try_shutdown()
 
 
 @pytest.mark.usefixtures("interfaces")

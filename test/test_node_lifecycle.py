@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from lifecycle_msgs.msg import State, Transition
-from robot import NodeProcess, running_node
+from robot import PATIENCE, NodeProcess, running_node
 from tiny_model import write_tiny_model
 
 PICTURE = np.full((48, 64, 3), 90, np.uint8)
@@ -49,6 +51,66 @@ def test_an_inactive_node_subscribes_to_nothing(robot, model):
 
 
 @pytest.mark.parametrize(
+    ("before", "impossible", "words", "after"),
+    [
+        (
+            [],
+            Transition.TRANSITION_ACTIVATE,
+            ("'activate'", "'unconfigured'"),
+            Transition.TRANSITION_CONFIGURE,
+        ),
+        (
+            [Transition.TRANSITION_CONFIGURE],
+            Transition.TRANSITION_CONFIGURE,
+            ("'configure'", "'inactive'"),
+            Transition.TRANSITION_ACTIVATE,
+        ),
+        (
+            [Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE],
+            Transition.TRANSITION_ACTIVATE,
+            ("'activate'", "'active'"),
+            Transition.TRANSITION_DEACTIVATE,
+        ),
+        ([], 99, ("'99'", "'unconfigured'"), Transition.TRANSITION_CONFIGURE),
+    ],
+    ids=["activate too early", "configure twice", "activate twice", "unknown"],
+)
+def test_a_transition_that_the_state_does_not_have_is_refused_and_logged(
+    robot, model, before, impossible, words, after
+):
+    with running_node({"model": model, "autostart": False}) as node:
+        assert all(robot.transition(step) for step in before)
+        state = robot.state()
+        assert not robot.transition(impossible)
+        node.wait_for_log("WARN", "is not possible from state", *words)
+        assert robot.state() == state
+        assert robot.transition(after)
+        assert node.interrupt() == 0
+
+
+OVERTAKEN = """
+import rclpy
+from dope_ros.ros.node import DopeNode
+rclpy.init()
+node = DopeNode()
+node.trigger_configure()
+rclpy.spin_once(node)  # the timer that starts it is due
+print(node.trigger_activate().name)
+node.destroy_node()
+"""
+"""A node that is configured before it could start itself; prints what became of activating it then."""
+
+
+def test_a_node_that_starts_itself_leaves_the_start_to_a_manager_that_came_first(tmp_path, model):
+    script = tmp_path / "overtaken.py"
+    script.write_text(OVERTAKEN)
+    command = [sys.executable, script, "--ros-args", "-p", f"model:={model}"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (ended.returncode, ended.stdout.split()) == (0, ["SUCCESS"]), ended.stderr
+    assert "is not possible" not in ended.stderr
+
+
+@pytest.mark.parametrize(
     ("transition", "from_states"),
     [
         (
@@ -76,6 +138,45 @@ def test_a_missing_model_fails_configure_and_can_be_mended(robot, model, tmp_pat
         assert robot.transition(Transition.TRANSITION_CONFIGURE)
         assert robot.transition(Transition.TRANSITION_ACTIVATE)
         assert robot.show(robot.image(PICTURE)).people == []
+
+
+def test_a_bad_topic_name_fails_configure_and_can_be_mended(robot, model):
+    with running_node({"model": model, "image_topics": ["/2cam/image"]}) as node:
+        node.wait_for_log("ERROR", "cannot configure", "image_topics", "'/2cam/image'", "number")
+        assert robot.state() == State.PRIMARY_STATE_UNCONFIGURED
+        assert robot.set_parameter("image_topics", ["/cam2/image"]).successful
+        assert robot.transition(Transition.TRANSITION_CONFIGURE)
+
+
+def test_a_bad_qos_override_of_a_publisher_fails_configure_and_leaves_no_publisher(robot, model):
+    override = {"qos_overrides./dope/markers.publisher.reliability": "best-effort"}
+    with running_node({"model": model, "autostart": False, **override}) as node:
+        for _ in range(2):
+            assert not robot.transition(Transition.TRANSITION_CONFIGURE)
+        node.wait_for_log("ERROR", "cannot configure", "'/dope/markers'", "reliability", "best_effort")
+        assert robot.state() == State.PRIMARY_STATE_UNCONFIGURED
+        robot.wait_until(lambda: robot.node.count_publishers("/dope/poses") == 0, "no publisher is left")
+
+
+def test_a_bad_qos_override_of_a_subscription_fails_activate_and_leaves_no_subscription(robot, model):
+    override = {"qos_overrides./camera/camera_info.subscription.reliability": "best-effort"}
+    with running_node({"model": model, **override}) as node:
+        node.wait_for_log("ERROR", "cannot activate", "'/camera/camera_info'", "reliability", "best_effort")
+        for _ in range(2):
+            assert not robot.transition(Transition.TRANSITION_ACTIVATE)
+            assert robot.state() == State.PRIMARY_STATE_INACTIVE
+        robot.wait_until(lambda: robot.images.get_subscription_count() == 0, "no subscription is left")
+        assert robot.transition(Transition.TRANSITION_CLEANUP)
+        assert node.interrupt() == 0
+
+
+def test_a_fault_that_nobody_thought_of_fails_configure_and_is_logged(robot):
+    too_long_for_a_file = "m" * 5000
+    with running_node({"model": too_long_for_a_file}) as node:
+        node.wait_for_log("ERROR", "cannot configure")
+        assert robot.state() == State.PRIMARY_STATE_UNCONFIGURED
+        assert not robot.transition(Transition.TRANSITION_CONFIGURE)
+        assert node.interrupt() == 0
 
 
 @pytest.mark.parametrize("content", [b"", b"no model", None], ids=["empty", "text", "truncated"])

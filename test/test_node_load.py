@@ -1,13 +1,15 @@
 # Copyright 2026 dope_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A camera that is faster than the network: latency and memory stay where they are."""
+"""A camera that is faster than what becomes of its images: latency and memory stay, and the node says so."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.qos import qos_profile_sensor_data
 from robot import running_node
+from sensor_msgs.msg import Image
 from tiny_model import write_tiny_model
 
 PICTURE = np.full((480, 640, 3), 90, np.uint8)
@@ -69,3 +71,29 @@ def test_memory_is_flat_over_2000_frames(robot, tmp_path, camera):
         robot.wait_until(lambda: processed() > 2500, "2,000 frames more", patience=240)
         assert node.resident_mb() < warm + 10  # one image of 2,000 that is not freed would take 1,800
     assert len(camera) > 2000
+
+
+@pytest.mark.usefixtures("interfaces")
+def test_images_of_which_none_is_done_for_long_are_warned_of(robot, tmp_path):
+    """Each image waits 5 s for a transform that never comes, and those of two cameras take turns."""
+    model = write_tiny_model(tmp_path / "nobody.onnx", [], 48, 64)
+    topics = ["/front/image", "/back/image"]
+    publishers = [robot.node.create_publisher(Image, topic, qos_profile_sensor_data) for topic in topics]
+    image = robot.image(np.full((48, 64, 3), 90, np.uint8))
+
+    def take():
+        for publisher in publishers:
+            publisher.publish(image)
+
+    timer = robot.node.create_timer(0.1, take)
+    diagnostics = robot.listen(DiagnosticArray, "/diagnostics")
+
+    def warned():
+        statuses = [status for message in diagnostics for status in message.status]
+        return [s for s in statuses if s.level == DiagnosticStatus.WARN and "no frame done for" in s.message]
+
+    waits = {"target_frame": "nowhere", "transform_timeout": 5.0}
+    with running_node({"model": model, "image_topics": topics, **waits}):
+        robot.wait_until(warned, "a warning")
+    robot.node.destroy_timer(timer)
+    assert "while images come in" in warned()[0].message

@@ -65,7 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
         from dope_ros.training.synthetic.render import Sources
         from dope_ros.training.synthetic.scene_mix import SCENE_MIXES
     except ImportError as error:
-        raise DatasetError(f"{error.name} is missing: pip install '.[synthetic]' in a checkout of dope_ros") from error
+        mend = "pip install '.[synthetic]' in a checkout of dope_ros"
+        raise DatasetError(f"{error.name} is missing: {mend}") from error
     bodies = ensure_bodies(arguments.bodies or default_bodies_file())
     mix = SCENE_MIXES[arguments.scenes]
     sources = Sources(bodies, arguments.assets, tuple(arguments.backgrounds), mix)

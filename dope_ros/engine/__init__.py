@@ -112,7 +112,8 @@ def _open_torch(model: Path, threads: int, _: Progress) -> Engine:
         from dope_ros.engine.torch import TorchEngine
     except ImportError as error:
         raise EngineError(
-            f"checkpoints need the Python module '{error.name}': pip install '.[network]' in a checkout of dope_ros"
+            f"checkpoints need the Python module '{error.name}': "
+            "pip install '.[network]' in a checkout of dope_ros"
         ) from error
     return TorchEngine(model, threads=threads)
 

@@ -12,10 +12,12 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from rclpy.exceptions import InvalidTopicNameException
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
+from rclpy.validate_topic_name import validate_topic_name
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from dope_ros.errors import DopeError
@@ -24,7 +26,7 @@ from dope_ros.ros.camera_info import CameraInfoError, intrinsics_for
 from dope_ros.ros.depth import DepthCamera
 from dope_ros.ros.diagnostics import FrameStatistics, explain_silence
 from dope_ros.ros.images import decode_compressed, decode_image
-from dope_ros.ros.outputs import Outputs
+from dope_ros.ros.outputs import Outputs, explained
 from dope_ros.ros.parameters import NodeSettings
 from dope_ros.ros.tf import Transforms
 from dope_ros.tracking import PeopleOverTime
@@ -70,7 +72,8 @@ def camera_topics(settings: NodeSettings) -> list[CameraTopics]:
     of its images, or by their whole topic where two share one.
 
     Raises:
-        DopeError: there are more depth topics than cameras, or more than one camera has the same topic.
+        DopeError: there are more depth topics than cameras, more than one camera has the same topic, or a
+            topic's name is no valid one.
     """
     images = settings.image_topics
     if not images:
@@ -79,12 +82,27 @@ def camera_topics(settings: NodeSettings) -> list[CameraTopics]:
         raise DopeError(f"image_topics names a topic twice or an empty one: {', '.join(images)}")
     if len(settings.depth_topics) > len(images):
         raise DopeError(f"{len(settings.depth_topics)} depth_topics are more than {len(images)} image_topics")
+    for topic in images:
+        _check_name("image_topics", topic)
+        if topic.startswith("~"):
+            raise DopeError(f"image_topics: '{topic}' gives its camera no name: write the topic's whole name")
+    for topic in filter(None, settings.depth_topics):
+        _check_name("depth_topics", topic)
     depths = [*settings.depth_topics, *[""] * (len(images) - len(settings.depth_topics))]
     names = _names(images)
     return [
         CameraTopics(name, chr(ord("a") + i), image, _beside(image), depth, _beside(depth) if depth else "")
         for i, (name, image, depth) in enumerate(zip(names, images, depths, strict=True))
     ]
+
+
+def _check_name(parameter: str, topic: str) -> None:
+    """Raise a `DopeError` for a topic that ROS would not take."""
+    try:
+        validate_topic_name(topic)
+    except InvalidTopicNameException as error:
+        reason = str(error).splitlines()[0].rstrip(":")  # the other lines point at the character
+        raise DopeError(f"{parameter}: '{topic}' cannot be a topic's name: {reason}") from error
 
 
 def _beside(topic: str) -> str:
@@ -117,7 +135,6 @@ class CameraStream:
         self._topics = topics
         self.image_type, self.decode, suffix = TRANSPORTS[settings.image_transport]
         self.topic = node.resolve_topic_name(topics.image) + suffix
-        self.outputs = Outputs(node, topics.prefix)
         self.statistics = FrameStatistics()
         self.over_time = PeopleOverTime()
         self.depth: DepthCamera | None = None
@@ -128,6 +145,7 @@ class CameraStream:
         self._info_topic = node.resolve_topic_name(topics.camera_info)
         self._subscriptions: list[Subscription] = []
         self._last_arrival = perf_counter()
+        self.outputs = Outputs(node, topics.prefix)  # last: nothing fails that would leave its publishers
 
     @property
     def name(self) -> str:
@@ -144,6 +162,9 @@ class CameraStream:
 
         Args:
             on_image: takes a serialised image and when it arrived; says whether it replaced another.
+
+        Raises:
+            DopeError: a topic cannot be subscribed to; `stop` unsubscribes from those that could.
         """
 
         def receive(data: bytes) -> None:
@@ -153,15 +174,12 @@ class CameraStream:
                 self.statistics.count("replaced")
 
         self._last_arrival = perf_counter()
-        self._subscriptions = [
-            self._subscribe(self.image_type, self.topic, receive, raw=True),
-            self._subscribe(CameraInfo, self._topics.camera_info, self._on_camera_info),
-        ]
+        self.statistics = FrameStatistics()
+        self._subscribe(self.image_type, self.topic, receive, raw=True)
+        self._subscribe(CameraInfo, self._topics.camera_info, self._on_camera_info)
         if self.depth is not None:
-            self._subscriptions += [
-                self._subscribe(Image, self._topics.depth, self.depth.on_image),
-                self._subscribe(CameraInfo, self._topics.depth_camera_info, self.depth.on_camera_info),
-            ]
+            self._subscribe(Image, self._topics.depth, self.depth.on_image)
+            self._subscribe(CameraInfo, self._topics.depth_camera_info, self.depth.on_camera_info)
 
     def stop(self) -> None:
         """Unsubscribe."""
@@ -194,14 +212,14 @@ class CameraStream:
     def _on_camera_info(self, message: CameraInfo) -> None:
         self._info = message
 
-    def _subscribe(
-        self, kind: type, topic: str, callback: Callable[[Any], None], raw: bool = False
-    ) -> Subscription:
-        return self._node.create_subscription(
-            kind,
-            topic,
-            callback,
-            copy(qos_profile_sensor_data),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-            raw=raw,
-        )
+    def _subscribe(self, kind: type, topic: str, callback: Callable[[Any], None], raw: bool = False) -> None:
+        with explained(self._node, topic, "subscription"):
+            subscription = self._node.create_subscription(
+                kind,
+                topic,
+                callback,
+                copy(qos_profile_sensor_data),
+                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+                raw=raw,
+            )
+        self._subscriptions.append(subscription)

@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from time import monotonic
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
@@ -16,6 +17,12 @@ from rclpy.node import Node
 OVERHEAD = "overhead"
 LATENCY = "latency"
 NETWORK = "network"
+
+DONE = ("processed", "rejected", "failed")
+"""What becomes of a frame that the worker took."""
+
+STUCK_SECONDS = 5.0
+"""With images coming in and none done for so long, the report warns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +34,13 @@ class FrameReport:
     milliseconds: of each stage of the processed frames; `latency` runs from a frame's arrival to its
         poses' leaving, `overhead` is that less the network's own time.
     last_fault: of the newest rejected or failed frame.
+    stuck_seconds: how long frames have come in without one being done (processed, rejected or failed).
     """
 
     counts: Mapping[str, int]
     milliseconds: Mapping[str, list[float]]
     last_fault: str
+    stuck_seconds: float
 
 
 @dataclass(slots=True)
@@ -42,11 +51,13 @@ class FrameStatistics:
     _counts: Counter[str] = field(default_factory=Counter)
     _milliseconds: dict[str, list[float]] = field(default_factory=dict)
     _last_fault: str = ""
+    _waiting_since: float | None = None
 
     def count(self, event: str, fault: str = "") -> None:
         """Count a frame that was `received`, `replaced`, `rejected` or `failed`."""
         with self._lock:
             self._counts[event] += 1
+            self._note_progress(event)
             self._last_fault = fault or self._last_fault
 
     def processed(self, latency: float, stages: Mapping[str, float]) -> None:
@@ -54,15 +65,23 @@ class FrameStatistics:
         seconds = {LATENCY: latency, OVERHEAD: latency - stages[NETWORK], **stages}
         with self._lock:
             self._counts["processed"] += 1
+            self._note_progress("processed")
             for name, value in seconds.items():
                 self._milliseconds.setdefault(name, []).append(value * 1e3)
 
     def report(self) -> FrameReport:
         """What was collected since the last report; begins anew."""
         with self._lock:
-            report = FrameReport(dict(self._counts), self._milliseconds, self._last_fault)
+            stuck = 0.0 if self._waiting_since is None else monotonic() - self._waiting_since
+            report = FrameReport(dict(self._counts), self._milliseconds, self._last_fault, stuck)
             self._counts, self._milliseconds, self._last_fault = Counter(), {}, ""
         return report
+
+    def _note_progress(self, event: str) -> None:
+        if event in DONE:
+            self._waiting_since = None
+        elif event == "received" and self._waiting_since is None:
+            self._waiting_since = monotonic()
 
 
 def frames_status(
@@ -80,22 +99,32 @@ def frames_status(
     times = [entry for name, values in report.milliseconds.items() for entry in _time_values(name, values)]
     return DiagnosticStatus(
         level=level,
-        name=f"{node.get_fully_qualified_name().lstrip('/')}: frames{' of ' + camera if camera else ''}",
+        name=_status_name(node, camera),
         message=message,
         hardware_id=hardware,
         values=[KeyValue(key=key, value=value) for key, value in (*counts, *times)],
     )
 
 
-def state_status(node: Node, state: str) -> DiagnosticStatus:
-    """The status of a node that is not active."""
-    name = f"{node.get_fully_qualified_name().lstrip('/')}: frames"
-    return DiagnosticStatus(level=DiagnosticStatus.OK, name=name, message=f"not active ({state})")
+def state_status(node: Node, state: str, camera: str = "") -> DiagnosticStatus:
+    """The status of a node that is not active, or of one of its cameras."""
+    message = f"not active ({state})"
+    return DiagnosticStatus(level=DiagnosticStatus.OK, name=_status_name(node, camera), message=message)
+
+
+def _status_name(node: Node, camera: str) -> str:
+    return f"{node.get_fully_qualified_name().lstrip('/')}: frames{' of ' + camera if camera else ''}"
 
 
 def _verdict(report: FrameReport, silence: str) -> tuple[bytes, str]:
     if report.counts.get("failed"):
         return DiagnosticStatus.ERROR, report.last_fault
+    if report.stuck_seconds > STUCK_SECONDS:
+        return (
+            DiagnosticStatus.WARN,
+            f"no frame done for {report.stuck_seconds:.0f} s while images come in: processing hangs, or is "
+            "so slow (docs/troubleshooting.md)",
+        )
     if silence:
         return DiagnosticStatus.WARN, silence
     if report.counts.get("rejected"):

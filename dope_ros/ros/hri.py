@@ -7,12 +7,16 @@ hri_msgs is imported by `HumansPublisher` alone: most robots do without it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from importlib import import_module
+from threading import Lock
 from time import monotonic
 from typing import Any
 
 import numpy as np
+from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from std_msgs.msg import Header
@@ -23,14 +27,29 @@ from dope_ros.ros.tf import body_id, face_id
 from dope_ros.skeleton import BODY, FACE_FEATURES, LEFT_SHOULDER, RIGHT_SHOULDER
 
 KEPT_SECONDS = 2.5
-"""So long the topics of somebody who is not seen are kept, for nobody likes topics that come and go."""
+"""So long the topics of somebody who is not seen are kept, for nobody likes topics that come and go.
+
+So long, too, a camera's people are on the lists when nothing more is known of it.
+"""
 
 LANDMARKS = (*FACE_FEATURES["contour"][::2], *range(FACE_FEATURES["right_brow"].start, 84))
 """The face's landmarks in REP-155's order (dlib's 68, and no pupils)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Who was in a camera's newest image.
+
+    ids: of `bodies` and of `faces`.
+    at: when that was known, monotonic seconds.
+    """
+
+    ids: Mapping[str, Sequence[str]]
+    at: float
+
+
 class HumansPublisher:
-    """Publishes bodies, faces and which belong together.
+    """Publishes bodies, faces and which belong together; safe to use from several threads.
 
     Raises:
         DopeError: hri_msgs is not installed.
@@ -39,14 +58,17 @@ class HumansPublisher:
     def __init__(self, node: Node) -> None:
         self._msgs = _hri_msgs()
         self._node = node
-        self._tracked = {
-            kind: node.create_publisher(self._msgs.IdsList, f"/humans/{kind}/tracked", 1)
-            for kind in ("bodies", "faces")
-        }
-        self._matches = node.create_publisher(self._msgs.IdsMatch, "/humans/candidate_matches", 10)
+        self._lock = Lock()
         self._topics: dict[str, Publisher] = {}
         self._used: dict[str, float] = {}
-        self._ids: dict[str, dict[str, list[str]]] = {}
+        self._seen: dict[str, Seen] = {}
+        with ExitStack() as opened:  # publishers made before one fails are destroyed again
+            self._tracked = {
+                kind: self._publisher(self._msgs.IdsList, f"/humans/{kind}/tracked", 1, opened)
+                for kind in ("bodies", "faces")
+            }
+            self._matches = self._publisher(self._msgs.IdsMatch, "/humans/candidate_matches", 10, opened)
+            self._opened = opened.pop_all()
 
     def publish(
         self, header: Header, people: Sequence[Person], width: int, height: int, camera: str = ""
@@ -58,30 +80,67 @@ class HumansPublisher:
             camera: a letter where there are several cameras.
         """
         size = np.array([width, height])
-        bodies = [(body_id(person, camera), person.body) for person in people if person.body is not None]
-        faces = [(face_id(person, camera), person.face) for person in people if person.face is not None]
-        self._publish_ids(header, camera, bodies=[i for i, _ in bodies], faces=[i for i, _ in faces])
-        for person in people:
-            if person.body is not None:
-                self._publish_body(header, body_id(person, camera), person, person.body, size)
-            if person.face is not None:
-                self._publish_face(header, face_id(person, camera), person.face, size)
-            if person.body is not None and person.face is not None:
-                self._matches.publish(self._match(person, camera))
-        self._drop_unused()
+        ids = {
+            "bodies": [body_id(person, camera) for person in people if person.body is not None],
+            "faces": [face_id(person, camera) for person in people if person.face is not None],
+        }
+        with self._lock:
+            self._seen[camera] = Seen(ids, monotonic())
+            self._forget_old()
+            self._publish_lists(header)
+            for person in people:
+                self._publish_person(header, person, size, camera)
+            self._drop_unused()
+
+    def forget_unseen(self) -> None:
+        """Empty the lists of cameras that have said nothing for `KEPT_SECONDS`, and drop unused topics.
+
+        To be called regularly: `publish` is not, when a camera dies or its frames are rejected.
+        """
+        with self._lock:
+            if self._forget_old():
+                self._publish_lists(self._header_now())
+            self._drop_unused()
+
+    def forget_all(self) -> None:
+        """Empty the lists: nobody is looked for any longer."""
+        with self._lock:
+            self._seen = {}
+            self._publish_lists(self._header_now())
 
     def close(self) -> None:
         """Destroy all publishers."""
-        for publisher in (*self._tracked.values(), self._matches, *self._topics.values()):
-            self._node.destroy_publisher(publisher)
-        self._topics, self._used = {}, {}
+        with self._lock:
+            for publisher in self._topics.values():
+                self._node.destroy_publisher(publisher)
+            self._topics, self._used = {}, {}
+            self._opened.close()
 
-    def _publish_ids(self, header: Header, camera: str, **ids: list[str]) -> None:
-        """The ids that all cameras see; those of this one are new."""
-        self._ids[camera] = ids
+    def _forget_old(self) -> bool:
+        """Forget the cameras that have said nothing for long; says whether there were any."""
+        oldest = monotonic() - KEPT_SECONDS
+        old = [camera for camera, seen in self._seen.items() if seen.at < oldest]
+        for camera in old:
+            del self._seen[camera]
+        return bool(old)
+
+    def _publish_lists(self, header: Header) -> None:
+        """The ids that all cameras see."""
         for kind, publisher in self._tracked.items():
-            seen = [identifier for of_camera in self._ids.values() for identifier in of_camera[kind]]
-            publisher.publish(self._msgs.IdsList(header=header, ids=seen))
+            ids = [identifier for seen in self._seen.values() for identifier in seen.ids[kind]]
+            publisher.publish(self._msgs.IdsList(header=header, ids=ids))
+
+    def _header_now(self) -> Header:
+        """Of lists that follow from no image."""
+        return Header(stamp=self._node.get_clock().now().to_msg())
+
+    def _publish_person(self, header: Header, person: Person, size: np.ndarray, camera: str) -> None:
+        if person.body is not None:
+            self._publish_body(header, body_id(person, camera), person, person.body, size)
+        if person.face is not None:
+            self._publish_face(header, face_id(person, camera), person.face, size)
+        if person.body is not None and person.face is not None:
+            self._matches.publish(self._match(person, camera))
 
     def _publish_body(
         self, header: Header, identifier: str, person: Person, body: PartPose, size: np.ndarray
@@ -129,9 +188,17 @@ class HumansPublisher:
         x, y = place.tolist()
         return self._msgs.NormalizedPointOfInterest2D(x=x, y=y, c=min(score, 1.0))
 
+    def _publisher(self, kind: Any, name: str, depth: int, opened: ExitStack) -> Publisher:
+        publisher = self._node.create_publisher(kind, name, depth)
+        opened.callback(self._node.destroy_publisher, publisher)
+        return publisher
+
     def _topic(self, kind: Any, name: str) -> Publisher:
         if name not in self._topics:
-            self._topics[name] = self._node.create_publisher(kind, name, 1)
+            # No event callbacks, so that the executor has nothing of it to wait for: that runs in another
+            # thread, and rclpy raises InvalidHandle where an event is destroyed just before it is waited for.
+            events = PublisherEventCallbacks(use_default_callbacks=False)
+            self._topics[name] = self._node.create_publisher(kind, name, 1, event_callbacks=events)
         self._used[name] = monotonic()
         return self._topics[name]
 

@@ -11,6 +11,7 @@ import logging
 import signal
 import sys
 from collections.abc import Sequence
+from traceback import format_exc
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -45,7 +46,7 @@ class DopeNode(LifecycleNode):
         declare_parameters(self, is_configured=lambda: self._perception is not None)
         self.add_post_set_parameters_callback(self._apply_live_parameters)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self.create_timer(DIAGNOSTICS_SECONDS, self._publish_diagnostics)
+        self.create_timer(DIAGNOSTICS_SECONDS, self._look_after)
         if read_settings(self).autostart:
             self._autostart = self.create_timer(0.0, self._start_once)
 
@@ -54,21 +55,31 @@ class DopeNode(LifecycleNode):
 
         Returns:
             SUCCESS: to `inactive`.
-            FAILURE: the model or engine cannot be had, and the log says why; back to `unconfigured`, where
+            FAILURE: the model or engine cannot be had, a topic's name or QoS override is bad, or something
+                unforeseen failed, and the log says what; nothing is held. Back to `unconfigured`, where
                 parameters can be mended and `configure` tried again.
         """
         try:
             self._perception = Perception(self, read_settings(self), self._tell_progress)
-        except DopeError as error:
-            self.get_logger().error(f"cannot configure: {error}")
-            return TransitionCallbackReturn.FAILURE
+        except Exception as error:  # rclpy would swallow it without a word
+            return self._failed("configure", error)
         self.get_logger().info(f"configured: {self._perception.description}; images by {images.CONVERTER}")
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Subscribe to images. Returns SUCCESS: to `active`."""
+        """Subscribe to images.
+
+        Returns:
+            SUCCESS: to `active`.
+            FAILURE: a topic cannot be subscribed to (its QoS override is bad) or something unforeseen failed,
+                and the log says what; nothing is subscribed to. Back to `inactive`.
+        """
+        try:
+            self._configured.start()
+        except Exception as error:  # rclpy would swallow it without a word
+            self._configured.stop()
+            return self._failed("activate", error)
         result = super().on_activate(state)
-        self._configured.start()
         self.get_logger().info("active")
         return result
 
@@ -89,6 +100,7 @@ class DopeNode(LifecycleNode):
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free everything after a transition raised. Returns SUCCESS: to `unconfigured`, to try again."""
+        self.get_logger().error(f"a transition from '{state.label}' failed: everything is freed")
         self._release()
         super().on_error(state)
         return TransitionCallbackReturn.SUCCESS
@@ -106,8 +118,43 @@ class DopeNode(LifecycleNode):
             raise RuntimeError("the node is not configured")
         return self._perception
 
+    def _LifecycleNodeMixin__change_state(self, transition_id: int) -> TransitionCallbackReturn:  # noqa: N802
+        """Refuse a transition that the state does not have.
+
+        Overrides what both the service and `trigger_*` call in rclpy, by its mangled name: up to Jazzy it
+        raises out of the service's callback, which ends the process instead of answering the client
+        (https://github.com/ros2/rclpy/issues/1209). Where rclpy has no such method, this is never called.
+
+        Returns:
+            FAILURE: the state has no such transition, and the log says so. Else what rclpy returns.
+        """
+        possible = {number: label for number, label, *_ in self._state_machine.available_transitions}
+        if transition_id in possible:
+            return super()._LifecycleNodeMixin__change_state(transition_id)
+        known = {number: label for number, label, *_ in self._state_machine.transition_graph}
+        self.get_logger().warning(
+            f"transition '{known.get(transition_id, transition_id)}' is not possible from state "
+            f"'{self._state}', which has: {', '.join(possible.values()) or 'none'}"
+        )
+        return TransitionCallbackReturn.FAILURE
+
+    @property
+    def _state(self) -> str:
+        """The lifecycle state's label."""
+        return str(self._state_machine.current_state[1])
+
+    def _failed(self, transition: str, error: Exception) -> TransitionCallbackReturn:
+        """Log why a transition failed, within the `except` clause. Returns FAILURE: back to where it was."""
+        if self.context.ok():  # else it failed because the process was told to end
+            told = isinstance(error, DopeError)
+            reason = str(error) if told else f"please report this: {format_exc()}"
+            self.get_logger().error(f"cannot {transition}: {reason}")
+        return TransitionCallbackReturn.FAILURE
+
     def _start_once(self) -> None:
         self._autostart.cancel()
+        if self._state != "unconfigured":  # a lifecycle manager came first
+            return
         if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             self.trigger_activate()
 
@@ -126,6 +173,12 @@ class DopeNode(LifecycleNode):
         """Log what goes on while the network is opened, and show it; building an engine takes minutes."""
         self.get_logger().info(step)
         self._publish_statuses([state_status(self, f"configuring: {step}")])
+
+    def _look_after(self) -> None:
+        """What is due again and again, whether images come or not."""
+        self._publish_diagnostics()
+        if self._perception is not None:
+            self._perception.forget_unseen()
 
     def _publish_diagnostics(self) -> None:
         if self._perception is None:

@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
+from rclpy.exceptions import ParameterException
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
+from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import Image
@@ -15,6 +18,7 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
 from dope_ros.draw import draw_people
+from dope_ros.errors import DopeError
 from dope_ros.msg import WholeBodyPose3DArray
 from dope_ros.poses import Person
 from dope_ros.ros.images import encode_image
@@ -29,14 +33,19 @@ class Outputs:
 
     Args:
         prefix: of the topics' names.
+
+    Raises:
+        DopeError: a topic's QoS override is bad.
     """
 
     def __init__(self, node: LifecycleNode, prefix: str = "~/") -> None:
         self._node = node
-        self._poses = self._publisher(WholeBodyPose3DArray, f"{prefix}poses")
-        self._markers = self._publisher(MarkerArray, f"{prefix}markers")
-        self._overlay = self._publisher(Image, f"{prefix}overlay")
         self._marker_state = MarkerPublisher()
+        with ExitStack() as opened:  # publishers made before one fails are destroyed again
+            self._poses = self._publisher(WholeBodyPose3DArray, f"{prefix}poses", opened)
+            self._markers = self._publisher(MarkerArray, f"{prefix}markers", opened)
+            self._overlay = self._publisher(Image, f"{prefix}overlay", opened)
+            self._opened = opened.pop_all()
 
     def publish_poses(self, header: Header, people: Sequence[Person], picture: np.ndarray) -> None:
         """Publish the people seen in `picture`, in the header's frame."""
@@ -57,12 +66,27 @@ class Outputs:
 
     def close(self) -> None:
         """Destroy the publishers."""
-        for publisher in (self._poses, self._markers, self._overlay):
-            self._node.destroy_lifecycle_publisher(publisher)
+        self._opened.close()
 
-    def _publisher(self, message_type: type, topic: str) -> LifecyclePublisher:
+    def _publisher(self, message_type: type, topic: str, opened: ExitStack) -> LifecyclePublisher:
         qos = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
         overridable = QoSOverridingOptions.with_default_policies()
-        return self._node.create_lifecycle_publisher(
-            message_type, topic, qos, qos_overriding_options=overridable
-        )
+        with explained(self._node, topic, "publisher"):
+            publisher = self._node.create_lifecycle_publisher(
+                message_type, topic, qos, qos_overriding_options=overridable
+            )
+        opened.callback(self._node.destroy_lifecycle_publisher, publisher)
+        return publisher
+
+
+@contextmanager
+def explained(node: Node, topic: str, kind: str) -> Iterator[None]:
+    """Around making a `publisher` or `subscription`: a bad QoS override becomes a `DopeError` naming it."""
+    try:
+        yield
+    except (RuntimeError, ParameterException) as error:
+        full = node.resolve_topic_name(topic)
+        raise DopeError(
+            f"no {kind} of '{full}': {error}; mend 'qos_overrides.{full}.{kind}.*' (reliability: reliable or "
+            "best_effort; history: keep_last or keep_all; depth: a number) and start the node again"
+        ) from error

@@ -24,7 +24,7 @@ from dope_ros.geometry import transformed
 from dope_ros.pipeline import DepthSource, Pipeline
 from dope_ros.poses import Person
 from dope_ros.ros.cameras import CameraStream, camera_topics
-from dope_ros.ros.diagnostics import frames_status
+from dope_ros.ros.diagnostics import frames_status, state_status
 from dope_ros.ros.hri import HumansPublisher
 from dope_ros.ros.logs import THROTTLE_SECONDS, Throttle
 from dope_ros.ros.parameters import NodeSettings
@@ -50,7 +50,8 @@ class Perception:
 
     Raises:
         ModelError, EngineError: the network cannot be loaded.
-        DopeError: messages that a parameter asks for are not installed, or topics contradict each other.
+        DopeError: messages that a parameter asks for are not installed, topics contradict each other, or a
+            topic's name or QoS override is bad.
     """
 
     def __init__(self, node: LifecycleNode, settings: NodeSettings, progress: Progress) -> None:
@@ -71,11 +72,11 @@ class Perception:
                 opened.callback(self._humans.close)
             self._pipeline = _load_pipeline(settings, progress)
             opened.callback(self._pipeline.close)
-            self._cameras = [
-                CameraStream(node, each, settings, self._transforms, self._warn) for each in topics
-            ]
-            for camera in self._cameras:
+            self._cameras: list[CameraStream] = []
+            for each in topics:
+                camera = CameraStream(node, each, settings, self._transforms, self._warn)
                 opened.callback(camera.outputs.close)
+                self._cameras.append(camera)
             self._opened = opened.pop_all()
         if settings.hri and settings.tracking.mode == "off":
             self._warn("hri without tracking: ids of bodies and faces mean nothing from image to image")
@@ -92,32 +93,45 @@ class Perception:
         self._pipeline.settings = settings.pipeline
 
     def start(self) -> None:
-        """Subscribe; from now on images are turned into people."""
+        """Subscribe; from now on images are turned into people.
+
+        Raises:
+            DopeError: a topic cannot be subscribed to; `stop` frees those that could.
+        """
         worker = NewestWorker(self._process_safely, name="perception", sources=len(self._cameras))
+        self._worker = worker
         for source, camera in enumerate(self._cameras):
             camera.start(_slot(worker, camera, source))
-        self._worker = worker
 
     def stop(self) -> None:
-        """Unsubscribe, and wait for the image under way."""
+        """Unsubscribe, wait for the image under way, and say that nobody is tracked any longer."""
         if self._worker is None:
             return
         for camera in self._cameras:
             camera.stop()
         self._worker.stop()
         self._worker = None
+        if self._humans is not None and self._node.context.ok():
+            self._humans.forget_all()
 
     def close(self) -> None:
         """Free everything; this object is of no use after that."""
         self.stop()
         self._opened.close()
 
+    def forget_unseen(self) -> None:
+        """Take those off the lists of people whom no camera has seen for a while; to be called regularly."""
+        if self._humans is not None:
+            self._humans.forget_unseen()
+
     def silences(self) -> Iterator[str]:
         """Why no image has come for a while, of each camera of which none did."""
         return (silence for camera in self._cameras if (silence := camera.silence()))
 
     def report(self) -> list[DiagnosticStatus]:
-        """What happened to each camera's frames since the last report."""
+        """What happened to each camera's frames since the last report; while stopped, that it is inactive."""
+        if self._worker is None:
+            return [state_status(self._node, "inactive", camera.name) for camera in self._cameras]
         hardware = self.description
         return [
             frames_status(self._node, hardware, camera.statistics.report(), camera.silence(), camera.name)
