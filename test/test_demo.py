@@ -237,7 +237,7 @@ def test_the_demo_shows_a_picture_and_keeps_what_the_node_says(tmp_path):
     root = recorded["/dope/poses"].people[0].root
     middle_of_hips = truth[[4, 5]].mean(axis=0)
     np.testing.assert_allclose(
-        (root.x, root.y, root.z), middle_of_hips, atol=0.2 * np.linalg.norm(middle_of_hips)
+        (root.x, root.y, root.z), middle_of_hips, atol=0.15 * np.linalg.norm(middle_of_hips)
     )
 
 

@@ -93,7 +93,7 @@ def test_a_camera_info_that_says_nothing_of_the_image_is_named(robot, model, inf
     assert not any(person.metric for person in people)
 
 
-def test_the_default_model_sees_the_face_of_an_astronaut(robot):
+def test_the_default_model_sees_an_astronaut_and_her_face(robot):
     with running_node({}):
         message = robot.show(robot.image(skimage.data.astronaut()))
     astronaut = people_from_message(message)[0]
@@ -101,6 +101,7 @@ def test_the_default_model_sees_the_face_of_an_astronaut(robot):
     landmarks = astronaut.face.keypoints_2d
     assert (landmarks > (left, top)).all()
     assert (landmarks < (right, bottom)).all()
+    assert np.linalg.norm(astronaut.body.keypoints_2d[HEAD] - landmarks.mean(axis=0)) < 60
 
 
 def test_compressed_images_are_taken_where_asked_for(robot, model, two_people):
