@@ -101,9 +101,7 @@ def _tensorrt_engine(model: Path, progress: Progress) -> Engine:
         raise
     except ModuleNotFoundError as error:
         raise EngineError(f"TensorRT needs the Python module '{error.name}' (docs/tensorrt.md)") from error
-    except (
-        Exception
-    ) as error:  # a driver, CUDA, PyTorch and TensorRT that do not fit raise whatever they like
+    except Exception as error:  # what does not fit together raises whatever it likes
         raise EngineError(f"TensorRT cannot start: {type(error).__name__}: {error}") from error
 
 
