@@ -7,7 +7,7 @@ All are frozen; a stage returns new ones. Each is equal to itself only: arrays h
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -45,10 +45,6 @@ class PartPose:
     keypoints_2d: np.ndarray
     keypoints_3d: np.ndarray
     side: Side | None = None
-
-    def scaled_2d(self, scale: float) -> PartPose:
-        """The same pose with its pixels multiplied by `scale`."""
-        return replace(self, keypoints_2d=self.keypoints_2d * np.float32(scale))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -118,6 +118,11 @@ def moved(pose: PartPose, pixels: Sequence[float]) -> PartPose:
     return replace(pose, keypoints_2d=pose.keypoints_2d + np.float32(pixels))
 
 
+def scaled(pose: PartPose, scale: float) -> PartPose:
+    """The pose in a picture `scale` times as large."""
+    return replace(pose, keypoints_2d=pose.keypoints_2d * np.float32(scale))
+
+
 def with_pixels(person: Person, pixels: Mapping[str, np.ndarray]) -> Person:
     """The person with other 2D in the parts that are named."""
     parts = {

@@ -248,7 +248,7 @@ def test_where_a_near_and_a_far_body_meet_in_the_picture_the_size_decides(name):
     meeting_point = near.body.keypoints_2d[scenes.HEAD if name == "face" else RIGHT_WRIST]
 
     def further_off(pose):
-        shrunk = pose.scaled_2d(0.4)
+        shrunk = scenes.scaled(pose, 0.4)
         return moved(shrunk, 0.6 * meeting_point)
 
     bodies = [near.body, further_off(near.body)]

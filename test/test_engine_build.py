@@ -15,9 +15,10 @@ pytest.importorskip("tensorrt_rtx", reason="building ahead needs tensorrt-rtx, w
 
 from dope_ros.cli import main
 from dope_ros.engine import DEFAULT_MODEL, load_engine
-from dope_ros.engine.build import build_engine, cached_engine, forget_engine, key_of, read_model
+from dope_ros.engine.build import build_engine, cached_engine, forget_engine, key_of
 from dope_ros.engine.builder import BuildError, BuildOptions, _keep_precisions
 from dope_ros.engine.half import Precision
+from dope_ros.engine.model_file import read_model
 from dope_ros.engine.packaged import DEFAULT_MODEL_INT8
 from dope_ros.engine.plan import PlanKey, cache_folder, read_plan, write_plan
 from dope_ros.engine.targets import TARGETS, check_target, target_named
@@ -143,7 +144,7 @@ def test_an_engine_file_holds_what_it_was_built_of_and_for(model, tensorrt, tmp_
     plan = build_engine(model, tensorrt, T4, AHEAD, silent)
     write_plan(tmp_path / "tiny.engine", plan)
     assert read_plan(tmp_path / "tiny.engine") == plan
-    assert plan.key == key_of(model, tensorrt, T4, AHEAD)
+    assert plan.key == key_of(read_model(model), tensorrt, T4, AHEAD)
     assert plan.input_shape == (1, 96, 128, 3)
     assert plan.key.runtime.startswith("TensorRT-RTX ")
 
@@ -254,9 +255,9 @@ def test_a_model_whose_weights_lie_in_another_file_is_another_one_with_other_wei
     for path in (DEFAULT_MODEL, DEFAULT_MODEL_INT8):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     model, weights = tmp_path / DEFAULT_MODEL_INT8.name, tmp_path / DEFAULT_MODEL.name
-    before = key_of(model, tensorrt, T4, AHEAD)
+    before = key_of(read_model(model), tensorrt, T4, AHEAD)
     weights.write_bytes(weights.read_bytes() + b" ")
-    assert key_of(model, tensorrt, T4, AHEAD).model != before.model
+    assert key_of(read_model(model), tensorrt, T4, AHEAD).model != before.model
     weights.unlink()
     with pytest.raises(ModelError, match=r"its weights are in .*dope-lite\.onnx, which is not there"):
         read_model(model)

@@ -17,6 +17,7 @@ from dope_ros.engine import DEFAULT_MODEL, load_engine
 from dope_ros.engine.build import key_of
 from dope_ros.engine.builder import BuildOptions
 from dope_ros.engine.half import Precision
+from dope_ros.engine.model_file import read_model
 from dope_ros.engine.plan import cache_folder, read_plan, write_plan
 from dope_ros.engine.tensorrt_api import find_tensorrt
 from dope_ros.errors import EngineError, ModelError
@@ -66,7 +67,7 @@ def key_here():
     """Of the engine in the fixture."""
     from dope_ros.engine.tensorrt import this_gpu
 
-    return key_of(DEFAULT_MODEL, find_tensorrt(), this_gpu(), BuildOptions())
+    return key_of(read_model(DEFAULT_MODEL), find_tensorrt(), this_gpu(), BuildOptions())
 
 
 def assert_alike(one, other, pixels=1.0):

@@ -362,7 +362,7 @@ def test_proposals_of_a_picture_twice_the_size_give_poses_of_twice_the_size(part
     expected = integrate(proposals, part, ANCHORS[part], SETTINGS)
     assert expected
     found = integrate(larger, part, ANCHORS[part], SETTINGS)
-    assert_same_poses(found, [pose.scaled_2d(2.0) for pose in expected], tolerance=1e-3)
+    assert_same_poses(found, [scenes.scaled(pose, 2.0) for pose in expected], tolerance=1e-3)
 
 
 @pytest.mark.parametrize("part", Part)

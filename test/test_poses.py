@@ -27,13 +27,6 @@ def test_the_score_of_a_person_is_that_of_its_body(pose):
     assert Person(0, right_hand=pose).score == pose.score
 
 
-def test_scaling_a_pose_scales_its_pixels_alone(pose):
-    scaled = pose.scaled_2d(2.0)
-    np.testing.assert_array_equal(scaled.keypoints_2d, 2 * pose.keypoints_2d)
-    np.testing.assert_array_equal(scaled.keypoints_3d, pose.keypoints_3d)
-    assert (scaled.score, scaled.side, scaled.keypoints_2d.dtype) == (pose.score, pose.side, np.float32)
-
-
 def test_a_person_and_a_pose_cannot_be_changed(pose):
     with pytest.raises(FrozenInstanceError):
         pose.score = 1.0

@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _print_cost(model: Path) -> int:
     with needed_for("check", "tensorrt"):
-        from dope_ros.engine.build import read_model
         from dope_ros.engine.complexity import costs_by_stage, table
-    print(table(costs_by_stage(read_model(model))))
+        from dope_ros.engine.model_file import read_model
+    print(table(costs_by_stage(read_model(model).proto)))
     return 0

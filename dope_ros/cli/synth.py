@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from dope_ros.errors import DatasetError
+from dope_ros.cli.requirements import needed_for
 
 SCENES = ("everything", "everyday", "portraits")
 """The names in `scene_mix`, which is not imported before it is needed."""
@@ -58,15 +58,12 @@ def add_parser(verbs: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    try:
+    with needed_for("synth", "synthetic"):
         from dope_ros.training.synthetic.bodies import default_bodies_file, ensure_bodies
         from dope_ros.training.synthetic.contact_sheet import write_contact_sheet
         from dope_ros.training.synthetic.generate import SetSettings, generate
         from dope_ros.training.synthetic.render import Sources
         from dope_ros.training.synthetic.scene_mix import SCENE_MIXES
-    except ImportError as error:
-        mend = "pip install '.[synthetic]' in a checkout of dope_ros"
-        raise DatasetError(f"{error.name} is missing: {mend}") from error
     bodies = ensure_bodies(arguments.bodies or default_bodies_file())
     mix = SCENE_MIXES[arguments.scenes]
     sources = Sources(bodies, arguments.assets, tuple(arguments.backgrounds), mix)

@@ -77,8 +77,7 @@ class TensorRtEngine:
         options = options or BuildOptions()
         gpu = this_gpu()
         if model.suffix == ENGINE_SUFFIX:
-            plan = _plan_for(model, gpu)
-            self._runner = _Runner(model.name, find_tensorrt_of(plan.key.runtime), plan)
+            plan, self._runner = _loaded(model, gpu)
         else:
             plan, self._runner = _built(model, gpu, options, progress)
         self.spec: ModelSpec = parse_spec(
@@ -105,20 +104,21 @@ class TensorRtEngine:
         del self._runner
 
 
-def _plan_for(engine_file: Path, gpu: Gpu) -> Plan:
-    """What an engine file holds, if it is for a GPU.
+def _loaded(engine_file: Path, gpu: Gpu) -> tuple[Plan, _Runner]:
+    """What an engine file holds, loaded, if it is for a GPU.
 
     TensorRT-RTX compiles for every GPU of a compute capability, TensorRT for that which it measured on.
     """
     plan = read_plan(engine_file)
     key = plan.key
-    of_this_kind = find_tensorrt_of(key.runtime).builds_ahead or key.gpu == gpu.name
+    tensorrt = find_tensorrt_of(key.runtime)
+    of_this_kind = tensorrt.builds_ahead or key.gpu == gpu.name
     if key.compute_capability != gpu.capability or not of_this_kind:
         raise ModelError(
             f"{engine_file.name}: built for {key.gpu} (compute capability {key.compute_capability}); "
             f"this is {gpu}: build it here with `dope build`"
         )
-    return plan
+    return plan, _Runner(engine_file.name, tensorrt, plan)
 
 
 def _built(model: Path, gpu: Gpu, options: BuildOptions, progress: Progress) -> tuple[Plan, _Runner]:

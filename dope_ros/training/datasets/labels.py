@@ -143,6 +143,11 @@ class Sample:
         return self.ignored.get(part, np.zeros((0, 4), np.float32))
 
 
+def cut_to_picture(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
+    """As much of boxes [..., 4] as is in a picture; what lies beyond it becomes a line at its edge."""
+    return np.clip(boxes, 0, (width - 1, height - 1) * 2)
+
+
 def box_around(points: np.ndarray, width: int, height: int, margin: float = BOX_MARGIN) -> np.ndarray:
     """The box around points [N, 2], widened by `margin` of its size on each side and cut to the picture.
 

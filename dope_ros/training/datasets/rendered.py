@@ -18,7 +18,7 @@ import numpy as np
 
 from dope_ros.errors import DatasetError
 from dope_ros.skeleton import Part, Side
-from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample
+from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample, cut_to_picture
 from dope_ros.training.datasets.pictures import PictureFile
 from dope_ros.training.datasets.records import (
     BrokenRecord,
@@ -119,5 +119,5 @@ def _ignored(labels: rendered.PictureLabels, part: Part) -> np.ndarray:
         if of is part and not _is_enough(stored.visibility[person], part)
     ]
     all_boxes = np.array(boxes, np.float32).reshape(-1, 4)
-    clipped = np.clip(all_boxes, 0, np.tile((labels.width - 1, labels.height - 1), 2)).astype(np.float32)
-    return clipped[np.isfinite(clipped).all(axis=1) & (clipped[:, 2:] > clipped[:, :2]).all(axis=1)]
+    seen = cut_to_picture(all_boxes, labels.width, labels.height).astype(np.float32)
+    return seen[np.isfinite(seen).all(axis=1) & (seen[:, 2:] > seen[:, :2]).all(axis=1)]

@@ -21,7 +21,7 @@ import numpy as np
 
 from dope_ros.errors import ExpertError
 from dope_ros.skeleton import Part, Side
-from dope_ros.training.datasets.labels import PartLabels
+from dope_ros.training.datasets.labels import PartLabels, cut_to_picture
 from dope_ros.training.experts import Estimate
 from dope_ros.training.experts.mediapipe_landmarks import to_labels
 from dope_ros.training.experts.mediapipe_worker import read_message, write_message
@@ -196,7 +196,7 @@ def crop(picture: np.ndarray, box: np.ndarray, shape: CropShape) -> tuple[np.nda
 def _iou(labels: PartLabels, box: np.ndarray, size: tuple[int, int]) -> float:
     """Of the box around the known joints, with its margin, and another box, as much as is in the picture."""
     around = labels.box(*size)
-    box = np.clip(box, 0, np.tile(np.array(size) - 1, 2))
+    box = cut_to_picture(box, *size)
     shared = np.maximum(np.minimum(around[2:], box[2:]) - np.maximum(around[:2], box[:2]), 0).prod()
     union = (around[2:] - around[:2]).prod() + (box[2:] - box[:2]).prod() - shared
     return float(shared / max(union, 1e-6))

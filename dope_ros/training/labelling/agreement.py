@@ -16,7 +16,7 @@ import numpy as np
 
 from dope_ros.skeleton import Part, Side
 from dope_ros.training.augmentation import flip_part
-from dope_ros.training.datasets.labels import PartLabels
+from dope_ros.training.datasets.labels import PartLabels, cut_to_picture
 from dope_ros.training.experts import Estimate, Expert
 from dope_ros.training.labels_file import ExpertLabels
 
@@ -83,7 +83,7 @@ def judge(expert: Expert, picture: np.ndarray, part: Part, box: np.ndarray) -> J
         return Unclear(f"no {part.value} found")
     tight = _extent(first.labels, margin=ROOM)
     if part is Part.BODY:  # the rest of a body may lie far beyond the picture
-        tight = np.clip(tight, 0, np.tile(np.array(picture.shape[1::-1]) - 1.0, 2))
+        tight = cut_to_picture(tight, picture.shape[1], picture.shape[0])
     again = _look(expert, picture, part, tight)
     mirrored = _look_at_mirror_image(expert, picture, part, tight)
     if again is None or mirrored is None:
