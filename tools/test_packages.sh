@@ -10,6 +10,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 files=(requirements/network.txt requirements/tensorrt.txt requirements/synthetic.txt requirements/training.txt)
 stamp=$venv/.dope_ros_test_packages
+needed_gb=8
 
 main() {
     [ -f "$venv_stamp" ] || die "there is no finished .venv." "Run: make setup"
@@ -17,10 +18,19 @@ main() {
     cd "$root"
     described=$(sha256sum "${files[@]}")
     [ "$described" = "$(cat "$stamp" 2>/dev/null)" ] && return
+    check_room
     start_log test_packages.log
     rm -f "$stamp"
     step "installing PyTorch and what else only tests need (gigabytes, some minutes)" install
     echo "$described" >"$stamp"
+}
+
+check_room() { # pip would find out after minutes
+    local free_gb
+    free_gb=$(df -Pk "$venv" | awk 'NR == 2 { print int($4 / 1e6) }')
+    [ "$free_gb" -ge "$needed_gb" ] ||
+        die "the tests' packages take $needed_gb GB, and $free_gb GB are free where $venv is." \
+            "Free some, or test elsewhere. The demo and the node need none of them."
 }
 
 install() {
