@@ -26,8 +26,10 @@ from dope_ros.network.regions import region_features_beyond_border
 from dope_ros.network.rpn import RegionProposalNetwork, RpnHead, best_anchors
 from dope_ros.network.spatial import (
     CELLS,
+    FURTHEST_FROM_USUAL,
     REACH_END,
     REACH_START,
+    USUAL_SIDE,
     Hourglass,
     Located,
     SpatialHead,
@@ -289,6 +291,17 @@ def test_what_the_box_head_knows_changes_where_joints_are_found():
         head(regions, vectors, near)[Part.BODY].joints_2d for vectors in (torch.zeros(1, 8), torch.ones(1, 8))
     )
     assert (one - other).abs().max() > 0.01
+
+
+def test_no_box_spans_kilometres_whatever_the_box_head_says():
+    head = head_without_prior((Part.BODY, Part.HAND))
+    torch.nn.init.constant_(head.scale.weight, 5.0)
+    near = {part: joints.expand(2, -1, -1) for part, joints in anywhere((Part.BODY, Part.HAND)).items()}
+    vectors = torch.tensor([[9.0], [-9.0]]).expand(2, 8)
+    found = head(torch.zeros(2, 4, CELLS, CELLS), vectors, near)
+    for part in found:
+        sides = USUAL_SIDE[part] * torch.tensor([FURTHEST_FROM_USUAL, 1 / FURTHEST_FROM_USUAL])
+        torch.testing.assert_close(found[part].longer_side, sides)
 
 
 def test_an_hourglass_changes_nothing_as_it_starts_and_then_reaches_six_cells_far():

@@ -12,6 +12,7 @@ The grid covers the box grown by `GROWTH`.  The regression of the anchor poses k
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -41,6 +42,10 @@ HIDDEN = 64
 
 USUAL_SIDE = {Part.BODY: 1.2, Part.HAND: 0.15, Part.FACE: 0.2}
 """Metres that the longer side of a box spans before anything is learnt."""
+
+FURTHEST_FROM_USUAL = 7.4
+"""As a factor, either way. One box taken for a thousand times as large puts joints hundreds of metres away,
+and in training outweighs all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +157,8 @@ class SpatialHead(nn.Module):
         weights = (SHARPNESS * heatmaps).softmax(dim=2)
         joints = weights @ self.positions
         offsets = self.depth(weights, features, vectors)
-        sides = self.usual_sides * self.scale(vectors).exp()
+        limit = math.log(FURTHEST_FROM_USUAL)
+        sides = self.usual_sides * self.scale(vectors).clamp(-limit, limit).exp()
         of_parts = zip(
             joints.split(self._counts, dim=1),
             offsets.split(self._counts, dim=1),
