@@ -22,9 +22,10 @@ from tiny_people import DrawnPeople, drawn_people  # noqa: E402
 from training_runs import small_config, training_set, write_start  # noqa: E402
 
 from dope_ros.cli.bench import SAMPLE_PICTURE  # noqa: E402
+from dope_ros.engine import load_engine  # noqa: E402
 from dope_ros.engine.export import compare_with_network  # noqa: E402
 from dope_ros.engine.packaged import DEFAULT_MODEL  # noqa: E402
-from dope_ros.engine.torch import PAD_VALUE, input_size  # noqa: E402
+from dope_ros.engine.torch import PAD_VALUE  # noqa: E402
 from dope_ros.errors import DatasetError, DopeError  # noqa: E402
 from dope_ros.network.checkpoint import read_checkpoint, write_checkpoint  # noqa: E402
 from dope_ros.pictures import read_picture  # noqa: E402
@@ -60,8 +61,8 @@ def one_thread():
 
 def test_a_run_can_begin_with_the_model_in_the_package():
     checkpoint = begin(NetworkSettings(shape="compact", checkpoint=DEFAULT_MODEL))
-    size = input_size(checkpoint, 0, 0)
-    picture = fit(read_picture(SAMPLE_PICTURE), *size, PAD_VALUE).pixels
+    spec = load_engine(DEFAULT_MODEL, "onnx").spec
+    picture = fit(read_picture(SAMPLE_PICTURE), spec.height, spec.width, PAD_VALUE).pixels
     found = compare_with_network(DEFAULT_MODEL, checkpoint, picture)
     assert found.matched >= 50
     assert found.scores < 1e-4
