@@ -19,9 +19,11 @@ from dope_ros.pictures import read_picture
 from dope_ros.skeleton import HAND, Part
 from dope_ros.training.datasets import open_dataset
 from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample
-from dope_ros.training.labelling.compose import Composer, Composition, compose_pictures, cutout_of
+from dope_ros.training.labelling.compose import compose_pictures
 from dope_ros.training.labelling.cutting import cut_out
+from dope_ros.training.labelling.hands_and_faces import Composition, HandsAndFacesComposer, cutout_of
 from dope_ros.training.labelling.label import Task, label_pictures
+from dope_ros.training.labelling.things import ThingsComposer
 from dope_ros.training.labels_file import FILE_NAME
 from dope_ros.training.synthetic.background import BackgroundSource
 from dope_ros.training.synthetic.cloth import ClothSource
@@ -79,7 +81,7 @@ class Photographs:
 
 
 def composed(index: int, **changes):
-    composer = Composer([Photographs()], BACKGROUNDS, Composition(**changes))
+    composer = HandsAndFacesComposer([Photographs()], BACKGROUNDS, Composition(**changes))
     return composer.compose("picture.jpg", np.random.default_rng((7, index)))
 
 
@@ -121,7 +123,7 @@ class PlainBackground:
 
 @pytest.mark.parametrize("index", range(8))
 def test_joints_of_pasted_hands_lie_on_pasted_pixels(index):
-    composer = Composer([Photographs()], PlainBackground(), Composition(whole=0))
+    composer = HandsAndFacesComposer([Photographs()], PlainBackground(), Composition(whole=0))
     picture, entry = composer.compose("picture.jpg", np.random.default_rng((7, index)))
     pasted = (picture != (0, 0, 255)).any(axis=2)
     points = np.concatenate([of.labels.keypoints_2d for person in entry.people for of in person.values()])
@@ -132,7 +134,7 @@ def test_joints_of_pasted_hands_lie_on_pasted_pixels(index):
 
 
 def test_what_is_pasted_is_ignored_for_bodies_and_they_are_not_labelled():
-    composer = Composer([Photographs()], PlainBackground(), Composition(whole=0))
+    composer = HandsAndFacesComposer([Photographs()], PlainBackground(), Composition(whole=0))
     picture, entry = composer.compose("picture.jpg", np.random.default_rng(3))
     assert entry.labelled == {Part.HAND, Part.FACE}
     rows, columns = np.nonzero((picture != (0, 0, 255)).any(axis=2))
@@ -147,7 +149,9 @@ def test_what_is_pasted_is_ignored_for_bodies_and_they_are_not_labelled():
 
 
 def test_no_hand_is_pasted_over_another():
-    composer = Composer([Photographs()], PlainBackground(), Composition(whole=0.5, part_size=(0.2, 0.7)))
+    composer = HandsAndFacesComposer(
+        [Photographs()], PlainBackground(), Composition(whole=0.5, part_size=(0.2, 0.7))
+    )
     for index in range(8):
         _, entry = composer.compose("picture.jpg", np.random.default_rng((9, index)))
         hands = [of.labels.keypoints_2d for person in entry.people for of in person.values()]
@@ -177,19 +181,21 @@ def test_hands_are_of_both_sides_and_3d_turns_with_them():
 # The set
 
 
+COMPOSER = HandsAndFacesComposer([Photographs()], BACKGROUNDS)
+
+
 def test_pictures_depend_on_seed_and_number_alone(tmp_path):
-    sources = [Photographs()]
-    compose_pictures(sources, BACKGROUNDS, tmp_path / "one", 5, seed=1)
-    compose_pictures(sources, BACKGROUNDS, tmp_path / "two", 2, seed=1)
-    assert compose_pictures(sources, BACKGROUNDS, tmp_path / "two", 5, seed=1) == 3
+    compose_pictures(COMPOSER, tmp_path / "one", 5, seed=1, made={})
+    compose_pictures(COMPOSER, tmp_path / "two", 2, seed=1, made={})
+    assert compose_pictures(COMPOSER, tmp_path / "two", 5, seed=1, made={}) == 3
     for name in (FILE_NAME, *(f"pictures/{i:07d}.jpg" for i in range(5))):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
 def test_a_set_of_another_seed_is_not_added_to(tmp_path):
-    compose_pictures([Photographs()], BACKGROUNDS, tmp_path / "set", 1, seed=1)
+    compose_pictures(COMPOSER, tmp_path / "set", 1, seed=1, made={})
     with pytest.raises(DatasetError, match="write into another folder"):
-        compose_pictures([Photographs()], BACKGROUNDS, tmp_path / "set", 2, seed=2)
+        compose_pictures(COMPOSER, tmp_path / "set", 2, seed=2, made={})
 
 
 def test_the_command_composes_what_experts_labelled(tmp_path, capsys):
@@ -204,6 +210,59 @@ def test_the_command_composes_what_experts_labelled(tmp_path, capsys):
     assert len(dataset) == 3
     assert all(read_picture(dataset[i].source.path).shape == (200, 200, 3) for i in range(3))
     assert sum(len(list(sample.instances(Part.HAND))) for sample in dataset) >= 3
+
+
+# Things
+
+
+def write_things(folder):
+    """A red square of which the right half is transparent and green below, and a yellow picture."""
+    folder.mkdir(parents=True)
+    cut_out_thing = np.zeros((60, 60, 4), np.uint8)
+    cut_out_thing[:, :30] = (0, 0, 255, 255)
+    cut_out_thing[:, 30:] = (0, 255, 0, 0)
+    cv2.imwrite(str(folder / "cut_out.png"), cut_out_thing)
+    cv2.imwrite(str(folder / "whole.png"), np.full((40, 60, 3), (0, 255, 255), np.uint8))
+    return folder
+
+
+def test_things_are_pasted_where_they_are_opaque_and_all_parts_are_labelled_as_absent(tmp_path):
+    composer = ThingsComposer([write_things(tmp_path / "things")], PlainBackground())
+    reds, yellows = 0, 0
+    for index in range(12):
+        picture, entry = composer.compose("picture.jpg", np.random.default_rng((3, index)))
+        assert entry.labelled == set(Part)
+        assert (entry.people, dict(entry.ignored)) == ((), {})
+        red, green, blue = np.moveaxis(picture.astype(int), 2, 0)
+        assert not (green > np.maximum(red, blue) + 40).any()
+        reds += (red > np.maximum(green, blue) + 40).sum()
+        yellows += (np.minimum(red, green) > blue + 40).sum()
+    assert min(reds, yellows) > 1000
+
+
+def test_the_command_composes_pictures_of_things_that_show_nobody(tmp_path, capsys):
+    things, out = write_things(tmp_path / "things"), tmp_path / "set"
+    command = ["compose", "--things", str(things), "--out", str(out), "--size", "100", "--count", "3"]
+    assert main(command) == 0
+    assert capsys.readouterr().out == f"labelled:{out}\n"
+    dataset = open_dataset(f"labelled:{out}")
+    assert [(sample.people, sample.labelled) for sample in dataset] == [((), frozenset(Part))] * 3
+
+
+def test_a_folder_without_things_is_named(tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    command = ["compose", "--out", str(tmp_path / "set"), "--count", "1"]
+    assert main([*command, "--things", str(tmp_path / "empty")]) == 1
+    assert "empty: there are no pictures of things" in capsys.readouterr().err
+    assert main([*command, "--things", str(tmp_path / "none")]) == 1
+    assert "none: there is no such folder of things" in capsys.readouterr().err
+
+
+def test_a_thing_that_cannot_be_read_is_named(tmp_path, capsys):
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    command = ["compose", "--things", str(tmp_path), "--out", str(tmp_path / "set"), "--count", "5"]
+    assert main(command) == 1
+    assert "broken.png: not a picture that OpenCV can read" in capsys.readouterr().err
 
 
 def test_a_folder_of_backgrounds_that_does_not_exist_is_named(tmp_path, capsys):

@@ -302,6 +302,14 @@ def test_a_tenth_of_a_plain_folder_is_held_back_for_tests(tmp_path):
     assert not names["train"] & names["test"]
 
 
+def test_negatives_are_pictures_in_which_no_part_of_anybody_is(tmp_path):
+    tiny.write_pictures(tmp_path / f"{index:02d}.png" for index in range(20))
+    dataset = open_dataset(f"negatives@test:{tmp_path}")
+    assert [dataset[i].name for i in range(len(dataset))] == ["09.png", "19.png"]
+    assert dataset[0].labelled == frozenset(Part)
+    assert dataset[0].people == ()
+
+
 # Of the person in `hidden`, the left hand cannot be seen and the face is outside of the picture.
 HIDDEN = {"left_hand": rendered.Visibility.HIDDEN, "face": rendered.Visibility.OUTSIDE}
 
@@ -426,7 +434,7 @@ def test_when_all_are_drawn_more_than_one_broken_record_in_a_hundred_stops_the_r
         drawn_faults(300, broken=4)
 
 
-@pytest.mark.parametrize("kind", set(READERS) - {"folder"})
+@pytest.mark.parametrize("kind", set(READERS) - {"folder", "negatives"})
 def test_a_folder_of_another_layout_is_refused_with_the_name_of_what_is_missing(tmp_path, kind):
     with pytest.raises(DatasetError, match=rf"{tmp_path}.* is missing"):
         open_dataset(f"{kind}:{tmp_path}")

@@ -470,6 +470,21 @@ def test_the_command_measures_a_model_on_pictures(tmp_path, labelled_pictures, c
     assert (height, width) == (2 * 240, 2 * 240)
 
 
+def test_whatever_is_found_in_negatives_is_a_false_alarm(tmp_path, labelled_pictures, capsys):
+    (labelled_pictures / "cameras.json").unlink()
+    somebody = [scenes.seen(scenes.standing(at=LEFT, score=0.9))]
+    model = write_tiny_model(tmp_path / "one.onnx", somebody, scenes.HEIGHT, scenes.WIDTH)
+    out = tmp_path / "out"
+    arguments = ["--model", str(model), "--out", str(out)]
+    assert main(["eval", "--data", f"negatives:{labelled_pictures}", *arguments]) == 0
+    parts = json.loads((out / "evaluation.json").read_text())["parts"]
+    found = {part: (rows["all"]["labels"], rows["all"]["false_alarms"]) for part, rows in parts.items()}
+    assert found == {"body": (0, 2), "hand": (0, 4), "face": (0, 2)}  # in each of two pictures
+    table = capsys.readouterr().out.splitlines()
+    row = next(line for line in table[table.index("") :] if line.startswith("all"))
+    assert row.split()[:4] == ["all", "0", "-", "2"]
+
+
 def test_a_dataset_without_labels_has_nothing_to_measure(tmp_path, labelled_pictures, capsys):
     (labelled_pictures / "cameras.json").unlink()
     assert main(["eval", "--data", f"folder:{labelled_pictures}", "--out", str(tmp_path / "out")]) == 1

@@ -1,6 +1,6 @@
 # Copyright 2026 dope_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`dope compose`: labelled hands and portraits before other backgrounds."""
+"""`dope compose`: labelled hands and portraits, or things without people, before other backgrounds."""
 
 from __future__ import annotations
 
@@ -17,18 +17,28 @@ def add_parser(verbs: Any) -> None:
     """Add the verb `compose`."""
     parser = verbs.add_parser(
         "compose",
-        help="put labelled hands and portraits before other backgrounds",
-        description="Cuts hands and portraits out of photographs that show one each before a plain "
-        "background, and composes pictures of several, turned and scaled, as a set that training and "
-        "evaluation open as labelled:OUT. Hands and faces are labelled, bodies are not.",
+        help="put labelled hands and portraits, or things, before other backgrounds",
+        description="With --data: cuts hands and portraits out of photographs that show one each before a "
+        "plain background, and composes pictures of several, turned and scaled. Hands and faces are "
+        "labelled, bodies are not. With --things: composes pictures that show nobody, of which a "
+        "network learns what is no body, no hand and no face. Training and evaluation open the set as "
+        "labelled:OUT.",
         epilog="Picture i of a seed is the same whatever --count; what is there is kept.",
     )
-    parser.add_argument(
+    shown = parser.add_mutually_exclusive_group(required=True)
+    shown.add_argument(
         "--data",
         action="append",
-        required=True,
         metavar="KIND[@SPLIT]:FOLDER",
         help="photographs with labels, such as `dope label` makes; may be repeated",
+    )
+    shown.add_argument(
+        "--things",
+        type=Path,
+        action="append",
+        metavar="FOLDER",
+        help="pictures of things without people, pasted where they are opaque; may be repeated, and one "
+        "folder is drawn as often as another",
     )
     parser.add_argument(
         "--backgrounds",
@@ -50,24 +60,38 @@ def run(arguments: argparse.Namespace) -> int:
     with needed_for("compose", "training"):
         from dope_ros.cli.progress import over_pictures
         from dope_ros.training.datasets import open_dataset
-        from dope_ros.training.labelling.compose import Composition, compose_pictures
+        from dope_ros.training.labelling.compose import PictureComposer, compose_pictures
+        from dope_ros.training.labelling.hands_and_faces import Composition, HandsAndFacesComposer
+        from dope_ros.training.labelling.things import Arrangement, ThingsComposer
         from dope_ros.training.synthetic.background import BackgroundSource, find_pictures
         from dope_ros.training.synthetic.cloth import ClothSource
-    missing = [str(folder) for folder in arguments.backgrounds if not folder.is_dir()]
-    if missing:
-        raise DatasetError(f"{missing[0]}: there is no such folder of backgrounds")
-    sources = [open_dataset(specification) for specification in arguments.data]
+    _check_folders("backgrounds", arguments.backgrounds)
     backgrounds = BackgroundSource(find_pictures(arguments.backgrounds), ClothSource())
-    print(f"{sum(map(len, sources))} photographs, {len(backgrounds)} backgrounds", file=sys.stderr)
+    composer: PictureComposer
+    if arguments.things:
+        _check_folders("things", arguments.things)
+        composer = ThingsComposer(arguments.things, backgrounds, Arrangement(size=arguments.size))
+        made = {"things": [str(folder) for folder in arguments.things]}
+    else:
+        sources = [open_dataset(specification) for specification in arguments.data]
+        composer = HandsAndFacesComposer(sources, backgrounds, Composition(size=arguments.size))
+        made = {"sources": [source.name for source in sources]}
+        print(f"{sum(map(len, sources))} photographs", file=sys.stderr)
+    print(f"{len(backgrounds)} backgrounds", file=sys.stderr)
 
     compose_pictures(
-        sources,
-        backgrounds,
+        composer,
         arguments.out,
         arguments.count,
         arguments.seed,
-        Composition(size=arguments.size),
+        {**made, "size": arguments.size},
         over_pictures,
     )
     print(f"labelled:{arguments.out}")
     return 0
+
+
+def _check_folders(purpose: str, folders: list[Path]) -> None:
+    missing = [str(folder) for folder in folders if not folder.is_dir()]
+    if missing:
+        raise DatasetError(f"{missing[0]}: there is no such folder of {purpose}")

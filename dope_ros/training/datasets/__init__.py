@@ -47,6 +47,7 @@ READERS: dict[str, Reader] = {
     "cameras": Reader("cameras", "read", "all"),
     "labelled": Reader("labelled", "read", "all"),
     "folder": Reader("unlabelled", "read", "all"),
+    "negatives": Reader("unlabelled", "read_negatives", "all"),
 }
 """By the name of the kind."""
 

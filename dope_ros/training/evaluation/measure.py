@@ -110,6 +110,7 @@ def _measure_size(sized: Sized, part: Part, threshold: float) -> dict[str, float
     return {
         "labels": len(sized.truths),
         "found": len(pairs),
+        "false_alarms": int((~sized.correct & (sized.scores > threshold)).sum()),
         "ap": curve.average_precision(),
         "precision": precision,
         "recall": recall,

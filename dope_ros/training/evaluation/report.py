@@ -60,6 +60,7 @@ class Column:
 COLUMNS: dict[str, Column] = {
     "labels": Column("labels", "{:.0f}"),
     "found": Column("found", "{:.0f}"),
+    "false_alarms": Column("false alarms", "{:.0f}"),
     "ap": Column("AP"),
     "precision": Column("precision"),
     "recall": Column("recall"),
@@ -98,13 +99,14 @@ def _block(part: Part, sizes: Measures) -> list[str]:
     ]
 
 
+WITHOUT_LABELS = ("labels", "false_alarms")
+"""What can be said where nothing is labelled, because nobody is there."""
+
+
 def _cell(measures: Mapping[str, float], name: str) -> str:
     value = measures.get(name, math.nan)
-    return (
-        "-"
-        if math.isnan(value) or (not measures["labels"] and name != "labels")
-        else COLUMNS[name].form.format(value)
-    )
+    unknown = not measures["labels"] and name not in WITHOUT_LABELS
+    return "-" if math.isnan(value) or unknown else COLUMNS[name].form.format(value)
 
 
 def _json_number(value: float) -> float | None:

@@ -1,104 +1,44 @@
 # Copyright 2026 dope_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Composes pictures: labelled hands and portraits, cut out or whole, turned and scaled, before backgrounds.
-
-Hands and faces are labelled; a picture's own parts are all that it shows of these. How much of a body goes
-with them is not known: bodies are not labelled, and where something was pasted they are ignored. Nothing is
-pasted over a hand or a face, so all labelled joints in the picture are seen.
-"""
+"""Writes sets of composed pictures; what they show is up to a composer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
-import cv2
 import numpy as np
 
-from dope_ros.errors import DatasetError
 from dope_ros.pictures import write_picture
-from dope_ros.skeleton import Part
-from dope_ros.training.augmentation import flip, jitter_colours
-from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample, box_around
-from dope_ros.training.datasets.records import Dataset
-from dope_ros.training.labelling.cutting import cut_out
-from dope_ros.training.labels_file import Entry, ExpertLabels, labels_to_add, parse_entry, read_labels_file
+from dope_ros.training.labels_file import Entry, labels_to_add, parse_entry, read_labels_file
 from dope_ros.training.labels_file import write_entry as write_line
-from dope_ros.training.synthetic.background import BackgroundSource
-from dope_ros.training.views import transformed
-
-PASTED_PARTS = frozenset({Part.HAND, Part.FACE})
-
-TRIES = 12
-"""Places that are tried before something is not pasted after all."""
-
-COVERED = 0.02
-"""Of an earlier hand's or face's box, what a later thing may cover at most."""
-
-INSIDE = 0.85
-"""Of a pasted hand's or face's box, what has to be in the picture at least."""
-
-ENLARGED = 3.0
-"""A photograph is enlarged that much at most."""
 
 Progress = Callable[[Sequence[int]], Iterable[int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Composition:
-    """What the pictures are like.
+class PictureComposer(Protocol):
+    """Makes labelled pictures."""
 
-    size: of their sides, pixels.
-    most: things pasted into one, at most; from one on, evenly drawn.
-    whole: the share of photographs that are pasted whole, with their own background.
-    part_size: of the longer side of a hand's or face's box, from and to, in sizes of the picture; evenly in
-        its logarithm.
-    upright: the share of faces that are turned by some 20 degrees; the others, and hands, by any angle.
-    """
-
-    size: int = 400
-    most: int = 6
-    whole: float = 0.2
-    part_size: tuple[float, float] = (0.06, 0.7)
-    upright: float = 0.8
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Cutout:
-    """Something to paste, in its photograph's pixels.
-
-    pixels: uint8 [H, W, 3], RGB.
-    opacity: uint8 [H, W].
-    sample: with the one person there is.
-    part: that it is there for.
-    """
-
-    pixels: np.ndarray
-    opacity: np.ndarray
-    sample: Sample
-    part: Part
-
-    def labels(self) -> PartLabels:
-        """Of the part."""
-        return next(labels for _, labels in self.sample.instances(self.part))
+    def compose(self, name: str, rng: np.random.Generator) -> tuple[np.ndarray, Entry]:
+        """A picture, uint8 [H, W, 3], RGB, and the line of labels of the file of that name."""
+        ...
 
 
 def compose_pictures(
-    sources: Sequence[Dataset],
-    backgrounds: BackgroundSource,
+    composer: PictureComposer,
     out: Path,
     count: int,
     seed: int,
-    composition: Composition | None = None,
+    made: Mapping[str, Any],
     progress: Progress = iter,
 ) -> int:
     """Write a labelled set of composed pictures; those that are there already are kept.
 
-    Picture i depends on the seed, i, the sources and the backgrounds alone.
+    Picture i depends on the seed, i and what the composer is given alone.
 
     Args:
-        sources: pictures of one hand or one face each; one source is drawn as often as another.
+        made: how, besides the seed, for the set's file.
         progress: wraps the pictures' numbers to show how far they are.
 
     Returns:
@@ -107,11 +47,8 @@ def compose_pictures(
     Raises:
         DatasetError: `out` holds a set that was made in another way, or cannot be written.
     """
-    composition = composition or Composition()
-    made = {"seed": seed, "sources": [source.name for source in sources], "size": composition.size}
     (out / "pictures").mkdir(parents=True, exist_ok=True)
-    composer = Composer(sources, backgrounds, composition)
-    with labels_to_add(out, Path("pictures"), made) as file:
+    with labels_to_add(out, Path("pictures"), {"seed": seed, **made}) as file:
         done = {parse_entry(line).picture for line in read_labels_file(out).lines}
         missing = [index for index in range(count) if _file_name(index) not in done]
         for index in progress(missing):
@@ -123,149 +60,3 @@ def compose_pictures(
 
 def _file_name(index: int) -> str:
     return f"{index:07d}.jpg"
-
-
-class Composer:
-    """Makes pictures of cut-outs and backgrounds. It keeps the cut-outs, for cutting takes longest."""
-
-    def __init__(
-        self, sources: Sequence[Dataset], backgrounds: BackgroundSource, composition: Composition
-    ) -> None:
-        self._sources, self._backgrounds, self._composition = tuple(sources), backgrounds, composition
-        self._cutouts: dict[tuple[int, int], Cutout] = {}
-
-    def compose(self, name: str, rng: np.random.Generator) -> tuple[np.ndarray, Entry]:
-        """A picture, uint8 [size, size, 3], RGB, and its line of labels."""
-        size = self._composition.size
-        canvas = self._backgrounds.sample(size, rng) * 255
-        people: list[dict[str, ExpertLabels]] = []
-        taken: list[np.ndarray] = []
-        pasted: list[np.ndarray] = []
-        for _ in range(rng.integers(1, self._composition.most + 1)):
-            placed = self._placed(taken, rng)
-            if placed is None:
-                continue
-            canvas += placed.opacity[..., None] / 255 * (placed.pixels - canvas)
-            pasted.append(_extent(placed.opacity))
-            taken.append(placed.labels().box(size, size, margin=0))
-            people += [_expert_labels(person) for person in placed.sample.people]
-        ignored = {Part.BODY: np.array(pasted, np.float32).reshape(-1, 4)}
-        picture = np.clip(canvas, 0, 255).astype(np.uint8)
-        return picture, Entry(name, name, tuple(people), PASTED_PARTS, ignored)
-
-    def _placed(self, taken: Sequence[np.ndarray], rng: np.random.Generator) -> Cutout | None:
-        """Something at a free place; None where none was found."""
-        cutout = self._drawn(rng)
-        for _ in range(TRIES):
-            placed = _moved(cutout, self._transform(cutout, rng), self._composition.size)
-            if _fits(placed, taken):
-                return placed
-        return None
-
-    def _drawn(self, rng: np.random.Generator) -> Cutout:
-        """Cut out or whole, perhaps its mirror image, in other light."""
-        which = int(rng.integers(len(self._sources)))
-        cutout = self._cutout(which, int(rng.integers(len(self._sources[which]))))
-        if rng.random() < self._composition.whole:
-            cutout = replace(cutout, opacity=np.full_like(cutout.opacity, 255))
-        if rng.random() < 0.5:
-            pixels, sample = flip(cutout.pixels, cutout.sample)
-            cutout = replace(cutout, pixels=pixels, sample=sample, opacity=cutout.opacity[:, ::-1])
-        return replace(cutout, pixels=_in_other_light(cutout.pixels, rng))
-
-    def _cutout(self, which: int, index: int) -> Cutout:
-        if (which, index) not in self._cutouts:
-            self._cutouts[which, index] = cutout_of(self._sources[which][index])
-        return self._cutouts[which, index]
-
-    def _transform(self, cutout: Cutout, rng: np.random.Generator) -> np.ndarray:
-        """[2, 3], from the photograph to the picture."""
-        composition = self._composition
-        points = cutout.labels().keypoints_2d
-        extent = float(np.ptp(points, axis=0).max())
-        low, high = np.log(composition.part_size)
-        scale = min(composition.size * float(np.exp(rng.uniform(low, high))) / extent, ENLARGED)
-        turned = cutout.part is Part.FACE and rng.random() < composition.upright
-        degrees = rng.normal(0, 20) if turned else rng.uniform(-180, 180)
-        middle = (points.min(axis=0) + points.max(axis=0)) / 2
-        matrix = cv2.getRotationMatrix2D(tuple(map(float, middle)), degrees, scale)
-        matrix[:, 2] += rng.uniform(0, composition.size, 2) - middle
-        return matrix
-
-
-def cutout_of(sample: Sample) -> Cutout:
-    """The hand or the face of a photograph; all of it is opaque where it cannot be cut out cleanly.
-
-    Raises:
-        DatasetError: it shows no hand and no face, or several.
-        ImageError: it cannot be read.
-    """
-    instances = [(part, labels) for part in PASTED_PARTS for _, labels in sample.instances(part)]
-    if len(instances) != 1:
-        raise DatasetError(
-            f"{sample.name}: {len(instances)} hands and faces; only pictures of one can be cut"
-        )
-    ((part, labels),) = instances
-    picture = sample.source.read()
-    opacity = cut_out(picture, part, labels)
-    if opacity is None:
-        opacity = np.full(picture.shape[:2], 255, np.uint8)
-    return Cutout(picture, opacity, sample, part)
-
-
-def _in_other_light(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Colours jittered; grey photographs get a tint half of the time."""
-    if np.ptp(pixels.reshape(-1, 3).astype(int), axis=1).max() < 8 and rng.random() < 0.5:
-        tint = np.array([1.0, rng.uniform(0.7, 0.95), rng.uniform(0.5, 0.9)])
-        pixels = np.clip(pixels * tint * rng.uniform(1, 1.2), 0, 255).astype(np.uint8)
-    return jitter_colours(pixels, rng)
-
-
-def _moved(cutout: Cutout, transform: np.ndarray, size: int) -> Cutout:
-    """In the picture's pixels; shrunk first where it gets smaller, so that nothing flickers."""
-    height, width = cutout.opacity.shape
-    pixels, opacity = cutout.pixels, cutout.opacity
-    scale = float(np.hypot(*transform[:, 0]))
-    shrunk = transform
-    if scale < 1:
-        small = max(1, round(width * scale)), max(1, round(height * scale))
-        pixels, opacity = (
-            cv2.resize(np.ascontiguousarray(layer), small, interpolation=cv2.INTER_AREA)
-            for layer in (pixels, opacity)
-        )
-        x, y = np.array([width, height]) / small
-        shrunk = transform @ np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
-    opacity = np.ascontiguousarray(opacity)
-    return Cutout(
-        cv2.warpAffine(pixels, shrunk, (size, size), borderMode=cv2.BORDER_REPLICATE),
-        cv2.warpAffine(opacity, shrunk, (size, size), borderMode=cv2.BORDER_CONSTANT),
-        transformed(cutout.sample, transform),
-        cutout.part,
-    )
-
-
-def _fits(placed: Cutout, taken: Sequence[np.ndarray]) -> bool:
-    """Whether enough of the part is in the picture, and nothing covers an earlier one."""
-    size = len(placed.opacity)
-    labels = placed.labels()
-    low, high = labels.keypoints_2d.min(axis=0), labels.keypoints_2d.max(axis=0)
-    box = labels.box(size, size, margin=0)
-    if np.maximum(box[2:] - box[:2], 0).prod() < INSIDE * (high - low).prod():
-        return False
-    return all(_shown(placed.opacity, other) <= COVERED for other in taken)
-
-
-def _shown(opacity: np.ndarray, box: np.ndarray) -> float:
-    """The share of a box that something pasted covers."""
-    left, top, right, bottom = np.round(box).astype(int)
-    return float((opacity[top : bottom + 1, left : right + 1] > 0).mean())
-
-
-def _extent(opacity: np.ndarray) -> np.ndarray:
-    """[4] float32, the box around what is opaque."""
-    rows, columns = np.nonzero(opacity)
-    return box_around(np.stack([columns, rows], axis=1), opacity.shape[1], opacity.shape[0], margin=0)
-
-
-def _expert_labels(person: PersonLabels) -> dict[str, ExpertLabels]:
-    return {name: ExpertLabels(labels) for name, labels in person.parts().items()}
