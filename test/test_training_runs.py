@@ -28,7 +28,7 @@ from dope_ros.engine.packaged import DEFAULT_MODEL  # noqa: E402
 from dope_ros.engine.torch import PAD_VALUE  # noqa: E402
 from dope_ros.errors import DatasetError, DopeError  # noqa: E402
 from dope_ros.network.checkpoint import read_checkpoint, write_checkpoint  # noqa: E402
-from dope_ros.pictures import read_picture  # noqa: E402
+from dope_ros.pictures import read_picture, write_picture  # noqa: E402
 from dope_ros.preprocess import fit  # noqa: E402
 from dope_ros.skeleton import Part  # noqa: E402
 from dope_ros.training.config import NetworkSettings, plain, read_config  # noqa: E402
@@ -313,6 +313,22 @@ def test_a_set_may_have_a_view_of_its_own(tmp_path):
     data = {"sets": [of_its_own, {"open": demo}], "view": {"size": 64, "zoom": [0.5, 0.7]}}
     pictures = open_training_set(small_config(tmp_path, data=data))
     assert [len(pictures[Draw(index, 0)].pixels) for index in (0, 5, 6, 11)] == [48, 48, 64, 64]
+
+
+def test_pictures_that_show_nobody_teach_classes_and_boxes_and_no_pose(tmp_path, start):
+    folder = tmp_path / "nobody"
+    folder.mkdir()
+    for index in range(16):
+        noise = np.random.default_rng(index).integers(0, 256, (80, 80, 3), np.uint8)
+        write_picture(folder / f"{index:02d}.png", noise)
+    data = {"sets": [{"open": f"negatives:{folder}"}], "view": {"size": 64, "zoom": [0.5, 0.7]}, "batch": 8}
+    config = small_config(start, data=data | {"workers": 0}, schedule={"epochs": 4, "warmup_steps": 1})
+    train(config, open_training_set(config), tmp_path / "run")
+    rows = read_journal(tmp_path / "run" / "losses.csv")
+    for part in Part:
+        assert rows[-1][f"{part.value}_classes"] < rows[0][f"{part.value}_classes"]
+        assert {row[f"{part.value}_pose_2d"] for row in rows} == {0}
+    assert all(row["rpn_boxes"] == 0 for row in rows)
 
 
 def load(broken, count, epochs=1, loader=ALONE):

