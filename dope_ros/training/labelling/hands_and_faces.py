@@ -20,7 +20,7 @@ from dope_ros.training.augmentation import flip
 from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample, box_around
 from dope_ros.training.datasets.records import Dataset
 from dope_ros.training.labelling.cutting import cut_out
-from dope_ros.training.labelling.pasting import in_other_light, moved, paste, turn
+from dope_ros.training.labelling.pasting import drawn_scale, in_other_light, moved, paste, turn
 from dope_ros.training.labels_file import Entry, ExpertLabels
 from dope_ros.training.synthetic.background import BackgroundSource
 from dope_ros.training.views import transformed
@@ -150,8 +150,7 @@ class HandsAndFacesComposer:
         composition = self._composition
         points = cutout.labels().keypoints_2d
         extent = float(np.ptp(points, axis=0).max())
-        low, high = np.log(composition.part_size)
-        scale = min(composition.size * float(np.exp(rng.uniform(low, high))) / extent, ENLARGED)
+        scale = drawn_scale(extent, composition.part_size, composition.size, ENLARGED, rng)
         turned = cutout.part is Part.FACE and rng.random() < composition.upright
         degrees = rng.normal(0, 20) if turned else rng.uniform(-180, 180)
         middle = (points.min(axis=0) + points.max(axis=0)) / 2

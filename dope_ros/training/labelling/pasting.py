@@ -18,6 +18,21 @@ def in_other_light(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return jitter_colours(pixels, rng)
 
 
+def drawn_scale(
+    extent: float, sizes: tuple[float, float], size: int, most: float, rng: np.random.Generator
+) -> float:
+    """The scale at which something gets a size in the picture that is drawn evenly in its logarithm.
+
+    Args:
+        extent: of the thing, in its own pixels.
+        sizes: from and to, in sizes of the picture.
+        size: of the picture's sides, pixels.
+        most: the scale at most.
+    """
+    low, high = np.log(sizes)
+    return min(size * float(np.exp(rng.uniform(low, high))) / extent, most)
+
+
 def turn(middle: np.ndarray, degrees: float, scale: float, to: np.ndarray) -> np.ndarray:
     """A transform, float64 [2, 3], that turns and scales about a point [2] and puts that point elsewhere."""
     x, y = map(float, middle)

@@ -15,10 +15,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from dope_ros.errors import DatasetError, ImageError
-from dope_ros.pictures import picture_files
+from dope_ros.errors import DatasetError
+from dope_ros.pictures import picture_files, read_picture
 from dope_ros.skeleton import Part
-from dope_ros.training.labelling.pasting import in_other_light, moved, paste, turn
+from dope_ros.training.labelling.pasting import drawn_scale, in_other_light, moved, paste, turn
 from dope_ros.training.labels_file import Entry
 from dope_ros.training.synthetic.background import BackgroundSource
 
@@ -84,8 +84,7 @@ class ThingsComposer:
     def _transform(self, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
         """[2, 3], from a layer of that height and width to the picture."""
         arrangement = self._arrangement
-        low, high = np.log(arrangement.thing_size)
-        scale = min(arrangement.size * float(np.exp(rng.uniform(low, high))) / max(shape), ENLARGED)
+        scale = drawn_scale(max(shape), arrangement.thing_size, arrangement.size, ENLARGED, rng)
         degrees = rng.normal(0, 10) if rng.random() < arrangement.upright else rng.uniform(-180, 180)
         middle = np.array(shape[::-1]) / 2
         return turn(middle, degrees, scale, to=rng.uniform(0, arrangement.size, 2))
@@ -105,9 +104,8 @@ def read_layer(path: Path) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         ImageError: OpenCV cannot read it.
     """
-    colour, whole = cv2.imread(str(path), cv2.IMREAD_COLOR), cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if colour is None or whole is None:
-        raise ImageError(f"{path}: not a picture that OpenCV can read")
-    has_opacity = whole.ndim == 3 and whole.shape[2] == 4 and whole.dtype == np.uint8
-    opacity = whole[..., 3] if has_opacity else np.full(colour.shape[:2], 255, np.uint8)
-    return cv2.cvtColor(colour, cv2.COLOR_BGR2RGB), np.ascontiguousarray(opacity)
+    pixels = read_picture(path)
+    whole = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if whole is None or whole.ndim != 3 or whole.shape[2] != 4 or whole.dtype != np.uint8:
+        return pixels, np.full(pixels.shape[:2], 255, np.uint8)
+    return pixels, np.ascontiguousarray(whole[..., 3])
