@@ -24,6 +24,7 @@ from dope_ros.training.objective import Objective, ObjectiveSettings  # noqa: E4
 from dope_ros.training.order import Draw  # noqa: E402
 from dope_ros.training.rois import RoiSettings  # noqa: E402
 from dope_ros.training.start import begin, with_parts  # noqa: E402
+from dope_ros.training.targets import OF_INSTANCES  # noqa: E402
 from dope_ros.training.teachers import Teacher, TeachingSettings, lesson_of, read_teachers  # noqa: E402
 from dope_ros.training.terms import Term, averaged  # noqa: E402
 from dope_ros.training.train import train  # noqa: E402
@@ -122,9 +123,9 @@ def test_a_picture_without_labels_teaches_through_the_experts_alone(network):
     empty = drawn_people(1, labelled=frozenset())
     expert = replace(expert_like(network, [Part.BODY]), ppi={Part.BODY: BELIEVES_ALL})
     losses, lesson = taught(network, empty, [expert], TeachingSettings())
-    assert len(lesson.batch.targets[0][Part.BODY]) > 0
-    assert lesson.batch.targets[0][Part.BODY].labelled
-    assert not lesson.batch.targets[0][Part.HAND].labelled
+    assert len(lesson.batch.targets.by_picture()[0][Part.BODY]) > 0
+    assert lesson.batch.targets.by_picture()[0][Part.BODY].labelled
+    assert not lesson.batch.targets.by_picture()[0][Part.HAND].labelled
     assert len(lesson.experts[0][Part.BODY].boxes) > 0
     assert losses["body_classes"] > 0
     assert losses["body_located"] > 0
@@ -137,7 +138,7 @@ def labels_of_expert(network, settings, precision=torch.float32):
     expert = replace(expert, ppi={Part.BODY: BELIEVES_ALL})
     teacher = Teacher(expert, [Part.BODY], settings, POSITIVE_IOU, precision)
     lesson = lesson_of(batch_of(drawn_people(1, labelled=frozenset())), [teacher])
-    return lesson.batch.targets[0][Part.BODY]
+    return lesson.batch.targets.by_picture()[0][Part.BODY]
 
 
 def test_an_expert_is_believed_from_the_score_that_is_told(network):
@@ -162,9 +163,12 @@ def test_an_expert_does_not_look_at_pictures_that_lack_nothing(network):
     batch = collate([pictures[Draw(index, index)] for index in range(2)])
     expert = replace(expert_like(network, [Part.BODY]), ppi={Part.BODY: BELIEVES_ALL})
     lesson = lesson_of(batch, [Teacher(expert, [Part.BODY], TeachingSettings(distil=False), POSITIVE_IOU)])
-    assert lesson.batch.targets[0][Part.BODY] is batch.targets[0][Part.BODY]
+    of_whole, of_empty = (of[Part.BODY] for of in lesson.batch.targets.by_picture())
+    before = batch.targets.by_picture()[0][Part.BODY]
+    for name in OF_INSTANCES:
+        assert torch.equal(getattr(of_whole, name), getattr(before, name))
     alone = labels_of_expert(network, TeachingSettings(distil=False))
-    torch.testing.assert_close(lesson.batch.targets[1][Part.BODY].poses_2d, alone.poses_2d)
+    torch.testing.assert_close(of_empty.poses_2d, alone.poses_2d)
 
 
 def test_a_score_for_a_part_that_does_not_exist_is_refused():

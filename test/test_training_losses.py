@@ -14,7 +14,9 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 from dope_ros.network.anchors import decode_boxes  # noqa: E402
 from dope_ros.network.spatial import cell_positions  # noqa: E402
 from dope_ros.skeleton import SKELETONS, Part  # noqa: E402
-from dope_ros.training.matching import Sampling  # noqa: E402
+from dope_ros.training.chance import seeds_tensor  # noqa: E402
+from dope_ros.training.joined_targets import BatchTargets  # noqa: E402
+from dope_ros.training.matching import Sampled, Sampling  # noqa: E402
 from dope_ros.training.part_losses import (  # noqa: E402
     BETA_2D,
     BETA_3D,
@@ -233,18 +235,19 @@ def test_the_distilled_pose_is_the_mean_l1_of_a_joint(rng, part):
 
 def test_the_rpn_losses_are_means_over_the_picked_anchors(rng):
     logits, deltas = rng.normal(size=(2, 20)), rng.normal(size=(2, 20, 4))
-    assigned = [
-        AnchorTargets(torch.tensor([3, 8, 1, 0]), tensor(rng.normal(size=(2, 4)))),
-        AnchorTargets(torch.tensor([19, 5]), tensor(rng.normal(size=(0, 4)))),
-    ]
+    positives, anchors = (2, 0), ([3, 8, 1, 0], [19, 5])
+    wanted = rng.normal(size=(2, 4, 4)) * (np.arange(4) < np.array(positives)[:, None])[..., None]
     objectness, boxes = 0.0, 0.0
-    for i, of in enumerate(assigned):
-        for place, anchor in enumerate(of.picked.tolist()):
-            sign = -1 if place < len(of.deltas) else 1
+    for i, of_picture in enumerate(anchors):
+        for place, anchor in enumerate(of_picture):
+            sign = -1 if place < positives[i] else 1
             objectness += np.log1p(np.exp(sign * logits[i, anchor]))
-            if place < len(of.deltas):
-                errors = deltas[i, anchor] - of.deltas[place].numpy()
-                boxes += sum(smooth_l1(error, BOX_BETA) for error in errors)
+            if place < positives[i]:
+                boxes += sum(smooth_l1(error, BOX_BETA) for error in deltas[i, anchor] - wanted[i, place])
+    indices = torch.tensor([anchors[0], [*anchors[1], 7, 7]])
+    picked = torch.tensor([[True] * 4, [True, True, False, False]])
+    positive = torch.arange(4) < torch.tensor(positives)[:, None]
+    assigned = AnchorTargets(Sampled(indices, picked, positive), tensor(wanted))
     terms = rpn_terms(tensor(logits), tensor(deltas), assigned)
     np.testing.assert_allclose(terms["rpn_objectness"].mean(), objectness / 6, **TOLERANCE)
     np.testing.assert_allclose(terms["rpn_boxes"].mean(), boxes / 6, **TOLERANCE)
@@ -354,29 +357,40 @@ ANCHORS = tensor(
 )
 
 
-def picked_anchors(targets):
+def picked_anchors(*pictures):
+    """For each picture the positive anchors and those of the background."""
     settings = RpnSettings(sampling=Sampling(6, 0.5))
-    assigned = assign_anchors(ANCHORS, targets, settings, torch.Generator().manual_seed(0))
-    positives = len(assigned.deltas)
-    return set(assigned.picked[:positives].tolist()), set(assigned.picked[positives:].tolist())
+    seeds = seeds_tensor(range(len(pictures)), ANCHORS.device)
+    sampled = assign_anchors(ANCHORS, BatchTargets.of(pictures), settings, seeds).sampled
+    return [
+        tuple(set(indices[picked & (positive == kind)].tolist()) for kind in (True, False))
+        for indices, picked, positive in zip(sampled.indices, sampled.picked, sampled.positive, strict=True)
+    ]
 
 
 def test_anchors_that_overlap_a_box_much_are_positive_and_those_that_hardly_do_are_background():
-    positive, background = picked_anchors(targets_with([[0, 0, 10, 10]]))
+    positive, background = picked_anchors(targets_with([[0, 0, 10, 10]]))[0]
     assert positive == {0, 1}
     assert background == {3, 4, 5}, "an anchor that overlaps it by half is neither"
 
 
 def test_a_box_without_a_good_anchor_gets_its_best_one():
-    positive, _ = picked_anchors(targets_with([[0, 0, 10, 3.5]]))
+    ((positive, _),) = picked_anchors(targets_with([[0, 0, 10, 3.5]]))
     assert positive == {2}
 
 
 def test_a_box_that_no_anchor_is_near_asks_for_none():
-    positive, _ = picked_anchors(targets_with([[200, 200, 300, 300]]))
+    ((positive, _),) = picked_anchors(targets_with([[200, 200, 300, 300]]))
     assert not positive
 
 
 def test_an_anchor_in_an_ignored_box_is_not_background():
-    _, background = picked_anchors(targets_with([], ignored=[[45, 45, 80, 80]]))
+    ((_, background),) = picked_anchors(targets_with([], ignored=[[45, 45, 80, 80]]))
     assert background == {0, 1, 2, 4, 5}
+
+
+def test_the_anchors_of_a_picture_are_the_same_whatever_it_is_in_a_batch_with():
+    crowded = targets_with([[50, 50, 60, 60], [100, 0, 110, 10]])
+    alone = targets_with([[0, 0, 10, 10]], ignored=[[45, 45, 80, 80]])
+    assert picked_anchors(alone, crowded)[0] == picked_anchors(alone)[0]
+    assert picked_anchors(alone, crowded)[1] == ({3, 5}, {0, 1, 2, 4})

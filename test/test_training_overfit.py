@@ -71,7 +71,7 @@ def predictions(network, batch):
 def test_four_pictures_are_learnt_to_the_last_joint(network, batch, predictions, part):
     settings = PpiSettings(score_th=0.02, th_persondetect=0.3)
     right = []
-    for targets, proposals in zip(batch.targets, predictions, strict=True):
+    for targets, proposals in zip(batch.targets.by_picture(), predictions, strict=True):
         detections = integrate(proposals[part], part, network.config.anchors[part], settings)
         assert len(detections) == 1
         size = float((targets[part].boxes[0, 2:] - targets[part].boxes[0, :2]).max())
@@ -81,7 +81,7 @@ def test_four_pictures_are_learnt_to_the_last_joint(network, batch, predictions,
 
 
 def test_the_side_of_the_hand_is_learnt(network, batch, predictions):
-    for targets, proposals in zip(batch.targets, predictions, strict=True):
+    for targets, proposals in zip(batch.targets.by_picture(), predictions, strict=True):
         best = proposals[Part.HAND].scores[:, 1:].max(axis=1).argmax()
         is_left = (
             proposals[Part.HAND].scores[best, 1:].argmax() >= network.config.anchors[Part.HAND].left_from

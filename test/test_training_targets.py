@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import kstest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
@@ -13,13 +14,19 @@ import scenes  # noqa: E402
 from samples import person_labels, sample_of  # noqa: E402
 from torchvision.ops import box_iou  # noqa: E402
 
+from dope_ros.network.anchors import grid_anchors  # noqa: E402
+from dope_ros.network.config import COMPACT  # noqa: E402
+from dope_ros.network.rpn import select_proposals  # noqa: E402
 from dope_ros.poses import PartPose  # noqa: E402
 from dope_ros.settings import AnchorClasses  # noqa: E402
 from dope_ros.skeleton import LOWER_BODY, SKELETONS, Part, Side  # noqa: E402
 from dope_ros.training.anchor_classes import nearest_classes, rooted  # noqa: E402
+from dope_ros.training.chance import draws, normal, seeds_tensor  # noqa: E402
 from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample  # noqa: E402
+from dope_ros.training.joined_targets import BatchTargets  # noqa: E402
 from dope_ros.training.matching import Sampling, sample_balanced  # noqa: E402
 from dope_ros.training.part_losses import BACKGROUND, NOT_COUNTED  # noqa: E402
+from dope_ros.training.proposals import Proposals, picture_limits, propose  # noqa: E402
 from dope_ros.training.pseudo_labels import Confidence, completed  # noqa: E402
 from dope_ros.training.rois import ExpertBoxes, RoiSettings, choose_rois  # noqa: E402
 from dope_ros.training.targets import OUTSIDE_WEIGHT, targets_of  # noqa: E402
@@ -137,33 +144,82 @@ class TestClasses:
         np.testing.assert_allclose(moved[:, 12:], whole.poses_3d[:, 12:], atol=1e-6)
 
 
+def sampled(positive, sampling, seeds):
+    """Of masks [N], the same in pictures of those seeds."""
+    masks = positive.expand(len(seeds), -1)
+    keys = draws(seeds_tensor(seeds, positive.device), 0, len(positive))
+    return sample_balanced(masks, ~masks, sampling, keys)
+
+
 class TestSampling:
     def test_positive_boxes_are_limited_and_negative_ones_fill_up(self):
         positive = torch.arange(100) < 40
-        picked = sample_balanced(positive, ~positive, Sampling(32, 0.25), torch.Generator().manual_seed(0))
-        assert len(picked) == len(set(picked.tolist())) == 32
-        assert positive[picked].sum() == 8
+        chosen = sampled(positive, Sampling(32, 0.25), [0])
+        assert chosen.picked.all()
+        assert len(set(chosen.indices[0].tolist())) == 32
+        assert chosen.positive[0].tolist() == [True] * 8 + [False] * 24
+        assert torch.equal(positive[chosen.indices[0]], chosen.positive[0])
 
-    def test_the_same_generator_picks_the_same(self):
-        mask = torch.ones(50, dtype=torch.bool)
-        picks = [
-            sample_balanced(mask, ~mask, Sampling(10, 1.0), torch.Generator().manual_seed(4))
-            for _ in range(2)
-        ]
-        assert torch.equal(*picks)
+    def test_where_there_are_few_boxes_all_are_picked(self):
+        chosen = sampled(torch.arange(5) < 2, Sampling(32, 0.5), [0])
+        assert sorted(chosen.indices[chosen.picked].tolist()) == list(range(5))
+        assert chosen.positive.sum() == 2
+
+    def test_the_same_seed_picks_the_same_and_another_one_does_not(self):
+        chosen = sampled(torch.arange(50) < 25, Sampling(10, 0.5), [4, 5, 4]).indices
+        assert torch.equal(chosen[0], chosen[2])
+        assert not torch.equal(chosen[0], chosen[1])
+
+    def test_every_box_is_picked_as_often(self):
+        chosen = sampled(torch.arange(50) < 25, Sampling(10, 0.5), range(4000))
+        counts = torch.bincount(chosen.indices.flatten(), minlength=50)
+        assert (counts - 800).abs().max() < 5 * 800**0.5
+
+
+class TestChance:
+    def test_normal_numbers_have_a_mean_of_0_and_a_spread_of_1(self):
+        numbers = normal(seeds_tensor(range(1000), torch.device("cpu")), 1, 100).numpy().ravel()
+        assert kstest(numbers, "norm").pvalue > 1e-3
+
+    def test_seeds_streams_and_places_have_nothing_to_do_with_each_other(self):
+        seeds = seeds_tensor([0, 1, 2**32, 2**62, 2**62 + 1], torch.device("cpu"))
+        numbers = torch.cat([normal(seeds, stream, 2000) for stream in range(4)]).numpy()
+        correlation = np.corrcoef(np.concatenate([numbers, np.roll(numbers, 1, axis=1)]))
+        assert np.abs(correlation - np.eye(len(correlation))).max() < 5 / 2000**0.5
+
+    def test_a_draw_does_not_depend_on_how_many_there_are(self):
+        seeds = seeds_tensor([7], torch.device("cpu"))
+        assert torch.equal(draws(seeds, 1, 10), draws(seeds, 1, 100)[:, :10])
+
+
+def test_pictures_together_have_the_proposals_that_each_has_alone():
+    torch.manual_seed(0)
+    sizes, settings = [(96, 128), (80, 100), (40, 128)], COMPACT.proposals
+    anchors = grid_anchors(COMPACT.boxes, 12, 16, 8)
+    logits, deltas = torch.randn(3, len(anchors)), 0.3 * torch.randn(3, len(anchors), 4)
+    together = propose(anchors, logits, deltas, picture_limits(sizes, anchors.device), settings)
+    for i, size in enumerate(sizes):
+        alone = select_proposals(anchors, logits[i], deltas[i], size, settings)
+        torch.testing.assert_close(together.boxes[i][together.there[i]], alone)
+
+
+def chosen(joined, proposals, experts=None, **settings):
+    """The boxes of pictures of one size with the proposals [B, N, 4]."""
+    pictures, device = len(proposals), proposals.device
+    return choose_rois(
+        Proposals(proposals, torch.ones(proposals.shape[:2], dtype=torch.bool)),
+        joined,
+        {part: torch.arange(len(of.instances)) for part, of in joined.items()},
+        [experts or {}] * pictures,
+        picture_limits([(scenes.HEIGHT, scenes.WIDTH)] * pictures, device),
+        RoiSettings(sampling=Sampling(64, 0.5), **settings),
+        seeds_tensor(range(pictures), device),
+    )
 
 
 def rois_of(found, proposals, experts=None, **settings):
-    classes = {part: torch.arange(len(of)) for part, of in found.items()}
-    return choose_rois(
-        torch.tensor(proposals, dtype=torch.float32),
-        found,
-        classes,
-        experts or {},
-        (scenes.HEIGHT, scenes.WIDTH),
-        RoiSettings(sampling=Sampling(64, 0.5), **settings),
-        torch.Generator().manual_seed(0),
-    )
+    """The boxes of one picture."""
+    return chosen(BatchTargets.of([found]), torch.tensor([proposals]), experts, **settings)
 
 
 class TestRois:
@@ -214,6 +270,22 @@ class TestRois:
         corners = more.boxes.unflatten(1, (2, 2))
         assert (corners >= 0).all()
         assert (corners <= torch.tensor([scenes.WIDTH, scenes.HEIGHT])).all()
+
+    def test_boxes_of_each_picture_show_what_is_in_that_picture(self):
+        """Two pictures of one person at two places, and one of nobody, with the same proposals."""
+        moved = scenes.standing(at=(0.3, 0, 3.5))
+        found = [targets(sample_of(PERSON)), targets(sample_of()), targets(sample_of(moved))]
+        joined = BatchTargets.of(found)
+        proposals = torch.cat([found[0][Part.BODY].boxes, torch.tensor([self.FAR])]).expand(3, 2, 4)
+        rois = chosen(joined, proposals)
+        for part in Part:
+            positive = rois.labels[part] > BACKGROUND
+            assert not (rois.pictures[positive] == 1).any()
+            for picture in (0, 2):
+                of_picture = positive & (rois.pictures == picture)
+                shown = joined[part].instances.boxes[rois.matched[part][of_picture]]
+                assert box_iou(shown, found[picture][part].boxes).amax(dim=1).tolist() == [1.0] * len(shown)
+                assert len(shown)
 
     def test_the_boxes_of_the_expert_are_all_there(self):
         found = targets(sample_of(PERSON))

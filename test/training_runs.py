@@ -54,7 +54,7 @@ def small_network(people: DrawnPeople, seed: int = 0) -> DopeNetwork:
     batch = collate([TrainingSet([Source(people)])[Draw(i, i)] for i in range(min(4, len(people)))])
     for part in Part:
         poses = []
-        for targets in batch.targets:
+        for targets in batch.targets.by_picture():
             box = targets[part].boxes[0]
             flat = (targets[part].poses_2d[0] - box[:2]) / (box[2:] - box[:2])
             poses.append(torch.cat([flat, targets[part].poses_3d[0]], dim=1))

@@ -90,17 +90,18 @@ def select_proposals(
 
 
 def best_anchors(logits: Tensor, settings: ProposalSettings) -> Tensor:
-    """The anchors that are candidates, best first: [n] int64, n at most `settings.candidates`.
+    """The anchors that are candidates, best first: [..., n] int64, n at most `settings.candidates`.
 
     Args:
-        logits: [M], objectness; a cell's anchors are ordered by ratio and then by size, so that of S sizes
-            every S-th anchor has the same one.
+        logits: [..., M], objectness; a cell's anchors are ordered by ratio and then by size, so that of S
+            sizes every S-th anchor has the same one.
         settings: how many, and of which groups.
     """
-    of_groups = logits.float().view(-1, settings.groups).T
-    scores, cells = of_groups.topk(min(settings.candidates // settings.groups, of_groups.shape[1]), dim=1)
+    of_groups = logits.float().unflatten(-1, (-1, settings.groups)).transpose(-1, -2)
+    count = min(settings.candidates // settings.groups, of_groups.shape[-1])
+    scores, cells = of_groups.topk(count, dim=-1)
     if settings.groups == 1:
-        return cells[0]
+        return cells[..., 0, :]
     anchors = cells * settings.groups + torch.arange(settings.groups, device=logits.device)[:, None]
-    _, order = scores.flatten().topk(scores.numel())
-    return anchors.flatten()[order]
+    _, order = scores.flatten(-2).topk(settings.groups * count)
+    return anchors.flatten(-2).gather(-1, order)

@@ -125,20 +125,23 @@ class SpatialHead(nn.Module):
         usual = torch.tensor([USUAL_SIDE[part] for part in parts])
         self.register_buffer("usual_sides", usual, persistent=False)
 
-    def region_features(self, reduced: Tensor, boxes: Tensor, stride: int) -> Tensor:
+    def region_features(
+        self, reduced: Tensor, boxes: Tensor, stride: int, images: Tensor | None = None
+    ) -> Tensor:
         """What the head looks at: [N, C, 14, 14], reduced features of boxes made larger by `grown`.
 
         The reduction, `reduce`, is a 1x1 convolution, which commutes with interpolation: it is made once for
         the image.
 
         Args:
-            reduced: [1, C, rows, columns], of one image.
-            boxes: [N, 4] float32, pixels, within the image.
+            reduced: [B, C, rows, columns].
+            boxes: [N, 4] float32, pixels, within their image.
             stride: pixels a cell.
+            images: [N] int64, which image each box is of; None where there is but one.
         """
         rows, columns = reduced.shape[-2:]
         margin = int((GROWTH - 1) / 2 * max(rows, columns)) + 1
-        return region_features_beyond_border(reduced, grown(boxes), stride, CELLS, margin)
+        return region_features_beyond_border(reduced, grown(boxes), stride, CELLS, margin, images)
 
     def forward(
         self, regions: Tensor, vectors: Tensor, expected: Mapping[Part, Tensor]

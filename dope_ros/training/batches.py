@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from dope_ros.network.picture import GRID, normalised
+from dope_ros.training.joined_targets import BatchTargets
 from dope_ros.training.targets import Targets
 
 
@@ -43,7 +44,7 @@ class Batch:
 
     pixels: Tensor
     sizes: list[tuple[int, int]]
-    targets: list[Targets]
+    targets: BatchTargets
     seeds: list[int]
     names: list[str]
 
@@ -52,27 +53,30 @@ class Batch:
 
     def images(self) -> Tensor:
         """What the network takes: [B, 3, H, W] float32, normalised, zero beyond the pictures."""
-        images = normalised(self.pixels / 255)
-        for image, (height, width) in zip(images, self.sizes, strict=True):
-            image[:, height:] = 0
-            image[:, :, width:] = 0
-        return images
+        rows, columns = (torch.arange(side, device=self.pixels.device) for side in self.pixels.shape[2:])
+        heights, widths = torch.tensor(self.sizes, device=self.pixels.device).T[..., None]
+        inside = (rows < heights)[:, None, :, None] & (columns < widths)[:, None, None]
+        return normalised(self.pixels / 255).masked_fill(~inside, 0)
 
     def picked(self, rows: Sequence[int]) -> Batch:
         """Some of the pictures."""
+        targets = self.targets.by_picture()
         return Batch(
             pixels=self.pixels[list(rows)],
             sizes=[self.sizes[row] for row in rows],
-            targets=[self.targets[row] for row in rows],
+            targets=BatchTargets.of([targets[row] for row in rows]),
             seeds=[self.seeds[row] for row in rows],
             names=[self.names[row] for row in rows],
         )
 
     def to(self, device: torch.device) -> Batch:
         """The same on a device."""
-        targets = [{part: of.to(device) for part, of in picture.items()} for picture in self.targets]
         pixels = self.pixels.to(device, non_blocking=True)
-        return Batch(pixels, self.sizes, targets, self.seeds, self.names)
+        return replace(self, pixels=pixels, targets=self.targets.to(device))
+
+    def pin_memory(self) -> Batch:
+        """The same with its pixels where a GPU fetches them from; for `DataLoader`."""
+        return replace(self, pixels=self.pixels.pin_memory())
 
 
 def collate(examples: Sequence[Example]) -> Batch:
@@ -85,7 +89,7 @@ def collate(examples: Sequence[Example]) -> Batch:
     return Batch(
         pixels=pixels,
         sizes=[(int(rows), int(columns)) for rows, columns in sizes],
-        targets=[example.targets for example in examples],
+        targets=BatchTargets.of([example.targets for example in examples]),
         seeds=[example.seed for example in examples],
         names=[example.name for example in examples],
     )

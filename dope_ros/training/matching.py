@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torchvision.ops import box_area, box_iou
 
 IGNORED_SHARE = 0.5
 """A box of which more than this lies in an ignored one is neither right nor wrong."""
@@ -26,49 +25,80 @@ class Sampling:
     positive_share: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Sampled:
+    """A choice of boxes of B pictures, at most S of each.
+
+    indices: [B, S] int64, of boxes.
+    picked: [B, S] bool; false where a picture has no more boxes.
+    positive: [B, S] bool, which of the picked ones are positive.
+    """
+
+    indices: Tensor
+    picked: Tensor
+    positive: Tensor
+
+
+def overlaps(boxes: Tensor, others: Tensor) -> Tensor:
+    """Intersection over union [..., N, G] of boxes [..., N, 4] and [..., G, 4]; 0 for one without extent."""
+    low = torch.maximum(boxes[..., :, None, :2], others[..., None, :, :2])
+    high = torch.minimum(boxes[..., :, None, 2:], others[..., None, :, 2:])
+    shared = (high - low).clamp(min=0).prod(dim=-1)
+    together = _area(boxes)[..., :, None] + _area(others)[..., None, :] - shared
+    return shared / together.clamp(min=1e-9)
+
+
 def best_overlaps(boxes: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]:
     """The labelled box that each box overlaps most.
 
     Args:
-        boxes: [N, 4].
-        labelled: [G, 4].
+        boxes: [..., N, 4].
+        labelled: [..., G, 4].
 
     Returns:
-        Intersection over union [N] float32 and index into `labelled` [N] int64; both 0 where G is 0.
+        Intersection over union [..., N] float32 and index into `labelled` [..., N] int64; both 0 where G is
+        0.
     """
-    if not len(labelled):
-        return boxes.new_zeros(len(boxes)), torch.zeros(len(boxes), dtype=torch.int64, device=boxes.device)
-    return box_iou(boxes, labelled).max(dim=1)
+    if not labelled.shape[-2]:
+        none = boxes.new_zeros(boxes.shape[:-1])
+        return none, none.long()
+    return overlaps(boxes, labelled).max(dim=-1)
 
 
 def lies_in(boxes: Tensor, ignored: Tensor) -> Tensor:
-    """[N] bool, which of `boxes` [N, 4] lie for the most part in one of `ignored` [I, 4]."""
-    if not len(ignored):
-        return torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
-    low = torch.maximum(boxes[:, None, :2], ignored[:, :2])
-    high = torch.minimum(boxes[:, None, 2:], ignored[:, 2:])
-    shared = (high - low).clamp(min=0).prod(dim=2)
-    return (shared > IGNORED_SHARE * box_area(boxes)[:, None]).any(dim=1)
+    """[..., N] bool, which of `boxes` [..., N, 4] lie for the most part in one of `ignored` [..., I, 4]."""
+    low = torch.maximum(boxes[..., :, None, :2], ignored[..., None, :, :2])
+    high = torch.minimum(boxes[..., :, None, 2:], ignored[..., None, :, 2:])
+    shared = (high - low).clamp(min=0).prod(dim=-1)
+    return (shared > IGNORED_SHARE * _area(boxes)[..., None]).any(dim=-1)
 
 
-def sample_balanced(
-    positive: Tensor, negative: Tensor, sampling: Sampling, generator: torch.Generator
-) -> Tensor:
-    """A random choice of boxes with a limited share of positive ones.
+def _area(boxes: Tensor) -> Tensor:
+    return (boxes[..., 2:] - boxes[..., :2]).prod(dim=-1)
+
+
+def sample_balanced(positive: Tensor, negative: Tensor, sampling: Sampling, keys: Tensor) -> Sampled:
+    """A random choice of boxes of each picture with a limited share of positive ones.
 
     Args:
-        positive, negative: [N] bool.
-        generator: on the CPU; the same state and masks give the same choice on every device.
+        positive, negative: [B, N] bool, none both.
+        keys: [B, N] int64, random, 0 or more; boxes with the highest are chosen.
 
     Returns:
-        Indices [S] int64, positive ones first; negative ones fill up to `sampling.count`.
+        Positive ones first; negative ones fill up to `sampling.count`.
     """
-    positives = _choice(positive, int(sampling.count * sampling.positive_share), generator)
-    negatives = _choice(negative, sampling.count - len(positives), generator)
-    return torch.cat([positives, negatives])
+    positives, is_positive = _highest(keys, positive, int(sampling.count * sampling.positive_share))
+    negatives, is_negative = _highest(keys, negative, sampling.count)
+    room = sampling.count - is_positive.sum(dim=1, keepdim=True)
+    is_negative &= torch.arange(is_negative.shape[1], device=keys.device) < room
+    indices = torch.cat([positives, negatives], dim=1)
+    picked = torch.cat([is_positive, is_negative], dim=1)
+    chosen = torch.cat([is_positive, torch.zeros_like(is_negative)], dim=1)
+    order = picked.int().argsort(dim=1, descending=True, stable=True)[:, : sampling.count]
+    return Sampled(*(of.gather(1, order) for of in (indices, picked, chosen)))
 
 
-def _choice(mask: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    indices = mask.nonzero()[:, 0]
-    order = torch.randperm(len(indices), generator=generator)[:count]
-    return indices[order.to(indices.device)]
+def _highest(keys: Tensor, among: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The boxes of each picture with the highest keys `among` some, and which places have one."""
+    values, indices = keys.masked_fill(~among, -1).topk(min(count, keys.shape[1]), dim=1)
+    return indices, values >= 0

@@ -17,11 +17,12 @@ from dope_ros.network.config import ProposalSettings
 from dope_ros.network.dope import ROI_SAMPLES, ROI_SIZE, DopeNetwork
 from dope_ros.network.predictor import expected_2d
 from dope_ros.network.regions import region_features
-from dope_ros.network.rpn import select_proposals
 from dope_ros.network.spatial import Located, lift, merge, merge_2d, shapes
 from dope_ros.skeleton import Part
 from dope_ros.training.anchor_classes import nearest_classes, rooted
 from dope_ros.training.batches import Batch
+from dope_ros.training.chance import seeds_tensor
+from dope_ros.training.joined_targets import BatchTargets
 from dope_ros.training.part_losses import (
     BACKGROUND,
     PoseTargets,
@@ -35,9 +36,10 @@ from dope_ros.training.part_losses import (
     scale_term,
     soft_class_term,
 )
+from dope_ros.training.proposals import picture_limits, propose
 from dope_ros.training.rois import ExpertBoxes, Rois, RoiSettings, choose_rois, in_sizes_of, pose_targets
 from dope_ros.training.rpn_losses import RpnSettings, assign_anchors, rpn_terms
-from dope_ros.training.targets import Targets
+from dope_ros.training.targets import PartTargets
 from dope_ros.training.terms import Term, averaged
 
 Experts = Mapping[Part, ExpertBoxes]
@@ -79,31 +81,20 @@ class Objective(nn.Module):
             `{part}_distilled_pose`.
         """
         network, images = self.network, batch.images()
-        with self._autocast(images.device):
+        targets, device = batch.targets, images.device
+        with self._autocast(device):
             features = network.backbone(images)
             logits, deltas = network.rpn.head(features)
         anchors = network.rpn.anchors(features)
-        generators = [torch.Generator().manual_seed(seed) for seed in batch.seeds]
-        assigned = [
-            assign_anchors(anchors, targets, self.settings.rpn, generator)
-            for targets, generator in zip(batch.targets, generators, strict=True)
-        ]
-        classes = [self._classes(targets) for targets in batch.targets]
-        settings = self._proposal_settings()
-        proposals = [
-            select_proposals(anchors, logits[i].detach(), deltas[i].detach(), size, settings)
-            for i, size in enumerate(batch.sizes)
-        ]
-        rois = [
-            choose_rois(*of_picture, self.settings.rois, generator)
-            for *of_picture, generator in zip(
-                proposals, batch.targets, classes, experts, batch.sizes, generators, strict=True
-            )
-        ]
-        heads = Heads(network, features, [of.boxes for of in rois], self._autocast(images.device))
+        seeds, limits = seeds_tensor(batch.seeds, device), picture_limits(batch.sizes, device)
+        assigned = assign_anchors(anchors, targets, self.settings.rpn, seeds)
+        classes = self._classes(targets)
+        proposals = propose(anchors, logits.detach(), deltas.detach(), limits, self._proposal_settings())
+        rois = choose_rois(proposals, targets, classes, experts, limits, self.settings.rois, seeds)
+        heads = Heads(network, features, rois, self._autocast(device))
         terms = rpn_terms(logits, deltas, assigned)
         for part in network.parts:
-            wanted = self._pose_targets(part, rois, batch.targets, classes)
+            wanted = self._pose_targets(part, rois, targets[part].instances, classes[part])
             terms |= self._part_terms(part, heads, rois, wanted, experts)
         return averaged(terms)
 
@@ -112,18 +103,13 @@ class Objective(nn.Module):
         return replace(in_use, count=self.settings.rois.proposals or in_use.count)
 
     def _part_terms(
-        self,
-        part: Part,
-        heads: Heads,
-        rois: Sequence[Rois],
-        wanted: PoseTargets,
-        experts: Sequence[Experts],
+        self, part: Part, heads: Heads, rois: Rois, wanted: PoseTargets, experts: Sequence[Experts]
     ) -> dict[str, Term]:
-        labels = torch.cat([of.labels[part] for of in rois])
+        labels = rois.labels[part]
         positive = labels > BACKGROUND
         poses = heads.poses(part, positive, labels[positive] - 1)
         terms = {
-            "classes": class_term(heads.logits(part), labels, torch.cat([of.fits[part] for of in rois])),
+            "classes": class_term(heads.logits(part), labels, rois.fits[part]),
             "pose_2d": pose_2d_term(poses.regressed_2d, wanted),
             "pose_3d": pose_3d_term(poses.regressed_3d, wanted, part),
         }
@@ -133,53 +119,43 @@ class Objective(nn.Module):
             terms["scale"] = scale_term(poses.located.longer_side, wanted, shapes(poses.boxes))
             terms["lifted"] = lifted_term(poses.lifted(), wanted, part)
         if all(part in of_picture for of_picture in experts):
-            terms |= self._distillation_terms(part, heads, rois, experts)
+            terms |= self._distillation_terms(part, heads, rois, [of_picture[part] for of_picture in experts])
         return {f"{part.value}_{name}": term for name, term in terms.items()}
 
     def _distillation_terms(
-        self, part: Part, heads: Heads, rois: Sequence[Rois], experts: Sequence[Experts]
+        self, part: Part, heads: Heads, rois: Rois, expert: Sequence[ExpertBoxes]
     ) -> dict[str, Term]:
-        """Of the experts' boxes alone."""
-        rows = torch.cat([_mask(len(of.boxes), of.of_expert[part]) for of in rois]).to(heads.boxes.device)
-        classes = torch.cat([of.labels[part] for of in rois])[rows] - 1
-        of_expert = [of_picture[part] for of_picture in experts]
+        """Of the expert's boxes alone, in all pictures."""
+        rows = torch.zeros(len(rois.boxes), dtype=torch.bool, device=rois.boxes.device)
+        rows[rois.of_expert[part]] = True
+        classes = rois.labels[part][rows] - 1
         each = torch.arange(len(classes), device=classes.device)
-        expert_2d = torch.cat([of.poses_2d for of in of_expert])[each, classes]
-        expert_3d = torch.cat([of.poses_3d for of in of_expert])[each, classes]
+        expert_2d = torch.cat([of.poses_2d for of in expert])[each, classes]
+        expert_3d = torch.cat([of.poses_3d for of in expert])[each, classes]
         poses = heads.poses(part, rows, classes)
-        expert_pose = in_sizes_of(heads.boxes[rows], expert_2d), expert_3d
-        scores = torch.cat([of.scores for of in of_expert])
+        expert_pose = in_sizes_of(rois.boxes[rows], expert_2d), expert_3d
+        scores = torch.cat([of.scores for of in expert])
         return {
             "distilled_classes": soft_class_term(heads.logits(part)[rows], scores),
             "distilled_pose": pose_distillation_term(poses.merged(), expert_pose, part),
         }
 
     @torch.no_grad()
-    def _classes(self, targets: Targets) -> dict[Part, Tensor]:
+    def _classes(self, targets: BatchTargets) -> dict[Part, Tensor]:
         network = self.network
         return {
-            part: nearest_classes(of_part, network.predictor.anchor_poses(part), network.config.anchors[part])
+            part: nearest_classes(
+                of_part.instances, network.predictor.anchor_poses(part), network.config.anchors[part]
+            )
             for part, of_part in targets.items()
         }
 
     @torch.no_grad()
-    def _pose_targets(
-        self,
-        part: Part,
-        rois: Sequence[Rois],
-        targets: Sequence[Targets],
-        classes: Sequence[Mapping[Part, Tensor]],
-    ) -> PoseTargets:
-        """Of the positive boxes of all pictures."""
-        anchors = self.network.predictor.anchor_poses(part)
-        of_pictures = []
-        for of, of_picture, classes_of in zip(rois, targets, classes, strict=True):
-            positive = of.labels[part] > BACKGROUND
-            rooted_3d = rooted(of_picture[part], anchors, classes_of[part])
-            of_pictures.append(
-                pose_targets(of.boxes[positive], of_picture[part], rooted_3d, of.matched[part][positive])
-            )
-        return PoseTargets.joined(of_pictures)
+    def _pose_targets(self, part: Part, rois: Rois, targets: PartTargets, classes: Tensor) -> PoseTargets:
+        """Of the positive boxes."""
+        positive = rois.labels[part] > BACKGROUND
+        rooted_3d = rooted(targets, self.network.predictor.anchor_poses(part), classes)
+        return pose_targets(rois.boxes[positive], targets, rooted_3d, rois.matched[part][positive])
 
     def _autocast(self, device: torch.device) -> torch.autocast:
         precision = self.settings.precision
@@ -187,24 +163,16 @@ class Objective(nn.Module):
 
 
 class Heads:
-    """What the heads say of the boxes of a batch, in float32.
+    """What the heads say of the boxes of a batch, in float32."""
 
-    boxes: [R, 4], of all pictures, one after the other.
-    """
-
-    def __init__(
-        self, network: DopeNetwork, features: Tensor, boxes: Sequence[Tensor], autocast: torch.autocast
-    ) -> None:
-        self._network, self._autocast = network, autocast
-        self._counts = [len(of) for of in boxes]
-        self.boxes = torch.cat(list(boxes))
+    def __init__(self, network: DopeNetwork, features: Tensor, rois: Rois, autocast: torch.autocast) -> None:
+        self._network, self._autocast, self._rois = network, autocast, rois
         stride, aligned = network.backbone.stride, network.config.aligned
         with autocast:
-            regions = [
-                region_features(of_picture, of, stride, ROI_SIZE, ROI_SAMPLES, aligned)
-                for of_picture, of in zip(features.split(1), boxes, strict=True)
-            ]
-            self._vectors = network.box_head(torch.cat(regions))
+            regions = region_features(
+                features, rois.boxes, stride, ROI_SIZE, ROI_SAMPLES, aligned, rois.pictures
+            )
+            self._vectors = network.box_head(regions)
             self._reduced = None if network.spatial is None else network.spatial.reduce(features)
 
     def logits(self, part: Part) -> Tensor:
@@ -220,6 +188,7 @@ class Heads:
             classes: [P] int64.
         """
         each = torch.arange(len(classes), device=classes.device)
+        boxes = self._rois.boxes[rows]
         with self._autocast:
             poses_2d, poses_3d = self._network.predictor.poses(self._vectors[rows], part)
             located = self._located(rows)
@@ -227,23 +196,20 @@ class Heads:
         if located is not None:
             values = (getattr(located[part], field.name).float() for field in fields(Located))
             of_part = Located(*values)
-        return Poses(
-            poses_2d[each, classes].float(), poses_3d[each, classes].float(), of_part, self.boxes[rows]
-        )
+        return Poses(poses_2d[each, classes].float(), poses_3d[each, classes].float(), of_part, boxes)
 
     def _located(self, rows: Tensor) -> dict[Part, Located] | None:
         spatial = self._network.spatial
         if spatial is None or self._reduced is None:
             return None
-        stride = self._network.backbone.stride
-        regions = [
-            spatial.region_features(of_picture, boxes[picked], stride)
-            for of_picture, boxes, picked in zip(
-                self._reduced.split(1), self.boxes.split(self._counts), rows.split(self._counts), strict=True
-            )
-        ]
+        stride, boxes, pictures = self._network.backbone.stride, self._rois.boxes, self._rois.pictures
+        regions = spatial.region_features(self._reduced, boxes[rows], stride, pictures[rows])
         vectors = self._vectors[rows]
-        return spatial(torch.cat(regions), vectors, self._expected(vectors))
+        expected = {part: of_part.float() for part, of_part in self._expected(vectors).items()}
+        with torch.autocast(
+            regions.device.type, enabled=False
+        ):  # half precision moves joints by half a percent
+            return spatial(regions.float(), vectors.float(), expected)
 
     @torch.no_grad()
     def _expected(self, vectors: Tensor) -> dict[Part, Tensor]:
@@ -287,9 +253,3 @@ class Poses:
         regressed = self.regressed_2d[:, None], self.regressed_3d[:, None]
         poses_2d, poses_3d = merge(regressed, self.located, self.boxes)
         return poses_2d[:, 0], poses_3d[:, 0]
-
-
-def _mask(length: int, rows: slice) -> Tensor:
-    mask = torch.zeros(length, dtype=torch.bool)
-    mask[rows] = True
-    return mask

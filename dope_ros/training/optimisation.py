@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from dope_ros.errors import DopeError
 from dope_ros.network.dope import DopeNetwork
@@ -120,9 +121,9 @@ class MovingAverage:
     def follow(self, network: nn.Module, step: int) -> None:
         """Take in the weights after a step, from 0."""
         keep = min(self._decay, (1 + step) / (10 + step))
-        new = network.state_dict()
-        for name, average in self.network.state_dict().items():
-            if average.is_floating_point():
-                average.lerp_(new[name], 1 - keep)
-            else:
-                average.copy_(new[name])
+        new, average = network.state_dict(), self.network.state_dict()
+        floats = [name for name, of in average.items() if of.is_floating_point()]
+        follow = get_ema_multi_avg_fn(keep)
+        follow([average[name] for name in floats], [new[name] for name in floats], step)
+        for name in average.keys() - floats:
+            average[name].copy_(new[name])

@@ -4,17 +4,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from dope_ros.network.anchors import clip_boxes
 from dope_ros.skeleton import Part
+from dope_ros.training.chance import draws, normal
+from dope_ros.training.joined_targets import BatchTargets, has_extent
 from dope_ros.training.matching import Sampling, best_overlaps, lies_in, sample_balanced
 from dope_ros.training.part_losses import BACKGROUND, NOT_COUNTED, PoseTargets
-from dope_ros.training.targets import PartTargets, Targets
+from dope_ros.training.proposals import Proposals
+from dope_ros.training.targets import PartTargets
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +63,18 @@ class ExpertBoxes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rois:
-    """The boxes of one picture that are trained on.
+    """The R boxes of a batch that are trained on.
 
     boxes: [R, 4] float32, pixels; the sampled proposals, then the experts' boxes, part by part.
+    pictures: [R] int64, the picture of the batch that a box is of.
     labels: for each part [R] int64; `NOT_COUNTED`, `BACKGROUND`, or 1 + the anchor-pose class.
-    matched: for each part [R] int64, the target that a positive box shows.
+    matched: for each part [R] int64, the row of `JoinedTargets.instances` that a positive box shows.
     fits: for each part [R] float32, the score that a positive box is to have; see `RoiSettings.score_rises`.
-    of_expert: for each part with an expert, its rows of `boxes`.
+    of_expert: for each part that an expert has boxes of, its rows.
     """
 
     boxes: Tensor
+    pictures: Tensor
     labels: dict[Part, Tensor]
     matched: dict[Part, Tensor]
     fits: dict[Part, Tensor]
@@ -77,61 +83,81 @@ class Rois:
 
 @torch.no_grad()
 def choose_rois(
-    proposals: Tensor,
-    targets: Targets,
+    proposals: Proposals,
+    targets: BatchTargets,
     classes: Mapping[Part, Tensor],
-    experts: Mapping[Part, ExpertBoxes],
-    size: tuple[int, int],
+    experts: Sequence[Mapping[Part, ExpertBoxes]],
+    limits: Tensor,
     settings: RoiSettings,
-    generator: torch.Generator,
+    seeds: Tensor,
 ) -> Rois:
     """Sample proposals, add the experts' boxes, and say what each should be.
 
     The labelled boxes themselves are among the proposals, so that there is something to learn from at first.
 
     Args:
-        proposals: [N, 4], of the network's own RPN.
-        targets: of the picture.
-        classes: for each part [G] int64, the anchor-pose class of each target.
-        experts: the boxes of the part experts there are.
-        size: height and width of the picture.
+        proposals: of the network's own RPN.
+        targets: of the pictures.
+        classes: for each part [T] int64, the anchor-pose class of each instance.
+        experts: for each picture the boxes of the part experts there are.
+        limits: [B, 4], as `picture_limits` gives them.
+        seeds: [B] int64, of the pictures.
     """
-    labelled = torch.cat([of_part.boxes for of_part in targets.values()])
-    proposals = torch.cat([proposals, labelled, shaken(labelled, settings.shaken, size, generator)])
-    labels, *_ = _labels_of(proposals, targets, classes, settings)
-    positive = torch.stack([of_part > BACKGROUND for of_part in labels.values()]).any(dim=0)
-    background = torch.stack([of_part == BACKGROUND for of_part in labels.values()]).any(dim=0)
-    picked = sample_balanced(positive, background & ~positive, settings.sampling, generator)
-    boxes = torch.cat([proposals[picked], *(of_expert.boxes for of_expert in experts.values())])
-    return Rois(boxes, *_labels_of(boxes, targets, classes, settings), _rows(len(picked), experts))
+    labelled = with_shaken(targets.all_boxes(), settings.shaken, limits, seeds)
+    boxes = torch.cat([proposals.boxes, labelled], dim=1)
+    there = torch.cat([proposals.there, has_extent(labelled)], dim=1)
+    pictures = torch.arange(len(boxes), device=boxes.device)[:, None].expand(there.shape)
+    labels, *_ = _labels_of(boxes.flatten(0, 1), pictures.flatten(), targets, classes, settings)
+    each = torch.stack(list(labels.values())).unflatten(1, there.shape)
+    positive = (each > BACKGROUND).any(dim=0) & there
+    background = (each == BACKGROUND).any(dim=0) & ~positive & there
+    keys = draws(seeds, SAMPLING_STREAM, there.shape[1])
+    sampled = sample_balanced(positive, background, settings.sampling, keys)
+    picked = boxes.take_along_dim(sampled.indices[..., None], dim=1)[sampled.picked]
+    of_picked = pictures.gather(1, sampled.indices)[sampled.picked]
+    taught = _of_experts(experts, boxes.device)
+    chosen = torch.cat([picked, *(of.boxes for of in taught.values())])
+    of_chosen = torch.cat([of_picked, *(of.pictures for of in taught.values())])
+    rows = _rows(len(picked), taught)
+    return Rois(chosen, of_chosen, *_labels_of(chosen, of_chosen, targets, classes, settings), rows)
 
 
 SHAKEN_BY = 0.08
 """Standard deviation of a shaken box's place, in sizes of it, and of the logarithm of its size."""
 
+SAMPLING_STREAM, SHAKING_STREAM = 2, 3
+"""Of random numbers."""
 
-def shaken(boxes: Tensor, copies: int, size: tuple[int, int], generator: torch.Generator) -> Tensor:
-    """Copies of boxes [G, 4], each moved and scaled at random, within a picture: [copies * G, 4].
+
+def with_shaken(boxes: Tensor, copies: int, limits: Tensor, seeds: Tensor) -> Tensor:
+    """Boxes, each followed by copies that are moved and scaled at random, within their picture.
 
     Args:
-        size: height and width of the picture.
-        generator: on the CPU.
+        boxes: [B, L, 4].
+        limits: [B, 4], as `picture_limits` gives them.
+        seeds: [B] int64, of the pictures.
+
+    Returns:
+        [B, L * (1 + copies), 4].
     """
-    repeated = boxes.repeat(copies, 1)
-    noise = SHAKEN_BY * torch.randn(2, len(repeated), 2, generator=generator).to(boxes.device)
-    sides = repeated[:, 2:] - repeated[:, :2]
-    middles = (repeated[:, :2] + repeated[:, 2:]) / 2 + noise[0] * sides
-    half = sides / 2 * noise[1].exp()
-    return clip_boxes(torch.cat([middles - half, middles + half], dim=1), *size)
+    repeated = boxes[:, :, None].expand(-1, -1, copies, -1)
+    shape = (*repeated.shape[:3], 2, 2)
+    noise = SHAKEN_BY * normal(seeds, SHAKING_STREAM, math.prod(shape[1:])).view(shape)
+    sides = repeated[..., 2:] - repeated[..., :2]
+    middles = (repeated[..., :2] + repeated[..., 2:]) / 2 + noise[..., 0, :] * sides
+    half = sides / 2 * noise[..., 1, :].exp()
+    shaken = torch.cat([middles - half, middles + half], dim=-1)
+    shaken = shaken.clamp(min=0).minimum(limits[:, None, None])
+    return torch.cat([boxes[:, :, None], shaken], dim=2).flatten(1, 2)
 
 
 def pose_targets(boxes: Tensor, targets: PartTargets, rooted_3d: Tensor, matched: Tensor) -> PoseTargets:
     """What positive boxes should say of a part.
 
     Args:
-        boxes: [P, 4], the positive boxes of one picture.
-        targets: of that picture.
-        rooted_3d: [G, J, 3], their 3D as `anchor_classes.rooted` gives it.
+        boxes: [P, 4], positive ones.
+        targets: of all pictures.
+        rooted_3d: [T, J, 3], their 3D as `anchor_classes.rooted` gives it.
         matched: [P] int64, the target of each box.
     """
     return PoseTargets(
@@ -148,26 +174,48 @@ def in_sizes_of(boxes: Tensor, points: Tensor) -> Tensor:
 
 
 def _labels_of(
-    boxes: Tensor, targets: Targets, classes: Mapping[Part, Tensor], settings: RoiSettings
+    boxes: Tensor,
+    pictures: Tensor,
+    targets: BatchTargets,
+    classes: Mapping[Part, Tensor],
+    settings: RoiSettings,
 ) -> tuple[dict[Part, Tensor], dict[Part, Tensor], dict[Part, Tensor]]:
     """For each part the labels of boxes [R, 4], and the target of each positive one and how well it fits."""
     labels, matched, fits = {}, {}, {}
     start, end = settings.score_rises
     for part, of_part in targets.items():
-        overlaps, nearest = best_overlaps(boxes, of_part.boxes)
-        positive = overlaps >= settings.positive_iou
-        known = of_part.labelled or settings.count_unlabelled
-        left_out = lies_in(boxes, of_part.ignored) if known else torch.ones_like(positive)
-        of_boxes = torch.full_like(nearest, BACKGROUND).masked_fill(left_out, NOT_COUNTED)
-        of_boxes[positive] = classes[part][nearest[positive]] + 1
-        labels[part], matched[part] = of_boxes, nearest
-        fits[part] = ((overlaps - start) / max(end - start, 1e-6)).clamp(0, 1)
+        most, nearest = (of[:, 0] for of in best_overlaps(boxes[:, None], of_part.boxes[pictures]))
+        known = of_part.labelled[pictures] | settings.count_unlabelled
+        left_out = lies_in(boxes[:, None], of_part.ignored[pictures])[:, 0] | ~known
+        unseen = torch.where(left_out, NOT_COUNTED, BACKGROUND)
+        matched[part] = of_part.rows[pictures, nearest]
+        of_target = functional.pad(classes[part], (0, 1))[matched[part]]  # one more, of the padding
+        labels[part] = torch.where(most >= settings.positive_iou, of_target + 1, unseen)
+        fits[part] = ((most - start) / max(end - start, 1e-6)).clamp(0, 1)
     return labels, matched, fits
 
 
-def _rows(start: int, experts: Mapping[Part, ExpertBoxes]) -> dict[Part, slice]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _OfExpert:
+    """The boxes of one expert in all pictures: [E, 4] and [E] int64."""
+
+    boxes: Tensor
+    pictures: Tensor
+
+
+def _of_experts(experts: Sequence[Mapping[Part, ExpertBoxes]], device: torch.device) -> dict[Part, _OfExpert]:
+    taught = {}
+    for part in dict.fromkeys(part for of_picture in experts for part in of_picture):
+        boxes = [of_picture[part].boxes if part in of_picture else None for of_picture in experts]
+        counts = torch.tensor([0 if of is None else len(of) for of in boxes])
+        pictures = torch.arange(len(experts)).repeat_interleave(counts).to(device)
+        taught[part] = _OfExpert(torch.cat([of for of in boxes if of is not None]), pictures)
+    return taught
+
+
+def _rows(start: int, taught: Mapping[Part, _OfExpert]) -> dict[Part, slice]:
     rows = {}
-    for part, of_expert in experts.items():
+    for part, of_expert in taught.items():
         rows[part] = slice(start, start + len(of_expert.boxes))
         start += len(of_expert.boxes)
     return rows

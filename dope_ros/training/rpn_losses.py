@@ -4,20 +4,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torchvision.ops import box_iou
 
-from dope_ros.training.matching import Sampling, best_overlaps, lies_in, sample_balanced
-from dope_ros.training.targets import Targets
+from dope_ros.training.chance import draws
+from dope_ros.training.joined_targets import BatchTargets
+from dope_ros.training.matching import Sampled, Sampling, lies_in, overlaps, sample_balanced
 from dope_ros.training.terms import Term
 
 BOX_BETA = 1 / 9
 """Where smooth L1 turns from a square into a line, for box deltas."""
+
+STREAM = 1
+"""Of random numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,13 @@ class RpnSettings:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnchorTargets:
-    """The anchors of a picture that are trained on: the first P of the S picked ones are positive.
+    """The anchors of B pictures that are trained on, S of each at most.
 
-    picked: [S] int64, indices of anchors.
-    deltas: [P, 4] float32, from the positive anchors to their labelled boxes.
+    sampled: which they are.
+    deltas: [B, S, 4] float32, from the positive anchors to their labelled boxes; else 0.
     """
 
-    picked: Tensor
+    sampled: Sampled
     deltas: Tensor
 
 
@@ -62,42 +64,46 @@ def encode_boxes(anchors: Tensor, boxes: Tensor) -> Tensor:
 
 @torch.no_grad()
 def assign_anchors(
-    anchors: Tensor, targets: Targets, settings: RpnSettings, generator: torch.Generator
+    anchors: Tensor, targets: BatchTargets, settings: RpnSettings, seeds: Tensor
 ) -> AnchorTargets:
-    """Which anchors of a picture should find something, and which nothing.
+    """Which anchors of each picture should find something, and which nothing.
 
     Region proposals know no parts: what is labelled for any part is positive, what is ignored for any part is
     left out, and the rest is background, also where a picture is labelled in part alone.
+
+    Args:
+        anchors: [M, 4], of every picture.
+        seeds: [B] int64, of the pictures.
     """
-    boxes = torch.cat([of_part.boxes for of_part in targets.values()])
-    ignored = torch.cat([of_part.ignored for of_part in targets.values()])
-    overlaps, nearest = best_overlaps(anchors, boxes)
-    positive = overlaps >= settings.positive_iou
-    if len(boxes):
-        overlap_of_box = box_iou(anchors, boxes)
-        best = overlap_of_box.max(dim=0).values.clamp(min=settings.least_iou)
-        positive = positive | (overlap_of_box >= best).any(dim=1)
-    negative = (overlaps < settings.negative_iou) & ~positive & ~lies_in(anchors, ignored)
-    picked = sample_balanced(positive, negative, settings.sampling, generator)
-    positives = picked[positive[picked]]
-    return AnchorTargets(picked, encode_boxes(anchors[positives], boxes[nearest[positives]]))
+    boxes = targets.all_boxes()
+    each = overlaps(anchors, boxes)
+    most, nearest = each.max(dim=2)
+    best = each.amax(dim=1, keepdim=True).clamp(min=settings.least_iou)
+    positive = (most >= settings.positive_iou) | (each >= best).any(dim=2)
+    negative = (most < settings.negative_iou) & ~positive & ~lies_in(anchors, targets.all_ignored())
+    keys = draws(seeds, STREAM, len(anchors))
+    sampled = sample_balanced(positive, negative, settings.sampling, keys)
+    wanted = boxes.take_along_dim(nearest.gather(1, sampled.indices)[..., None], dim=1)
+    deltas = encode_boxes(anchors[sampled.indices].flatten(0, 1), wanted.flatten(0, 1)).view_as(wanted)
+    return AnchorTargets(sampled, torch.where(sampled.positive[..., None], deltas, 0))
 
 
-def rpn_terms(logits: Tensor, deltas: Tensor, assigned: Sequence[AnchorTargets]) -> dict[str, Term]:
+def rpn_terms(logits: Tensor, deltas: Tensor, assigned: AnchorTargets) -> dict[str, Term]:
     """Binary cross-entropy of objectness, and smooth L1 of box deltas, over the anchors that were picked.
 
     Args:
         logits: [B, M].
         deltas: [B, M, 4].
-        assigned: of each picture.
+        assigned: of the pictures.
     """
-    picked_logits = torch.cat([logits[i, of.picked] for i, of in enumerate(assigned)]).float()
-    is_object = torch.cat(
-        [(torch.arange(len(of.picked), device=logits.device) < len(of.deltas)).float() for of in assigned]
-    )
-    objectness = functional.binary_cross_entropy_with_logits(picked_logits, is_object, reduction="sum")
-    predicted = torch.cat([deltas[i, of.picked[: len(of.deltas)]] for i, of in enumerate(assigned)]).float()
-    wanted = torch.cat([of.deltas for of in assigned])
-    boxes = functional.smooth_l1_loss(predicted, wanted, beta=BOX_BETA, reduction="sum")
-    count = torch.tensor(float(len(picked_logits)), device=logits.device)
-    return {"rpn_objectness": Term(objectness, count), "rpn_boxes": Term(boxes, count)}
+    sampled = assigned.sampled
+    is_object = sampled.positive.float()
+    of_picked = logits.gather(1, sampled.indices).float()
+    objectness = functional.binary_cross_entropy_with_logits(of_picked, is_object, reduction="none")
+    predicted = deltas.take_along_dim(sampled.indices[..., None], dim=1).float()
+    boxes = functional.smooth_l1_loss(predicted, assigned.deltas, beta=BOX_BETA, reduction="none").sum(dim=2)
+    count = sampled.picked.sum().float()
+    return {
+        "rpn_objectness": Term((objectness * sampled.picked).sum(), count),
+        "rpn_boxes": Term((boxes * is_object).sum(), count),
+    }

@@ -20,6 +20,7 @@ from dope_ros.network.predictor import PartPrediction
 from dope_ros.postprocess.integrate import integrate
 from dope_ros.skeleton import Part
 from dope_ros.training.batches import Batch
+from dope_ros.training.joined_targets import BatchTargets
 from dope_ros.training.matching import best_overlaps
 from dope_ros.training.pseudo_labels import Confidence, completed, lacks_something
 from dope_ros.training.rois import ExpertBoxes
@@ -109,11 +110,11 @@ class Teacher:
     def teach(self, lesson: Lesson) -> Lesson:
         """The lesson with what this expert adds; it does not look at pictures that lack nothing of it."""
         batch = lesson.batch
-        rows = [i for i, of_picture in enumerate(batch.targets) if self._is_needed(of_picture)]
+        targets = batch.targets.by_picture()
+        rows = [i for i, of_picture in enumerate(targets) if self._is_needed(of_picture)]
         if not rows:
             return lesson
         predictions = self._predict(batch.picked(rows))
-        targets = [dict(of_picture) for of_picture in batch.targets]
         experts = [dict(of_picture) for of_picture in lesson.experts]
         for i, prediction in zip(rows, predictions, strict=True):
             for part in self.parts:
@@ -121,7 +122,7 @@ class Teacher:
                     targets[i][part] = self._completed(targets[i][part], part, prediction, batch.sizes[i])
                 if self._settings.distil:
                     experts[i][part] = self._positive_boxes(targets[i][part].boxes, part, prediction)
-        return Lesson(replace(batch, targets=targets), experts)
+        return Lesson(replace(batch, targets=BatchTargets.of(targets)), experts)
 
     def _is_needed(self, targets: Targets) -> bool:
         return self._settings.distil or any(lacks_something(targets[part]) for part in self.parts)
