@@ -16,7 +16,7 @@ from dope_ros.network.rpn import best_anchors
 from dope_ros.network.static_nms import fixed_point_nms
 
 ROUNDS = 12
-"""Of non-maximum suppression. Longer chains of suppressions hardly occur, and one box more does no harm here."""
+"""Of non-maximum suppression. Longer chains of suppressions are rare, and one box more does no harm here."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
