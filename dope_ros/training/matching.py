@@ -41,9 +41,7 @@ class Sampled:
 
 def overlaps(boxes: Tensor, others: Tensor) -> Tensor:
     """Intersection over union [..., N, G] of boxes [..., N, 4] and [..., G, 4]; 0 for one without extent."""
-    low = torch.maximum(boxes[..., :, None, :2], others[..., None, :, :2])
-    high = torch.minimum(boxes[..., :, None, 2:], others[..., None, :, 2:])
-    shared = (high - low).clamp(min=0).prod(dim=-1)
+    shared = _shared(boxes, others)
     together = _area(boxes)[..., :, None] + _area(others)[..., None, :] - shared
     return shared / together.clamp(min=1e-9)
 
@@ -67,14 +65,21 @@ def best_overlaps(boxes: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]:
 
 def lies_in(boxes: Tensor, ignored: Tensor) -> Tensor:
     """[..., N] bool, which of `boxes` [..., N, 4] lie for the most part in one of `ignored` [..., I, 4]."""
-    low = torch.maximum(boxes[..., :, None, :2], ignored[..., None, :, :2])
-    high = torch.minimum(boxes[..., :, None, 2:], ignored[..., None, :, 2:])
-    shared = (high - low).clamp(min=0).prod(dim=-1)
+    shared = _shared(boxes, ignored)
     return (shared > IGNORED_SHARE * _area(boxes)[..., None]).any(dim=-1)
 
 
+def _shared(boxes: Tensor, others: Tensor) -> Tensor:
+    """The area [..., N, G] that boxes [..., N, 4] and [..., G, 4] share."""
+    x1, y1, x2, y2 = (of[..., :, None] for of in boxes.unbind(dim=-1))
+    left, top, right, bottom = (of[..., None, :] for of in others.unbind(dim=-1))
+    width = (torch.minimum(x2, right) - torch.maximum(x1, left)).clamp(min=0)
+    return width * (torch.minimum(y2, bottom) - torch.maximum(y1, top)).clamp(min=0)
+
+
 def _area(boxes: Tensor) -> Tensor:
-    return (boxes[..., 2:] - boxes[..., :2]).prod(dim=-1)
+    x1, y1, x2, y2 = boxes.unbind(dim=-1)
+    return (x2 - x1) * (y2 - y1)
 
 
 def sample_balanced(positive: Tensor, negative: Tensor, sampling: Sampling, keys: Tensor) -> Sampled:
