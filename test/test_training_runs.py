@@ -31,10 +31,12 @@ from dope_ros.network.checkpoint import read_checkpoint, write_checkpoint  # noq
 from dope_ros.pictures import read_picture, write_picture  # noqa: E402
 from dope_ros.preprocess import fit  # noqa: E402
 from dope_ros.skeleton import Part  # noqa: E402
+from dope_ros.training.batches import collate  # noqa: E402
 from dope_ros.training.config import NetworkSettings, plain, read_config  # noqa: E402
 from dope_ros.training.datasets.labels import Sample  # noqa: E402
 from dope_ros.training.datasets.records import BrokenRecord  # noqa: E402
 from dope_ros.training.journal import read_journal  # noqa: E402
+from dope_ros.training.objective import Objective, ObjectiveSettings  # noqa: E402
 from dope_ros.training.opening import open_training_set  # noqa: E402
 from dope_ros.training.optimisation import ScheduleSettings, rate_share  # noqa: E402
 from dope_ros.training.order import DataOrder, Draw, Share  # noqa: E402
@@ -169,6 +171,20 @@ def test_two_processes_have_the_losses_of_one(tmp_path, start, expert, is_taught
     np.testing.assert_allclose(
         losses_of(tmp_path / "two"), losses_of(tmp_path / "alone"), rtol=1e-4, atol=1e-6
     )
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no NVIDIA GPU that PyTorch can use")
+def test_a_gpu_has_the_losses_of_a_cpu(start):
+    people = drawn_people(8)
+    pictures = training_set(people, small_config(start))
+    batch = collate([pictures[Draw(index, index)] for index in range(8)])
+    objective = Objective(read_checkpoint(start).network.train(), ObjectiveSettings())
+    on_cpu = objective(batch, [{}] * 8)
+    device = torch.device("cuda")
+    on_gpu = objective.to(device)(batch.to(device), [{}] * 8)
+    for name, loss in on_cpu.items():
+        np.testing.assert_allclose(on_gpu[name].item(), loss.item(), rtol=0.02, atol=1e-3, err_msg=name)
 
 
 def test_loading_in_processes_of_their_own_changes_nothing(tmp_path, start):

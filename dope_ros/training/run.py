@@ -136,8 +136,16 @@ FREE_TO_CHANGE = {"data.workers", "save_every", "log_every", "network.checkpoint
 """What may differ when a run goes on: it changes nothing that was, or is read at the beginning alone."""
 
 
+def memory_format_of(device: torch.device) -> torch.memory_format:
+    """How features lie in memory; depthwise convolutions are what it matters for.
+
+    A CPU takes a fifth less time for a step with channels last; an H200 took 13 times as long.
+    """
+    return torch.channels_last if device.type == "cpu" else torch.contiguous_format
+
+
 def _run_from(start: Checkpoint, config: TrainingConfig, device: torch.device) -> Run:
-    network = start.network.to(device, memory_format=torch.channels_last).train()  # depthwise: a fifth faster
+    network = start.network.to(device, memory_format=memory_format_of(device)).train()
     average = MovingAverage(deepcopy(network), config.average)
     freeze(network, config.optimiser.frozen)
     half = precision_named(config.precision) is torch.float16
