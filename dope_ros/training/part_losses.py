@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -46,11 +45,6 @@ class PoseTargets:
     weights_2d: Tensor
     poses_3d: Tensor
     weights_3d: Tensor
-
-    @classmethod
-    def joined(cls, parts: Sequence[PoseTargets]) -> PoseTargets:
-        """Those of several pictures, one after the other."""
-        return cls(*(torch.cat([getattr(one, f.name) for one in parts]) for f in fields(cls)))
 
 
 def class_term(logits: Tensor, labels: Tensor, fits: Tensor) -> Term:
