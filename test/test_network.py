@@ -21,6 +21,7 @@ from dope_ros.errors import ModelError
 from dope_ros.network.anchors import decode_boxes, grid_anchors
 from dope_ros.network.config import COMPACT, PUBLISHED
 from dope_ros.network.dope import DopeNetwork
+from dope_ros.network.efficientnet import InvertedResidual
 from dope_ros.network.picture import normalised, padded
 from dope_ros.network.regions import region_features_beyond_border
 from dope_ros.network.rpn import RegionProposalNetwork, RpnHead, best_anchors
@@ -359,3 +360,24 @@ def test_no_joint_jumps_at_the_end_of_the_spatial_heads_reach():
     poses_2d, poses_3d = merge((regressed, torch.ones(count, 1, 1, 3)), located, boxes)
     assert poses_2d.diff(dim=0).abs().max() < 0.01
     assert poses_3d.diff(dim=0).abs().max() < 0.03
+
+
+def test_a_batch_norm_that_is_taken_into_its_convolution_changes_no_value_and_no_gradient():
+    torch.manual_seed(0)
+    block = InvertedResidual(8, 12, kernel=5, stride=2, expansion=6).double().train()
+    for module in block.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            for tensor in (module.weight, module.bias, module.running_mean, module.running_var):
+                torch.nn.init.uniform_(tensor, 0.2, 2.0)
+    image = torch.randn(2, 8, 12, 16, dtype=torch.float64)
+    one_by_one = image
+    for module in block.layers:
+        one_by_one = module(one_by_one)
+    values = block(image)
+    torch.testing.assert_close(values, one_by_one)
+    weights = torch.randn_like(values)
+    gradients, expected = (
+        torch.autograd.grad((weights * of).sum(), list(block.parameters())) for of in (values, one_by_one)
+    )
+    for gradient, wanted in zip(gradients, expected, strict=True):
+        torch.testing.assert_close(gradient, wanted)

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import kstest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
@@ -24,7 +26,7 @@ from dope_ros.training.anchor_classes import nearest_classes, rooted  # noqa: E4
 from dope_ros.training.chance import draws, normal, seeds_tensor  # noqa: E402
 from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample  # noqa: E402
 from dope_ros.training.joined_targets import BatchTargets  # noqa: E402
-from dope_ros.training.matching import Sampling, sample_balanced  # noqa: E402
+from dope_ros.training.matching import Sampling, lies_in, overlaps, sample_balanced  # noqa: E402
 from dope_ros.training.part_losses import BACKGROUND, NOT_COUNTED  # noqa: E402
 from dope_ros.training.proposals import Proposals, picture_limits, propose  # noqa: E402
 from dope_ros.training.pseudo_labels import Confidence, completed  # noqa: E402
@@ -149,6 +151,22 @@ def sampled(positive, sampling, seeds):
     masks = positive.expand(len(seeds), -1)
     keys = draws(seeds_tensor(seeds, positive.device), 0, len(positive))
     return sample_balanced(masks, ~masks, sampling, keys)
+
+
+class TestOverlaps:
+    @given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(1, 6))
+    def test_each_picture_has_the_overlaps_that_torchvision_finds(self, seed, count, others):
+        rng = torch.Generator().manual_seed(seed)
+        corners = [100 * torch.rand(3, n, 2, 2, generator=rng) for n in (count, others)]
+        boxes, labelled = (torch.cat([of.amin(dim=2), of.amax(dim=2)], dim=2) for of in corners)
+        found = overlaps(boxes, labelled)
+        for of_picture, *pair in zip(found, boxes, labelled, strict=True):
+            torch.testing.assert_close(of_picture, box_iou(*pair))
+
+    def test_padding_overlaps_nothing_and_holds_nothing(self):
+        boxes, padding = torch.tensor([[[0.0, 0, 10, 10], [0, 0, 0, 0]]]), torch.zeros(1, 2, 4)
+        assert (overlaps(boxes, padding) == 0).all()
+        assert not lies_in(boxes, padding).any()
 
 
 class TestSampling:
