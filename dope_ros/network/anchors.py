@@ -49,4 +49,9 @@ def decode_boxes(anchors: Tensor, deltas: Tensor, max_log_scale: float) -> Tenso
 
 def clip_boxes(boxes: Tensor, height: int, width: int) -> Tensor:
     """Limit the corners of boxes [M, 4] to a picture of that size."""
-    return boxes.clamp(min=0).minimum(boxes.new_tensor([width, height, width, height]))
+    return within(boxes, boxes.new_tensor([width, height, width, height]))
+
+
+def within(boxes: Tensor, limits: Tensor) -> Tensor:
+    """Limit the corners of boxes [..., 4] to 0 and `limits` [..., 4]: a picture's width and height, twice."""
+    return boxes.clamp(min=0).minimum(limits)

@@ -58,17 +58,6 @@ class Batch:
         inside = (rows < heights)[:, None, :, None] & (columns < widths)[:, None, None]
         return normalised(self.pixels / 255).masked_fill(~inside, 0)
 
-    def picked(self, rows: Sequence[int]) -> Batch:
-        """Some of the pictures."""
-        targets = self.targets.by_picture()
-        return Batch(
-            pixels=self.pixels[list(rows)],
-            sizes=[self.sizes[row] for row in rows],
-            targets=BatchTargets.of([targets[row] for row in rows]),
-            seeds=[self.seeds[row] for row in rows],
-            names=[self.names[row] for row in rows],
-        )
-
     def to(self, device: torch.device) -> Batch:
         """The same on a device."""
         pixels = self.pixels.to(device, non_blocking=True)

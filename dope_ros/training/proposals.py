@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dope_ros.network.anchors import decode_boxes
+from dope_ros.network.anchors import decode_boxes, within
 from dope_ros.network.config import ProposalSettings
 from dope_ros.network.rpn import best_anchors
 from dope_ros.network.static_nms import fixed_point_nms
@@ -52,7 +52,7 @@ def propose(
     shape = (*best.shape, 4)
     of_best = deltas.take_along_dim(best[..., None], dim=1).float()
     boxes = decode_boxes(anchors[best].flatten(0, 1), of_best.flatten(0, 1), settings.max_log_scale)
-    boxes = boxes.view(shape).clamp(min=0).minimum(limits[:, None])
+    boxes = within(boxes.view(shape), limits[:, None])
     wide = (boxes[..., 2:] - boxes[..., :2] >= settings.min_side).all(dim=-1)
     kept = fixed_point_nms(boxes, wide, settings.max_iou, ROUNDS)
     order = kept.int().argsort(dim=1, descending=True, stable=True)[:, : settings.count]

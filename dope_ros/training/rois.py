@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from dope_ros.network.anchors import within
 from dope_ros.skeleton import Part
 from dope_ros.training.chance import draws, normal
 from dope_ros.training.joined_targets import BatchTargets, has_extent
@@ -146,8 +147,7 @@ def with_shaken(boxes: Tensor, copies: int, limits: Tensor, seeds: Tensor) -> Te
     sides = repeated[..., 2:] - repeated[..., :2]
     middles = (repeated[..., :2] + repeated[..., 2:]) / 2 + noise[..., 0, :] * sides
     half = sides / 2 * noise[..., 1, :].exp()
-    shaken = torch.cat([middles - half, middles + half], dim=-1)
-    shaken = shaken.clamp(min=0).minimum(limits[:, None, None])
+    shaken = within(torch.cat([middles - half, middles + half], dim=-1), limits[:, None, None])
     return torch.cat([boxes[:, :, None], shaken], dim=2).flatten(1, 2)
 
 

@@ -114,7 +114,7 @@ class Teacher:
         rows = [i for i, of_picture in enumerate(targets) if self._is_needed(of_picture)]
         if not rows:
             return lesson
-        predictions = self._predict(batch.picked(rows))
+        predictions = self._predict(batch, rows)
         experts = [dict(of_picture) for of_picture in lesson.experts]
         for i, prediction in zip(rows, predictions, strict=True):
             for part in self.parts:
@@ -127,10 +127,10 @@ class Teacher:
     def _is_needed(self, targets: Targets) -> bool:
         return self._settings.distil or any(lacks_something(targets[part]) for part in self.parts)
 
-    def _predict(self, batch: Batch) -> list[Prediction]:
-        images, precision = batch.images(), self._precision
+    def _predict(self, batch: Batch, rows: Sequence[int]) -> list[Prediction]:
+        images, sizes, precision = batch.images()[list(rows)], [batch.sizes[i] for i in rows], self._precision
         with torch.autocast(images.device.type, precision, enabled=precision != torch.float32):
-            predictions = self._network(images, batch.sizes)
+            predictions = self._network(images, sizes)
         return [in_float32(prediction) for prediction in predictions]
 
     def _completed(
