@@ -349,12 +349,19 @@ def test_somebody_who_was_missed_halves_recall_and_pckh():
     assert body["mpjpe"] == pytest.approx(0, abs=1e-3)
 
 
-def test_a_hand_that_is_taken_for_the_other_one_is_found_but_on_the_wrong_side():
+def test_a_hand_that_its_person_has_on_the_wrong_side_is_found():
+    person = scenes.standing()
+    sample = sample_of(people=(PersonLabels(right_hand=sample_of(person).people[0].right_hand),))
+    hand = measured([replace(person, left_hand=person.right_hand, right_hand=None)], sample, Part.HAND)
+    assert (hand["recall"], hand["side"]) == (1, 0)
+
+
+def test_a_hand_is_on_the_side_that_its_person_has_it_on_whatever_the_network_took_it_for():
     person = scenes.standing()
     taken = replace(person.right_hand, side=Side.LEFT)
     sample = sample_of(people=(PersonLabels(right_hand=sample_of(person).people[0].right_hand),))
     hand = measured([replace(person, right_hand=taken, left_hand=None)], sample, Part.HAND)
-    assert (hand["recall"], hand["side"]) == (1, 0)
+    assert (hand["recall"], hand["side"]) == (1, 1)
 
 
 def test_detections_up_to_the_threshold_are_not_reported_but_are_in_ap():

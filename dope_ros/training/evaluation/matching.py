@@ -62,9 +62,22 @@ class Matched:
 
 
 def poses_of(people: Iterable[Person], part: Part) -> list[PartPose]:
-    """All bodies, hands or faces of people, by falling score."""
-    poses = [pose for person in people for name, pose in person.parts().items() if PART_NAMES[name] is part]
+    """All bodies, hands or faces of people, by falling score.
+
+    A hand is the right or the left one as its person has it, which is all that is published of it.
+    """
+    poses = [
+        replace(pose, side=_side(name))
+        for person in people
+        for name, pose in person.parts().items()
+        if PART_NAMES[name] is part
+    ]
     return sorted(poses, key=lambda pose: -pose.score)
+
+
+def _side(name: str) -> Side | None:
+    """Which hand a part is of that name in messages and files; None for bodies and faces."""
+    return Side(name.removesuffix("_hand")) if PART_NAMES[name] is Part.HAND else None
 
 
 def match_picture(
@@ -102,9 +115,8 @@ def truths_of(sample: Sample, part: Part, size: tuple[int, int]) -> tuple[list[T
             if labels.known_2d.sum() < MIN_JOINTS or (box[2:] - box[:2]).min() < 1:
                 unclear.append(labels.box(*size, margin=0.5))
                 continue
-            side = Side(name.split("_")[0]) if part is Part.HAND else None
             head = head_size(labels, box, person.head_size) if part is Part.BODY else float("nan")
-            clear.append(Truth(labels, side, box, head))
+            clear.append(Truth(labels, _side(name), box, head))
     return clear, np.array(unclear, np.float32).reshape(-1, 4)
 
 
