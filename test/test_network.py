@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parts of the network against torchvision's, and against what their names promise."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -23,6 +24,8 @@ from dope_ros.network.config import COMPACT, PUBLISHED
 from dope_ros.network.dope import DopeNetwork
 from dope_ros.network.efficientnet import InvertedResidual
 from dope_ros.network.picture import normalised, padded
+from dope_ros.network.predictor import to_pixels
+from dope_ros.network.refinement import BoxRefinement, rebased
 from dope_ros.network.regions import region_features_beyond_border
 from dope_ros.network.rpn import RegionProposalNetwork, RpnHead, best_anchors
 from dope_ros.network.spatial import (
@@ -151,13 +154,85 @@ def test_the_images_of_a_batch_do_not_see_each_other(config):
 
 
 @both_networks
-def test_boxes_stay_within_the_picture_without_its_padding(config):
+def test_proposals_and_boxes_stay_within_the_picture_without_its_padding(config):
     network = random_checkpoint(config).network
     with torch.inference_mode():
         (prediction,) = network(padded(images(1, 170, 230)), [(170, 230)])
-    assert prediction.boxes.min() >= 0
-    assert (prediction.boxes[:, [0, 2]] <= 230).all()
-    assert (prediction.boxes[:, [1, 3]] <= 170).all()
+    for boxes in (prediction.proposals, prediction.boxes):
+        assert boxes.min() >= 0
+        assert (boxes[:, [0, 2]] <= 230).all()
+        assert (boxes[:, [1, 3]] <= 170).all()
+
+
+def certain(**parts):
+    """Logits of boxes that show a part, True, or do not, beyond doubt; a list for each part."""
+    of_boxes = {Part(name): torch.tensor(shown) for name, shown in parts.items()}
+    return {part: torch.stack([40.0 * ~shown, 40.0 * shown], dim=1) for part, shown in of_boxes.items()}
+
+
+def test_a_box_goes_to_what_it_shows_and_where_it_shows_two_parts_between_them():
+    refinement = BoxRefinement(4, (Part.BODY, Part.FACE))
+    boxes = torch.tensor([[40.0, 40, 80, 60]]).repeat(4, 1)
+    logits = certain(body=[False, True, False, True], face=[False, False, True, True])
+    limits = torch.tensor([200.0, 100, 200, 100])
+    vectors = torch.zeros(4, 4)
+    torch.testing.assert_close(refinement(boxes, vectors, logits, limits), boxes)
+
+    half_as_high = math.log(0.5)
+    with torch.no_grad():  # the body is further down and twice as wide, the face half as high
+        refinement.bbox_pred.bias.copy_(torch.tensor([0, 0.5, math.log(2), 0, 0, 0, 0, half_as_high]))
+    wanted = torch.tensor(
+        [
+            [40.0, 40, 80, 60],
+            [20, 50, 100, 70],
+            [40, 45, 80, 55],
+            [60 - 20 * 2**0.5, 55 - 10 * 0.5**0.5, 60 + 20 * 2**0.5, 55 + 10 * 0.5**0.5],
+        ]
+    )
+    torch.testing.assert_close(refinement(boxes, vectors, logits, limits), wanted)
+    narrow = torch.tensor([90.0, 64, 90, 64])
+    torch.testing.assert_close(refinement(boxes, vectors, logits, narrow), wanted.minimum(narrow))
+
+
+def test_a_box_that_hardly_shows_a_part_hardly_moves():
+    refinement = BoxRefinement(4, (Part.HAND,))
+    torch.nn.init.constant_(refinement.bbox_pred.bias, 0.2)
+    boxes, limits = torch.tensor([[40.0, 40, 80, 80]]).repeat(9, 1), torch.full((4,), 200.0)
+    logits = {Part.HAND: torch.stack([torch.zeros(9), torch.linspace(-9, 9, 9)], dim=1)}
+    middles = refinement(boxes, torch.zeros(9, 4), logits, limits).unflatten(1, (2, 2)).mean(dim=1)[:, 0]
+    assert (middles.diff() > 0).all()
+    torch.testing.assert_close(middles[[0, -1]], torch.tensor([60.0, 68.0]), rtol=0, atol=0.01)
+
+
+def test_no_box_goes_far_whatever_the_box_head_says():
+    refinement = BoxRefinement(4, (Part.BODY,))
+    torch.nn.init.constant_(refinement.bbox_pred.bias, 1e6)
+    box, limits = torch.tensor([[40.0, 40, 80, 80]]), torch.full((4,), 400.0)
+    (found,) = refinement(box, torch.zeros(1, 4), certain(body=[True]), limits)
+    torch.testing.assert_close(found[2:] - found[:2], torch.full((2,), 40 * math.e))
+    torch.testing.assert_close((found[2:] + found[:2]) / 2, torch.full((2,), 100.0))
+
+
+def test_poses_do_not_move_with_the_boxes_that_they_are_told_in():
+    boxes = torch.tensor([[10.0, 20, 50, 100], [0, 0, 30, 30]])
+    others = torch.tensor([[20.0, 0, 120, 50], [10, 10, 20, 40]])
+    poses = torch.rand(2, 3, 13, 2)
+    torch.testing.assert_close(to_pixels(rebased(poses, boxes, others), others), to_pixels(poses, boxes))
+    torch.testing.assert_close(rebased(poses[:, 0], boxes, others), rebased(poses, boxes, others)[:, 0])
+
+
+def test_the_branches_poses_stay_where_they_are_when_their_boxes_are_refined():
+    network = random_checkpoint(replace(SMALL_COMPACT, spatial=False)).network
+    with torch.inference_mode():
+        (moved,) = network(images(1))
+        torch.nn.init.zeros_(network.refinement.bbox_pred.weight)
+        (unmoved,) = network(images(1))
+    torch.testing.assert_close(unmoved.boxes, unmoved.proposals)
+    assert (moved.boxes - moved.proposals).abs().max() > 1
+    for part in Part:
+        torch.testing.assert_close(
+            moved.parts[part].poses_2d, unmoved.parts[part].poses_2d, rtol=0, atol=1e-2
+        )
 
 
 def test_the_compact_network_has_some_ten_million_parameters():

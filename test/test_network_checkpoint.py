@@ -13,7 +13,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the network needs torch")
 pytest.importorskip("torchvision", reason="the network needs torchvision")
 
-from networks import SMALL_COMPACT, random_checkpoint
+from networks import SMALL_COMPACT, pictures, random_checkpoint
 from published_checkpoint import COPY, ORIGINAL, UNUSED, published_checkpoint
 
 from dope_ros.engine.export import differences
@@ -222,8 +222,8 @@ def test_a_checkpoint_of_a_later_version_is_refused(tmp_path):
     written = random_checkpoint(SMALL_COMPACT)
     write_checkpoint(tmp_path / "own.pt", written.network, written.ppi, torch.float16)
     content = torch.load(tmp_path / "own.pt", weights_only=True)
-    with pytest.raises(ModelError, match="version 4; this release reads version 3 and older"):
-        read_checkpoint(saved(content | {"version": 4}, tmp_path))
+    with pytest.raises(ModelError, match="version 5; this release reads version 4 and older"):
+        read_checkpoint(saved(content | {"version": 5}, tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -249,6 +249,21 @@ def test_a_checkpoint_of_an_earlier_version_finds_joints_without_what_came_later
             torch.testing.assert_close(of, tensors[name], rtol=0, atol=0)
     with pytest.raises(ModelError, match=r"Missing: spatial\.\w+"):
         read_checkpoint(saved(content | {"state_dict": tensors}, tmp_path))
+
+
+def test_a_checkpoint_from_before_boxes_were_refined_gives_the_proposals(tmp_path):
+    written = random_checkpoint(SMALL_COMPACT)
+    write_checkpoint(tmp_path / "own.pt", written.network, written.ppi)
+    content = torch.load(tmp_path / "own.pt", weights_only=True)
+    config = {name: value for name, value in content["config"].items() if name != "refined"}
+    tensors = {name: of for name, of in content["state_dict"].items() if not name.startswith("refinement.")}
+    old = saved(content | {"version": 3, "config": config, "state_dict": tensors}, tmp_path)
+    network = read_checkpoint(old).network
+    assert network.refinement is None
+    (picture,) = pictures(1, 192, 256)
+    with torch.inference_mode():
+        prediction = network.detect(torch.from_numpy(picture).permute(2, 0, 1) / 255)
+    assert torch.equal(prediction.boxes, prediction.proposals)
 
 
 def test_a_checkpoint_without_its_settings_is_refused(tmp_path):

@@ -23,7 +23,7 @@ from dope_ros.training.config import NetworkSettings  # noqa: E402
 from dope_ros.training.objective import Objective, ObjectiveSettings  # noqa: E402
 from dope_ros.training.order import Draw  # noqa: E402
 from dope_ros.training.rois import RoiSettings  # noqa: E402
-from dope_ros.training.start import begin, with_parts  # noqa: E402
+from dope_ros.training.start import begin, with_parts, with_refinement  # noqa: E402
 from dope_ros.training.targets import OF_INSTANCES  # noqa: E402
 from dope_ros.training.teachers import Teacher, TeachingSettings, lesson_of, read_teachers  # noqa: E402
 from dope_ros.training.terms import Term, averaged  # noqa: E402
@@ -193,8 +193,9 @@ def test_an_expert_is_the_network_with_one_part(network, people):
     images = batch_of(people).images()
     with torch.inference_mode():
         boxes = torch.tensor([[10.0, 10, 90, 140], [90, 10, 150, 70]])
-        whole = network.eval().predict(network.backbone(images[:1]), boxes)
-        one = expert.predict(expert.backbone(images[:1]), boxes)
+        size = tuple(images.shape[-2:])
+        whole = network.eval().predict(network.backbone(images[:1]), boxes, size)
+        one = expert.predict(expert.backbone(images[:1]), boxes, size)
     assert list(one.parts) == [Part.HAND]
     for kind in ("scores", "poses_2d", "poses_3d"):
         torch.testing.assert_close(getattr(one.parts[Part.HAND], kind), getattr(whole.parts[Part.HAND], kind))
@@ -214,6 +215,37 @@ def test_a_run_starts_for_one_part_from_a_checkpoint_of_all(tmp_path, people):
     config = small_config(write_start(tmp_path, people))
     alone = replace(config.network, parts=("hand",))
     assert begin(alone).network.parts == (Part.HAND,)
+
+
+def test_an_expert_refines_boxes_of_its_part_as_the_network_does(network):
+    torch.nn.init.normal_(network.refinement.bbox_pred.weight, std=0.03)
+    torch.nn.init.normal_(network.refinement.bbox_pred.bias)
+    vectors = torch.rand(5, network.box_head.channels)
+    expert = expert_like(network, [Part.FACE]).network
+    of_expert = expert.refinement.deltas(vectors)
+    assert list(of_expert) == [Part.FACE]
+    torch.testing.assert_close(of_expert[Part.FACE], network.refinement.deltas(vectors)[Part.FACE])
+
+
+def test_a_run_can_begin_to_refine_boxes_where_its_checkpoint_does_not(tmp_path, network, people):
+    older = type(network)(replace(network.config, refined=False)).eval()
+    older.load_state_dict({name: of for name, of in network.state_dict().items() if "refinement" not in name})
+    write_checkpoint(tmp_path / "older.pt", older, EXPERT_PPI)
+    settings = NetworkSettings(checkpoint=tmp_path / "older.pt")
+    assert begin(settings).network.refinement is None
+
+    refined = begin(replace(settings, refined=True))
+    assert refined.ppi == EXPERT_PPI
+    images = batch_of(people).images()
+    with torch.inference_mode():
+        before, after = older(images), refined.network(images)
+    for one, other in zip(before, after, strict=True):
+        torch.testing.assert_close(other.boxes, one.proposals)
+        for part in Part:
+            torch.testing.assert_close(
+                other.parts[part].poses_2d, one.parts[part].poses_2d, rtol=1e-3, atol=1e-2
+            )
+    assert with_refinement(refined) is refined
 
 
 @pytest.fixture

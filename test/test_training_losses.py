@@ -31,6 +31,7 @@ from dope_ros.training.part_losses import (  # noqa: E402
     pose_2d_term,
     pose_3d_term,
     pose_distillation_term,
+    refined_term,
     scale_term,
     soft_class_term,
 )
@@ -67,6 +68,11 @@ def smooth_l1(difference, beta):
 
 def log_softmax(row):
     return row - row.max() - np.log(np.exp(row - row.max()).sum())
+
+
+def random_boxes(rng, count):
+    corners = rng.uniform(0, 300, (count, 2))
+    return tensor(np.concatenate([corners, corners + rng.uniform(5, 200, (count, 2))], axis=1))
 
 
 def random_pose_targets(rng, part):
@@ -195,6 +201,14 @@ def test_nothing_is_said_of_the_scale_of_a_box_with_two_known_joints(rng):
     assert scale_term(torch.ones(BOXES), few, torch.ones(BOXES, 2)).count == 0
 
 
+def test_the_loss_of_refined_boxes_is_a_mean_over_the_positive_boxes(rng):
+    boxes, wanted = (random_boxes(rng, BOXES) for _ in range(2))
+    deltas = tensor(rng.normal(0, 0.3, (BOXES, 4)))
+    errors = (deltas - encode_boxes(boxes, wanted)).flatten()
+    expected = sum(smooth_l1(float(error), BOX_BETA) for error in errors) / BOXES
+    np.testing.assert_allclose(refined_term(deltas, boxes, wanted).mean(), expected, **TOLERANCE)
+
+
 @every_part
 def test_the_lifted_loss_leaves_out_joints_beyond_the_grown_box(rng, part):
     targets = random_pose_targets(rng, part)
@@ -268,6 +282,7 @@ def differentiable_terms(rng):
     logits = doubled(rng.normal(0, 2, (BOXES, CLASSES + 1)))
     flat, deep = (doubled(rng.normal(0.4, 0.3, (BOXES, 13, d))) for d in (2, 3))
     apart = flat.detach() + 0.1, deep.detach() - 0.1
+    boxes, wanted_boxes = (random_boxes(rng, BOXES).double() for _ in range(2))
     return {
         "class": (lambda x: class_term(x, labels, fits), logits),
         "2d": (lambda x: pose_2d_term(x, targets), flat),
@@ -276,6 +291,7 @@ def differentiable_terms(rng):
         "heatmap": (lambda x: heatmap_term(x, targets), doubled(rng.normal(0, 1, (BOXES, 13, 196)))),
         "scale": (lambda x: scale_term(x, targets, shapes), doubled(rng.uniform(0.5, 2, BOXES))),
         "lifted": (lambda x: lifted_term(x, targets, Part.BODY), deep),
+        "refined": (lambda x: refined_term(x, boxes, wanted_boxes), doubled(rng.normal(0, 0.3, (BOXES, 4)))),
         "soft class": (lambda x: soft_class_term(x, expert), logits),
         "distilled 2d": (lambda x: pose_distillation_term((x, apart[1]), apart, Part.BODY), flat),
         "distilled 3d": (lambda x: pose_distillation_term((apart[0], x), apart, Part.BODY), deep),
@@ -299,7 +315,8 @@ def test_where_student_equals_expert_distillation_has_no_gradient(rng):
 
 
 @pytest.mark.parametrize(
-    "term", ["class", "2d", "3d", "located", "heatmap", "scale", "lifted", "soft class", "distilled pose"]
+    "term",
+    ["class", "2d", "3d", "located", "heatmap", "scale", "lifted", "refined", "soft class", "distilled pose"],
 )
 def test_a_loss_over_nothing_is_zero_and_has_a_gradient(term):
     logits = torch.zeros(0, CLASSES + 1, requires_grad=True)
@@ -314,6 +331,7 @@ def test_a_loss_over_nothing_is_zero_and_has_a_gradient(term):
         "heatmap": lambda: heatmap_term(torch.zeros(0, 13, 196, requires_grad=True), targets),
         "scale": lambda: scale_term(pose_3d[:, 0, 0], targets, torch.ones(0, 2)),
         "lifted": lambda: lifted_term(pose_3d, targets, Part.BODY),
+        "refined": lambda: refined_term(torch.zeros(0, 4, requires_grad=True), *torch.zeros(2, 0, 4)),
         "soft class": lambda: soft_class_term(logits, logits.detach()),
         "distilled pose": lambda: pose_distillation_term(
             (pose_2d, pose_3d), (pose_2d.detach(), pose_3d.detach()), Part.BODY
@@ -325,8 +343,7 @@ def test_a_loss_over_nothing_is_zero_and_has_a_gradient(term):
 
 
 def test_decoding_undoes_encoding(rng):
-    corners, sizes = rng.uniform(0, 300, (2, 50, 2)), rng.uniform(5, 200, (2, 50, 2))
-    anchors, boxes = (tensor(np.concatenate([c, c + s], axis=1)) for c, s in zip(corners, sizes, strict=True))
+    anchors, boxes = (random_boxes(rng, 50) for _ in range(2))
     decoded = decode_boxes(anchors, encode_boxes(anchors, boxes), max_log_scale=5)
     np.testing.assert_allclose(decoded, boxes, atol=1e-3)
 

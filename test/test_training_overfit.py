@@ -8,6 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch")
 
 from tiny_people import drawn_people  # noqa: E402
+from torchvision.ops import box_iou  # noqa: E402
 from training_runs import small_network  # noqa: E402
 
 from dope_ros.engine.torch import proposals_of  # noqa: E402
@@ -78,6 +79,19 @@ def test_four_pictures_are_learnt_to_the_last_joint(network, batch, predictions,
         errors = np.linalg.norm(detections[0].keypoints_2d - targets[part].poses_2d[0].numpy(), axis=1)
         right.append(errors < PCK_THRESHOLD * size)
     assert np.mean(right) == 1.0
+
+
+@pytest.mark.parametrize("part", Part)
+def test_refined_boxes_fit_better_than_the_proposals(network, batch, part):
+    with torch.inference_mode():
+        predictions = network(batch.images(), batch.sizes)
+    before, after = [], []
+    for targets, prediction in zip(batch.targets.by_picture(), predictions, strict=True):
+        shown = prediction.parts[part].scores[:, 0] < 0.5
+        assert shown.any()
+        for boxes, overlaps in ((prediction.proposals, before), (prediction.boxes, after)):
+            overlaps.append(box_iou(boxes[shown], targets[part].boxes).amax(dim=1))
+    assert torch.cat(after).mean() > torch.cat(before).mean()
 
 
 def test_the_side_of_the_hand_is_learnt(network, batch, predictions):

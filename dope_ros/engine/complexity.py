@@ -23,6 +23,7 @@ STAGES = {
     "backbone": "backbone",
     "rpn": "region proposals",
     "box_head": "box head",
+    "refinement": "box head",
     "predictor": "six branches",
     "spatial": "spatial head",
 }

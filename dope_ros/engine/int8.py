@@ -28,7 +28,7 @@ from dope_ros.errors import ModelError
 
 SAYS_WHERE = (
     *("rpn.head.cls_logits", "rpn.head.bbox_pred"),
-    *("spatial.joints", "spatial.depth", "spatial.scale"),
+    *("refinement.", "spatial.joints", "spatial.depth", "spatial.scale"),
     "predictor.",
 )
 """Modules whose results are read as positions and scores."""

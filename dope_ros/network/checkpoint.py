@@ -26,12 +26,13 @@ from dope_ros.settings import AnchorClasses, PpiSettings
 from dope_ros.skeleton import Part
 
 FORMAT = "dope_ros"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 LATER = {
     1: ("spatial.context.", "spatial.prior", "spatial.hourglass."),
     2: ("spatial.hourglass.",),
     3: (),
+    4: (),
 }
 """What spatial heads of each version of the format did not have yet."""
 

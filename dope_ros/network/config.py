@@ -69,6 +69,7 @@ class NetworkConfig:
     proposals: how region proposals are chosen.
     aligned: RoIAlign takes a pixel's middle for its position (the half-pixel shift of Mask R-CNN's
         successors); the published network does not.
+    refined: the box head mends the proposals' boxes; see `refinement.py`.
     spatial: a spatial head says where joints are; see `spatial.py`.
     min_size, max_size: pixels; a picture's shorter side is scaled to `min_size` unless its longer side
         would pass `max_size`.
@@ -79,6 +80,7 @@ class NetworkConfig:
     boxes: AnchorBoxes
     proposals: ProposalSettings = field(default_factory=ProposalSettings)
     aligned: bool = False
+    refined: bool = False
     spatial: bool = False
     min_size: int = 800
     max_size: int = 1333
@@ -105,6 +107,7 @@ COMPACT = NetworkConfig(
     boxes=AnchorBoxes(sizes=(20, 40, 80, 160, 300), centred=True),
     proposals=ProposalSettings(candidates=1000, groups=5, count=60, min_side=4.0, max_log_scale=3.0),
     aligned=True,
+    refined=True,
     spatial=True,
     min_size=384,
 )

@@ -8,6 +8,7 @@ estimation in the wild", ECCV 2020.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -17,6 +18,7 @@ from dope_ros.network.backbones import stages_of
 from dope_ros.network.config import NetworkConfig
 from dope_ros.network.picture import published_transform
 from dope_ros.network.predictor import PartPrediction, PosePredictor, expected_2d, to_pixels
+from dope_ros.network.refinement import BoxRefinement, rebased
 from dope_ros.network.regions import region_features
 from dope_ros.network.rpn import RegionProposalNetwork, RpnHead
 from dope_ros.network.spatial import SpatialHead, merge
@@ -30,16 +32,21 @@ ROI_SAMPLES = 2
 class Prediction:
     """What the network says of one image.
 
-    boxes: [N, 4] float32, pixels, best first.
+    proposals: [N, 4] float32, pixels, best first: what the box head looked at.
+    boxes: [N, 4] float32, pixels: the same, refined where the network does that.
     parts: for each part its scores and poses, a row a box.
     """
 
+    proposals: Tensor
     boxes: Tensor
     parts: dict[Part, PartPrediction]
 
 
 class DopeNetwork(nn.Module):
-    """Image to pose proposals (DOPE, figure 2): backbone, RPN, RoIAlign, box head, six branches."""
+    """Image to pose proposals (DOPE, figure 2): backbone, RPN, RoIAlign, box head, six branches.
+
+    The compact network has more: better boxes than the proposals, and a spatial head that looks at them.
+    """
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -51,6 +58,9 @@ class DopeNetwork(nn.Module):
         self.rpn = RegionProposalNetwork(rpn_head, stride, config.boxes, config.proposals)
         classes = {part: anchors.count for part, anchors in config.anchors.items()}
         self.predictor = PosePredictor(self.box_head.channels, classes)
+        self.refinement: BoxRefinement | None = None
+        if config.refined:
+            self.refinement = BoxRefinement(self.box_head.channels, tuple(config.anchors))
         self.spatial: SpatialHead | None = None
         if config.spatial:
             self.spatial = SpatialHead(channels, self.box_head.channels, tuple(config.anchors))
@@ -72,8 +82,12 @@ class DopeNetwork(nn.Module):
         """
         height, width = images.shape[-2:]
         features = self.backbone(images)
-        boxes = self.rpn(features, sizes or [(height, width)] * len(images))
-        return [self.predict(features[i : i + 1], of_image) for i, of_image in enumerate(boxes)]
+        sizes = sizes or [(height, width)] * len(images)
+        proposals = self.rpn(features, sizes)
+        return [
+            self.predict(features[i : i + 1], of_image, size)
+            for i, (of_image, size) in enumerate(zip(proposals, sizes, strict=True))
+        ]
 
     def detect(self, picture: Tensor) -> Prediction:
         """Pose proposals of one picture, scaled and padded as the published network does it.
@@ -90,28 +104,48 @@ class DopeNetwork(nn.Module):
         ratios = torch.tensor([picture.shape[2] / width, picture.shape[1] / height])
         return rescaled(prediction, ratios.to(picture.device))
 
-    def predict(self, features: Tensor, boxes: Tensor) -> Prediction:
-        """What the heads say of the boxes of one image.
+    def predict(self, features: Tensor, proposals: Tensor, size: tuple[int, int]) -> Prediction:
+        """What the heads say of the proposals of one image.
 
         Args:
             features: [1, C, rows, columns], of the image.
-            boxes: [N, 4] float32, pixels, within the image.
+            proposals: [N, 4] float32, pixels, within the image.
+            size: height and width of the image without its padding.
         """
-        stride = self.backbone.stride
-        regions = region_features(features, boxes, stride, ROI_SIZE, ROI_SAMPLES, self.config.aligned)
+        stride, boxes = self.backbone.stride, proposals
+        regions = region_features(features, proposals, stride, ROI_SIZE, ROI_SAMPLES, self.config.aligned)
         vectors = self.box_head(regions)
         logits = {part: self.predictor.logits(vectors, part) for part in self.parts}
         poses = {part: self.predictor.poses(vectors, part) for part in self.parts}
+        if self.refinement is not None:
+            height, width = size
+            limits = proposals.new_tensor([width, height, width, height])
+            boxes = self.refinement(proposals, vectors, logits, limits)
+            poses = {
+                part: (rebased(of_2d, proposals, boxes), of_3d) for part, (of_2d, of_3d) in poses.items()
+            }
         if self.spatial is not None:
-            reduced = self.spatial.region_features(self.spatial.reduce(features), boxes, stride)
-            expected = {part: expected_2d(logits[part], poses[part][0]) for part in self.parts}
-            located = self.spatial(reduced, vectors, expected)
-            poses = {part: merge(poses[part], located[part], boxes) for part in self.parts}
+            poses = self._located(self.spatial, features, boxes, vectors, logits, poses)
         parts = {
             part: PartPrediction(logits[part].softmax(dim=1), to_pixels(poses_2d, boxes), poses_3d)
             for part, (poses_2d, poses_3d) in poses.items()
         }
-        return Prediction(boxes, parts)
+        return Prediction(proposals, boxes, parts)
+
+    def _located(
+        self,
+        spatial: SpatialHead,
+        features: Tensor,
+        boxes: Tensor,
+        vectors: Tensor,
+        logits: Mapping[Part, Tensor],
+        poses: Mapping[Part, tuple[Tensor, Tensor]],
+    ) -> dict[Part, tuple[Tensor, Tensor]]:
+        """The poses that the branches regress, 2D in sizes of `boxes`, with the spatial head's joints."""
+        regions = spatial.region_features(spatial.reduce(features), boxes, self.backbone.stride)
+        expected = {part: expected_2d(logits[part], poses[part][0]) for part in self.parts}
+        located = spatial(regions, vectors, expected)
+        return {part: merge(poses[part], located[part], boxes) for part in self.parts}
 
 
 def rescaled(prediction: Prediction, ratios: Tensor) -> Prediction:
@@ -120,4 +154,5 @@ def rescaled(prediction: Prediction, ratios: Tensor) -> Prediction:
         part: replace(of_part, poses_2d=of_part.poses_2d * ratios)
         for part, of_part in prediction.parts.items()
     }
-    return Prediction(prediction.boxes * ratios.repeat(2), parts)
+    ratios_of_boxes = ratios.repeat(2)
+    return Prediction(prediction.proposals * ratios_of_boxes, prediction.boxes * ratios_of_boxes, parts)

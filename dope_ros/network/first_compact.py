@@ -5,7 +5,8 @@
 A dict that holds `state_dict` alone.  Its names are short, its anchor boxes are ordered by size and then by
 ratio, each part has its own convolution in the spatial head, joints are read from the heatmaps themselves
 and not from a power of them, and hands and faces are in decimetres in 3D.  The spatial head's 3D, its use of
-what the box head knows and its hourglass are of later date: they are not trained in such a file.
+what the box head knows, its hourglass and refined boxes are of later date: they are not trained in such a
+file.
 """
 
 from __future__ import annotations
@@ -50,7 +51,10 @@ def layout(content: Mapping[str, Any]) -> Layout:
     return Layout(COMPACT, PPI, tensors, convert=_in_metres)
 
 
-LATER = ("spatial.depth.", "spatial.scale.", "spatial.context.", "spatial.prior", "spatial.hourglass.")
+LATER = (
+    *("spatial.depth.", "spatial.scale.", "spatial.context.", "spatial.prior", "spatial.hourglass."),
+    "refinement.",
+)
 """What such a network does not have."""
 
 _ROOMS = {

@@ -69,7 +69,7 @@ class StaticGraph(nn.Module):
         """The outputs of the model contract, in its order, for `image`, uint8 [1, H, W, 3], RGB."""
         features = self._network.backbone(self._normalised(image))
         boxes, valid = self.propose(features)
-        return _outputs(self._network.predict(features, boxes), valid)
+        return _outputs(self._network.predict(features, boxes, self.size), valid)
 
     def _normalised(self, image: Tensor) -> Tensor:
         """[1, 3, H, W], H and W multiples of 32; the cast comes first, for TensorRT transposes no bytes."""

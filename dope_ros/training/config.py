@@ -27,6 +27,7 @@ class NetworkSettings:
     shape: `published` (ResNet-50) or `compact` (EfficientNet-Lite0).
     parts: that it finds; one of them for a part expert.
     checkpoint: to start from. It brings its own shape and its anchor poses, which its classes mean.
+    refined: have boxes refined that the checkpoint does not refine; they begin as they are.
     anchor_poses: a file of `dope anchors`, for a network that starts without a checkpoint.
     backbone: ImageNet weights of the backbone, likewise.
     proposals: that it makes of a picture, likewise; 0 for as many as its shape has.
@@ -36,6 +37,7 @@ class NetworkSettings:
     shape: str = "published"
     parts: tuple[str, ...] = ("body", "hand", "face")
     checkpoint: Path | None = None
+    refined: bool = False
     anchor_poses: Path | None = None
     backbone: Path | None = None
     proposals: int = 0
@@ -89,6 +91,7 @@ class LossWeights:
     classes: float = 1.0
     pose_2d: float = 1.0
     pose_3d: float = 1.0
+    refined: float = 1.0
     located: float = 1.0
     heatmap: float = 1.0
     scale: float = 1.0

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from dope_ros.network.config import ProposalSettings
 from dope_ros.network.dope import ROI_SAMPLES, ROI_SIZE, DopeNetwork
 from dope_ros.network.predictor import expected_2d
+from dope_ros.network.refinement import rebased
 from dope_ros.network.regions import region_features
 from dope_ros.network.spatial import Located, lift, merge, merge_2d, shapes
 from dope_ros.skeleton import Part
@@ -33,6 +34,7 @@ from dope_ros.training.part_losses import (
     pose_2d_term,
     pose_3d_term,
     pose_distillation_term,
+    refined_term,
     scale_term,
     soft_class_term,
 )
@@ -76,9 +78,9 @@ class Objective(nn.Module):
 
         Returns:
             `rpn_objectness`, `rpn_boxes`, and for each part `{part}_classes`, `{part}_pose_2d`,
-            `{part}_pose_3d`, with a spatial head `{part}_located`, `{part}_heatmap`, `{part}_scale` and
-            `{part}_lifted`, and for parts with an expert `{part}_distilled_classes` and
-            `{part}_distilled_pose`.
+            `{part}_pose_3d`, with refined boxes `{part}_refined`, with a spatial head `{part}_located`,
+            `{part}_heatmap`, `{part}_scale` and `{part}_lifted`, and for parts with an expert
+            `{part}_distilled_classes` and `{part}_distilled_pose`.
         """
         network, images = self.network, batch.images()
         targets, device = batch.targets, images.device
@@ -91,11 +93,10 @@ class Objective(nn.Module):
         classes = self._classes(targets)
         proposals = propose(anchors, logits.detach(), deltas.detach(), limits, self._proposal_settings())
         rois = choose_rois(proposals, targets, classes, experts, limits, self.settings.rois, seeds)
-        heads = Heads(network, features, rois, self._autocast(device))
+        heads = Heads(network, features, rois, limits, self._autocast(device))
         terms = rpn_terms(logits, deltas, assigned)
         for part in network.parts:
-            wanted = self._pose_targets(part, rois, targets[part].instances, classes[part])
-            terms |= self._part_terms(part, heads, rois, wanted, experts)
+            terms |= self._part_terms(part, heads, rois, targets[part].instances, classes[part], experts)
         return averaged(terms)
 
     def _proposal_settings(self) -> ProposalSettings:
@@ -103,8 +104,23 @@ class Objective(nn.Module):
         return replace(in_use, count=self.settings.rois.proposals or in_use.count)
 
     def _part_terms(
-        self, part: Part, heads: Heads, rois: Rois, wanted: PoseTargets, experts: Sequence[Experts]
+        self,
+        part: Part,
+        heads: Heads,
+        rois: Rois,
+        targets: PartTargets,
+        classes: Tensor,
+        experts: Sequence[Experts],
     ) -> dict[str, Term]:
+        wanted = self._pose_targets(part, rois, targets, classes)
+        terms = self._pose_terms(part, heads, rois, wanted)
+        if self.network.refinement is not None:
+            terms["refined"] = self._refined_term(part, heads, rois, targets)
+        if all(part in of_picture for of_picture in experts):
+            terms |= self._distillation_terms(part, heads, rois, [of_picture[part] for of_picture in experts])
+        return {f"{part.value}_{name}": term for name, term in terms.items()}
+
+    def _pose_terms(self, part: Part, heads: Heads, rois: Rois, wanted: PoseTargets) -> dict[str, Term]:
         labels = rois.labels[part]
         positive = labels > BACKGROUND
         poses = heads.poses(part, positive, labels[positive] - 1)
@@ -114,13 +130,17 @@ class Objective(nn.Module):
             "pose_3d": pose_3d_term(poses.regressed_3d, wanted, part),
         }
         if poses.located is not None:
-            terms["located"] = located_term(poses.located.joints_2d, wanted)
-            terms["heatmap"] = heatmap_term(poses.located.heatmaps, wanted)
-            terms["scale"] = scale_term(poses.located.longer_side, wanted, shapes(poses.boxes))
-            terms["lifted"] = lifted_term(poses.lifted(), wanted, part)
-        if all(part in of_picture for of_picture in experts):
-            terms |= self._distillation_terms(part, heads, rois, [of_picture[part] for of_picture in experts])
-        return {f"{part.value}_{name}": term for name, term in terms.items()}
+            of_refined = replace(wanted, poses_2d=rebased(wanted.poses_2d, poses.boxes, poses.refined))
+            terms["located"] = located_term(poses.located.joints_2d, of_refined)
+            terms["heatmap"] = heatmap_term(poses.located.heatmaps, of_refined)
+            terms["scale"] = scale_term(poses.located.longer_side, of_refined, shapes(poses.refined))
+            terms["lifted"] = lifted_term(poses.lifted(), of_refined, part)
+        return terms
+
+    def _refined_term(self, part: Part, heads: Heads, rois: Rois, targets: PartTargets) -> Term:
+        positive = rois.labels[part] > BACKGROUND
+        wanted = targets.boxes[rois.matched[part][positive]]
+        return refined_term(heads.deltas(part, positive), rois.boxes[positive], wanted)
 
     def _distillation_terms(
         self, part: Part, heads: Heads, rois: Rois, expert: Sequence[ExpertBoxes]
@@ -165,8 +185,11 @@ class Objective(nn.Module):
 class Heads:
     """What the heads say of the boxes of a batch, in float32."""
 
-    def __init__(self, network: DopeNetwork, features: Tensor, rois: Rois, autocast: torch.autocast) -> None:
+    def __init__(
+        self, network: DopeNetwork, features: Tensor, rois: Rois, limits: Tensor, autocast: torch.autocast
+    ) -> None:
         self._network, self._autocast, self._rois = network, autocast, rois
+        self._limits = limits[rois.pictures]
         stride, aligned = network.backbone.stride, network.config.aligned
         with autocast:
             regions = region_features(
@@ -191,21 +214,41 @@ class Heads:
         boxes = self._rois.boxes[rows]
         with self._autocast:
             poses_2d, poses_3d = self._network.predictor.poses(self._vectors[rows], part)
-            located = self._located(rows)
+            refined = self._refined(rows)
+            located = self._located(rows, refined)
         of_part = None
         if located is not None:
             values = (getattr(located[part], field.name).float() for field in fields(Located))
             of_part = Located(*values)
-        return Poses(poses_2d[each, classes].float(), poses_3d[each, classes].float(), of_part, boxes)
+        of_class = poses_2d[each, classes].float(), poses_3d[each, classes].float()
+        return Poses(*of_class, of_part, boxes, refined)
 
-    def _located(self, rows: Tensor) -> dict[Part, Located] | None:
+    def deltas(self, part: Part, rows: Tensor) -> Tensor:
+        """How to refine P of the boxes, [R] bool, where they show the part: [P, 4]."""
+        assert self._network.refinement is not None
+        with self._autocast:
+            return self._network.refinement.deltas(self._vectors[rows])[part].float()
+
+    @torch.no_grad()
+    def _refined(self, rows: Tensor) -> Tensor:
+        """The boxes [P, 4] that the spatial head looks at, which it takes as given."""
+        network, boxes, vectors = self._network, self._rois.boxes[rows], self._vectors[rows]
+        if network.refinement is None:
+            return boxes
+        logits = {part: network.predictor.logits(vectors, part).float() for part in network.parts}
+        return network.refinement(boxes, vectors, logits, self._limits[rows]).float()
+
+    def _located(self, rows: Tensor, refined: Tensor) -> dict[Part, Located] | None:
         spatial = self._network.spatial
         if spatial is None or self._reduced is None:
             return None
-        stride, boxes, pictures = self._network.backbone.stride, self._rois.boxes, self._rois.pictures
-        regions = spatial.region_features(self._reduced, boxes[rows], stride, pictures[rows])
+        stride, boxes, pictures = self._network.backbone.stride, self._rois.boxes[rows], self._rois.pictures
+        regions = spatial.region_features(self._reduced, refined, stride, pictures[rows])
         vectors = self._vectors[rows]
-        expected = {part: of_part.float() for part, of_part in self._expected(vectors).items()}
+        expected = {
+            part: rebased(of_part.float(), boxes, refined)
+            for part, of_part in self._expected(vectors).items()
+        }
         # In half precision the positions of cells would be off by up to half a percent of the box.
         with torch.autocast(regions.device.type, enabled=False):
             return spatial(regions.float(), vectors.float(), expected)
@@ -226,14 +269,16 @@ class Poses:
 
     regressed_2d: [P, J, 2], in sizes of the box.
     regressed_3d: [P, J, 3], metres.
-    located: what the spatial head says, if there is one.
+    located: what the spatial head says, if there is one, of the refined box.
     boxes: [P, 4], pixels.
+    refined: [P, 4], pixels; the same where the network refines none.
     """
 
     regressed_2d: Tensor
     regressed_3d: Tensor
     located: Located | None
     boxes: Tensor
+    refined: Tensor
 
     def lifted(self) -> Tensor:
         """The spatial head's 3D [P, J, 3]; its 2D and its scale, taught by other losses, are taken as given.
@@ -241,14 +286,18 @@ class Poses:
         Through this the scale would learn to be too small: so the mean error of poses that are wrong is less.
         """
         assert self.located is not None
-        merged_2d = merge_2d(self.regressed_2d[:, None], self.located).detach()
+        merged_2d = merge_2d(self._regressed_of_refined()[:, None], self.located).detach()
         located = replace(self.located, longer_side=self.located.longer_side.detach())
-        return lift(merged_2d, located, self.boxes)[:, 0]
+        return lift(merged_2d, located, self.refined)[:, 0]
 
     def merged(self) -> tuple[Tensor, Tensor]:
-        """2D [P, J, 2] and 3D [P, J, 3] as the network gives them."""
+        """2D [P, J, 2], in sizes of the box, and 3D [P, J, 3] as the network gives them."""
         if self.located is None:
             return self.regressed_2d, self.regressed_3d
-        regressed = self.regressed_2d[:, None], self.regressed_3d[:, None]
-        poses_2d, poses_3d = merge(regressed, self.located, self.boxes)
-        return poses_2d[:, 0], poses_3d[:, 0]
+        regressed = self._regressed_of_refined()[:, None], self.regressed_3d[:, None]
+        poses_2d, poses_3d = merge(regressed, self.located, self.refined)
+        return rebased(poses_2d[:, 0], self.refined, self.boxes), poses_3d[:, 0]
+
+    def _regressed_of_refined(self) -> Tensor:
+        """The regressed 2D in sizes of the refined box."""
+        return rebased(self.regressed_2d, self.boxes, self.refined)

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from dope_ros.network.spatial import CELLS, GROWTH, cell_positions
 from dope_ros.skeleton import Part
+from dope_ros.training.rpn_losses import BOX_BETA, encode_boxes
 from dope_ros.training.terms import Term
 
 NOT_COUNTED = -1
@@ -131,6 +132,12 @@ def lifted_term(lifted: Tensor, targets: PoseTargets, part: Part) -> Term:
     unit = UNITS[part]
     weights = targets.weights_3d * _within_grid(targets)
     return _joint_term(lifted / unit, targets.poses_3d / unit, weights, BETA_3D)
+
+
+def refined_term(deltas: Tensor, boxes: Tensor, wanted: Tensor) -> Term:
+    """Smooth L1 of the deltas [P, 4] from boxes [P, 4] to those of the parts that they show [P, 4]."""
+    losses = functional.smooth_l1_loss(deltas, encode_boxes(boxes, wanted), beta=BOX_BETA, reduction="none")
+    return Term(losses.sum(), torch.tensor(float(len(losses)), device=losses.device))
 
 
 def _within_grid(targets: PoseTargets) -> Tensor:

@@ -51,7 +51,8 @@ def begin(settings: NetworkSettings) -> Checkpoint:
                 "network.proposals and network.min_size; "
                 "other anchor poses would give its classes another meaning"
             )
-        return with_parts(read_trained(settings.checkpoint), parts)
+        checkpoint = with_parts(read_trained(settings.checkpoint), parts)
+        return with_refinement(checkpoint) if settings.refined else checkpoint
     if settings.anchor_poses is None:
         raise DopeError(
             "a network that starts without a checkpoint needs anchor poses: "
@@ -81,6 +82,8 @@ def _shape(settings: NetworkSettings) -> NetworkConfig:
 def with_parts(checkpoint: Checkpoint, parts: Sequence[Part]) -> Checkpoint:
     """A checkpoint for some of its parts alone: what a part expert can start from.
 
+    Where it refines boxes, it does so by those parts alone.
+
     Raises:
         ModelError: it lacks one of them.
     """
@@ -97,13 +100,28 @@ def with_parts(checkpoint: Checkpoint, parts: Sequence[Part]) -> Checkpoint:
     state = {name: tensor for name, tensor in network.state_dict().items() if name in smaller.state_dict()}
     of_parts = torch.tensor([part in kept for part in network.parts])
     of_joints = of_parts.repeat_interleave(torch.tensor([len(SKELETONS[part]) for part in network.parts]))
-    of_layers = (("joints", of_joints), ("depth", of_joints), ("scale", of_parts))
-    rows = {f"spatial.{layer}.{leaf}": of for layer, of in of_layers for leaf in ("weight", "bias")}
+    of_layers = {
+        "refinement.bbox_pred": of_parts.repeat_interleave(4),
+        "spatial.joints": of_joints,
+        "spatial.depth": of_joints,
+        "spatial.scale": of_parts,
+    }
+    rows = {f"{layer}.{leaf}": of for layer, of in of_layers.items() for leaf in ("weight", "bias")}
     for name, picked in (rows | {"spatial.prior": of_joints}).items():
         if name in state:
             state[name] = state[name][picked]
     smaller.load_state_dict(state)
     return Checkpoint(smaller.eval(), {part: checkpoint.ppi[part] for part in kept})
+
+
+def with_refinement(checkpoint: Checkpoint) -> Checkpoint:
+    """A checkpoint whose network refines boxes; if it did not, they stay as they are until it learns to."""
+    network = checkpoint.network
+    if network.refinement is not None:
+        return checkpoint
+    refined = DopeNetwork(replace(network.config, refined=True))
+    refined.load_state_dict(network.state_dict(), strict=False)  # the refinement alone is missing
+    return Checkpoint(refined.eval(), checkpoint.ppi)
 
 
 @torch.no_grad()

@@ -143,12 +143,12 @@ class Teacher:
         return completed(targets, detections, part, size, Confidence(accepted, UNSURE * accepted))
 
     def _positive_boxes(self, labelled: Tensor, part: Part, prediction: Prediction) -> ExpertBoxes:
-        overlaps, _ = best_overlaps(prediction.boxes, labelled)
+        overlaps, _ = best_overlaps(prediction.proposals, labelled)
         of_part = prediction.parts[part]
         surest = of_part.scores[:, 0].argsort(stable=True)
         picked = surest[overlaps[surest] >= self._positive_iou][: self._settings.boxes]
         return ExpertBoxes(
-            prediction.boxes[picked],
+            prediction.proposals[picked],
             of_part.scores[picked],
             of_part.poses_2d[picked],
             of_part.poses_3d[picked],
@@ -161,7 +161,7 @@ def in_float32(prediction: Prediction) -> Prediction:
         part: PartPrediction(of.scores.float(), of.poses_2d.float(), of.poses_3d.float())
         for part, of in prediction.parts.items()
     }
-    return Prediction(prediction.boxes.float(), parts)
+    return Prediction(prediction.proposals.float(), prediction.boxes.float(), parts)
 
 
 def lesson_of(batch: Batch, teachers: Sequence[Teacher]) -> Lesson:
