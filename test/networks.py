@@ -51,6 +51,8 @@ def _spread(name: str, module: nn.Conv2d | nn.Linear) -> float:
         return 0.02 / SHARPNESS
     if "pose_pred" in name:
         return 0.005
+    if "refinement" in name:  # boxes move by some hundredths of their size
+        return 0.0005
     if "bbox_pred" in name or "spatial.scale" in name:
         return 0.002
     last_of_residual = ".conv3" in name or name.endswith("layers.6") or "hourglass" in name

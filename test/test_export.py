@@ -140,7 +140,8 @@ def test_half_precision_keeps_the_very_proposals_and_says_nearly_the_same_of_the
         found = differences(engine.run(picture), {part: first(p, 40) for part, p in proposals.items()})
         assert found.matched > 10
         assert found.unmatched == 0
-        assert found.boxes < 1e-2
+        # Proposals are the same; what refines them is a matrix product, which is in half precision.
+        assert found.boxes < (0.05 if config.refined else 1e-2)
         assert found.scores < 5e-3
         assert found.poses_3d < 5e-3
 

@@ -210,7 +210,17 @@ def test_no_box_goes_far_whatever_the_box_head_says():
     box, limits = torch.tensor([[40.0, 40, 80, 80]]), torch.full((4,), 400.0)
     (found,) = refinement(box, torch.zeros(1, 4), certain(body=[True]), limits)
     torch.testing.assert_close(found[2:] - found[:2], torch.full((2,), 40 * math.e))
-    torch.testing.assert_close((found[2:] + found[:2]) / 2, torch.full((2,), 100.0))
+    torch.testing.assert_close((found[2:] + found[:2]) / 2, torch.full((2,), 80.0))
+
+
+@pytest.mark.parametrize("shift", [-1e6, 1e6])
+def test_a_box_at_the_border_does_not_leave_the_picture(shift):
+    refinement = BoxRefinement(4, (Part.BODY,))
+    with torch.no_grad():
+        refinement.bbox_pred.bias.copy_(torch.tensor([shift, shift, -1.0, -1.0]))
+    boxes, limits = torch.tensor([[0.0, 0, 40, 40], [60, 60, 100, 100]]), torch.full((4,), 100.0)
+    found = refinement(boxes, torch.zeros(2, 4), certain(body=[True, True]), limits)
+    assert (found[:, 2:] - found[:, :2] > 5).all()
 
 
 def test_poses_do_not_move_with_the_boxes_that_they_are_told_in():

@@ -96,6 +96,24 @@ def test_nothing_is_distilled_where_the_student_says_what_the_experts_say(networ
         assert losses[f"{part.value}_classes"] > 0.1
 
 
+def test_nothing_is_distilled_where_both_refine_their_boxes_alike(network, people):
+    torch.nn.init.normal_(network.refinement.bbox_pred.weight, std=0.03)
+    losses, _ = taught(network, people, [expert_like(network, list(Part))])
+    for part in Part:
+        assert losses[f"{part.value}_distilled_pose"].abs() < TOLERANCE
+        assert losses[f"{part.value}_refined"] > 0.1
+
+
+def test_the_spatial_head_takes_its_boxes_as_given(network, people):
+    torch.nn.init.normal_(network.refinement.bbox_pred.weight, std=0.03)
+    losses, _ = taught(network, people, [])
+    weight = network.refinement.bbox_pred.weight
+    of_spatial = sum(losses[f"body_{name}"] for name in ("located", "heatmap", "scale", "lifted"))
+    assert torch.autograd.grad(of_spatial, weight, retain_graph=True, allow_unused=True) == (None,)
+    (gradient,) = torch.autograd.grad(losses["body_refined"], weight)
+    assert gradient.abs().max() > 0
+
+
 def test_a_student_is_told_how_it_differs_from_an_expert(network, people):
     expert = expert_like(network, [Part.HAND])
     with torch.no_grad():

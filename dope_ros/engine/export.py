@@ -179,14 +179,19 @@ def _proposing(network: DopeNetwork, count: int) -> Iterator[None]:
 
 
 def differences(left: Mapping[Part, Proposals], right: Mapping[Part, Proposals]) -> Differences:
-    """The largest differences between the proposals of two engines; boxes are matched first."""
+    """The largest differences between the proposals of two engines.
+
+    Boxes are matched first; of boxes in one place, which refinement brings together, those of like scores.
+    """
     boxes, others = left[Part.BODY].boxes, right[Part.BODY].boxes
     if not len(boxes) or not len(others):
         return Differences(0, len(boxes) + len(others), 0.0, 0.0, 0.0, 0.0)
     distances = np.abs(boxes[:, None] - others).max(axis=2)
-    nearest = distances.argmin(axis=1)
-    mutual = distances.argmin(axis=0)[nearest] == np.arange(len(boxes))
-    rows = np.flatnonzero(mutual & (distances.min(axis=1) < SAME_BOX))
+    scores, of_others = (np.concatenate([of[part].scores for part in Part], axis=1) for of in (left, right))
+    unlike = distances + np.abs(scores[:, None] - of_others).max(axis=2)
+    nearest, each = unlike.argmin(axis=1), np.arange(len(boxes))
+    mutual = unlike.argmin(axis=0)[nearest] == each
+    rows = np.flatnonzero(mutual & (distances[each, nearest] < SAME_BOX))
     columns = nearest[rows]
 
     def largest(kind: str) -> float:

@@ -124,8 +124,7 @@ class DopeNetwork(nn.Module):
             poses = {
                 part: (rebased(of_2d, proposals, boxes), of_3d) for part, (of_2d, of_3d) in poses.items()
             }
-        if self.spatial is not None:
-            poses = self._located(self.spatial, features, boxes, vectors, logits, poses)
+        poses = self._located(features, boxes, vectors, logits, poses)
         parts = {
             part: PartPrediction(logits[part].softmax(dim=1), to_pixels(poses_2d, boxes), poses_3d)
             for part, (poses_2d, poses_3d) in poses.items()
@@ -134,14 +133,16 @@ class DopeNetwork(nn.Module):
 
     def _located(
         self,
-        spatial: SpatialHead,
         features: Tensor,
         boxes: Tensor,
         vectors: Tensor,
         logits: Mapping[Part, Tensor],
-        poses: Mapping[Part, tuple[Tensor, Tensor]],
+        poses: dict[Part, tuple[Tensor, Tensor]],
     ) -> dict[Part, tuple[Tensor, Tensor]]:
-        """The poses that the branches regress, 2D in sizes of `boxes`, with the spatial head's joints."""
+        """The poses that the branches regress, 2D in sizes of `boxes`, with the joints of a spatial head."""
+        spatial = self.spatial
+        if spatial is None:
+            return poses
         regions = spatial.region_features(spatial.reduce(features), boxes, self.backbone.stride)
         expected = {part: expected_2d(logits[part], poses[part][0]) for part in self.parts}
         located = spatial(regions, vectors, expected)

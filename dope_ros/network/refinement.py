@@ -16,8 +16,11 @@ from torch import Tensor, nn
 from dope_ros.network.anchors import decode_boxes, within
 from dope_ros.skeleton import Part
 
-FURTHEST = 1.0
-"""How far a box may move at most, in sizes of it, and the largest logarithm by which its sides may change."""
+LARGEST_SHIFT = 0.5
+"""In sizes of the box: its middle stays in it, and thereby in the image."""
+
+LARGEST_LOG_SCALE = 1.0
+"""Of the logarithm by which a side may change, either way."""
 
 
 class BoxRefinement(nn.Module):
@@ -28,12 +31,16 @@ class BoxRefinement(nn.Module):
         parts: that are found.
     """
 
+    largest: Tensor
+
     def __init__(self, channels: int, parts: tuple[Part, ...]) -> None:
         super().__init__()
         self._parts = parts
         self.bbox_pred = nn.Linear(channels, 4 * len(parts))
         nn.init.zeros_(self.bbox_pred.weight)
         nn.init.zeros_(self.bbox_pred.bias)
+        largest = torch.tensor([LARGEST_SHIFT] * 2 + [LARGEST_LOG_SCALE] * 2)
+        self.register_buffer("largest", largest, persistent=False)
 
     def deltas(self, vectors: Tensor) -> dict[Part, Tensor]:
         """For each part [N, 4] how to change a box that shows it, as `anchors.decode_boxes` takes it.
@@ -41,8 +48,9 @@ class BoxRefinement(nn.Module):
         Args:
             vectors: [N, channels].
         """
-        deltas = self.bbox_pred(vectors).clamp(-FURTHEST, FURTHEST).unflatten(1, (len(self._parts), 4))
-        return dict(zip(self._parts, deltas.unbind(dim=1), strict=True))
+        deltas = self.bbox_pred(vectors).unflatten(1, (len(self._parts), 4))
+        limited = deltas.clamp(-self.largest, self.largest)
+        return dict(zip(self._parts, limited.unbind(dim=1), strict=True))
 
     def forward(
         self, boxes: Tensor, vectors: Tensor, logits: Mapping[Part, Tensor], limits: Tensor
@@ -63,12 +71,13 @@ class BoxRefinement(nn.Module):
         shown = torch.stack([1 - logits[part].softmax(dim=1)[:, 0] for part in self._parts], dim=1)
         shares = shown / shown.sum(dim=1, keepdim=True).clamp(min=1)
         deltas = torch.stack(list(self.deltas(vectors).values()), dim=1)
-        return within(decode_boxes(boxes, (shares[..., None] * deltas).sum(dim=1), FURTHEST), limits)
+        moved = decode_boxes(boxes, (shares[..., None] * deltas).sum(dim=1), LARGEST_LOG_SCALE)
+        return within(moved, limits)
 
 
 def rebased(poses: Tensor, boxes: Tensor, others: Tensor) -> Tensor:
     """2D poses [N, ..., 2] in sizes of `boxes` [N, 4], in sizes of the other boxes [N, 4] instead."""
     sides, of_others = boxes[:, 2:] - boxes[:, :2], (others[:, 2:] - others[:, :2]).clamp(min=1e-3)
-    each = (-1, *[1] * (poses.ndim - 2), 2)
+    per_box = (-1, *[1] * (poses.ndim - 2), 2)
     scale, shift = sides / of_others, (boxes[:, :2] - others[:, :2]) / of_others
-    return poses * scale.view(each) + shift.view(each)
+    return poses * scale.view(per_box) + shift.view(per_box)

@@ -150,7 +150,7 @@ class SpatialHead(nn.Module):
 
         Args:
             regions: [N, C, 14, 14], reduced features of boxes that `grown` made larger.
-            vectors: [N, context], of the same boxes.
+            vectors: [N, context], of the proposals that the boxes were refined from.
             expected: for each part [N, J, 2], where the branches expect its joints, in sizes of the box.
         """
         informed = functional.relu(regions + self.context(vectors)[..., None, None])
@@ -197,7 +197,7 @@ class OffsetHead(nn.Module):
         Args:
             weights: [N, J, cells], of the cells that a joint is read from; they sum to 1.
             features: [N, C, 14, 14].
-            vectors: [N, context], of the same boxes.
+            vectors: [N, context], as `SpatialHead` gets them.
 
         Returns:
             [N, J, 3].

@@ -68,8 +68,8 @@ class StaticGraph(nn.Module):
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """The outputs of the model contract, in its order, for `image`, uint8 [1, H, W, 3], RGB."""
         features = self._network.backbone(self._normalised(image))
-        boxes, valid = self.propose(features)
-        return _outputs(self._network.predict(features, boxes, self.size), valid)
+        proposals, valid = self.propose(features)
+        return _outputs(self._network.predict(features, proposals, self.size), valid)
 
     def _normalised(self, image: Tensor) -> Tensor:
         """[1, 3, H, W], H and W multiples of 32; the cast comes first, for TensorRT transposes no bytes."""
@@ -77,7 +77,7 @@ class StaticGraph(nn.Module):
         return padded((pixels - self._mean) * self._scale)
 
     def propose(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Boxes of an image's features [1, C, rows, columns].
+        """The proposals of an image's features [1, C, rows, columns].
 
         Returns:
             [N, 4] float32, pixels, best first, and [N] float32, 1 for proposals, 0 for padding behind them.

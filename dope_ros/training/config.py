@@ -27,7 +27,7 @@ class NetworkSettings:
     shape: `published` (ResNet-50) or `compact` (EfficientNet-Lite0).
     parts: that it finds; one of them for a part expert.
     checkpoint: to start from. It brings its own shape and its anchor poses, which its classes mean.
-    refined: have boxes refined that the checkpoint does not refine; they begin as they are.
+    refined: have boxes refined where the checkpoint, or the shape, does not; they begin as they are.
     anchor_poses: a file of `dope anchors`, for a network that starts without a checkpoint.
     backbone: ImageNet weights of the backbone, likewise.
     proposals: that it makes of a picture, likewise; 0 for as many as its shape has.

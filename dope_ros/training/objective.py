@@ -113,14 +113,14 @@ class Objective(nn.Module):
         experts: Sequence[Experts],
     ) -> dict[str, Term]:
         wanted = self._pose_targets(part, rois, targets, classes)
-        terms = self._pose_terms(part, heads, rois, wanted)
+        terms = self._labelled_terms(part, heads, rois, wanted)
         if self.network.refinement is not None:
             terms["refined"] = self._refined_term(part, heads, rois, targets)
         if all(part in of_picture for of_picture in experts):
             terms |= self._distillation_terms(part, heads, rois, [of_picture[part] for of_picture in experts])
         return {f"{part.value}_{name}": term for name, term in terms.items()}
 
-    def _pose_terms(self, part: Part, heads: Heads, rois: Rois, wanted: PoseTargets) -> dict[str, Term]:
+    def _labelled_terms(self, part: Part, heads: Heads, rois: Rois, wanted: PoseTargets) -> dict[str, Term]:
         labels = rois.labels[part]
         positive = labels > BACKGROUND
         poses = heads.poses(part, positive, labels[positive] - 1)
@@ -130,11 +130,11 @@ class Objective(nn.Module):
             "pose_3d": pose_3d_term(poses.regressed_3d, wanted, part),
         }
         if poses.located is not None:
-            of_refined = replace(wanted, poses_2d=rebased(wanted.poses_2d, poses.boxes, poses.refined))
-            terms["located"] = located_term(poses.located.joints_2d, of_refined)
-            terms["heatmap"] = heatmap_term(poses.located.heatmaps, of_refined)
-            terms["scale"] = scale_term(poses.located.longer_side, of_refined, shapes(poses.refined))
-            terms["lifted"] = lifted_term(poses.lifted(), of_refined, part)
+            wanted_of_refined = replace(wanted, poses_2d=rebased(wanted.poses_2d, poses.boxes, poses.refined))
+            terms["located"] = located_term(poses.located.joints_2d, wanted_of_refined)
+            terms["heatmap"] = heatmap_term(poses.located.heatmaps, wanted_of_refined)
+            terms["scale"] = scale_term(poses.located.longer_side, wanted_of_refined, shapes(poses.refined))
+            terms["lifted"] = lifted_term(poses.lifted(), wanted_of_refined, part)
         return terms
 
     def _refined_term(self, part: Part, heads: Heads, rois: Rois, targets: PartTargets) -> Term:
@@ -189,7 +189,6 @@ class Heads:
         self, network: DopeNetwork, features: Tensor, rois: Rois, limits: Tensor, autocast: torch.autocast
     ) -> None:
         self._network, self._autocast, self._rois = network, autocast, rois
-        self._limits = limits[rois.pictures]
         stride, aligned = network.backbone.stride, network.config.aligned
         with autocast:
             regions = region_features(
@@ -197,6 +196,7 @@ class Heads:
             )
             self._vectors = network.box_head(regions)
             self._reduced = None if network.spatial is None else network.spatial.reduce(features)
+            self._refined = self._refine(limits[rois.pictures])
 
     def logits(self, part: Part) -> Tensor:
         """[R, K + 1], before softmax."""
@@ -214,14 +214,13 @@ class Heads:
         boxes = self._rois.boxes[rows]
         with self._autocast:
             poses_2d, poses_3d = self._network.predictor.poses(self._vectors[rows], part)
-            refined = self._refined(rows)
-            located = self._located(rows, refined)
+            located = self._located(rows)
         of_part = None
         if located is not None:
             values = (getattr(located[part], field.name).float() for field in fields(Located))
             of_part = Located(*values)
         of_class = poses_2d[each, classes].float(), poses_3d[each, classes].float()
-        return Poses(*of_class, of_part, boxes, refined)
+        return Poses(*of_class, of_part, boxes, self._refined[rows])
 
     def deltas(self, part: Part, rows: Tensor) -> Tensor:
         """How to refine P of the boxes, [R] bool, where they show the part: [P, 4]."""
@@ -230,21 +229,21 @@ class Heads:
             return self._network.refinement.deltas(self._vectors[rows])[part].float()
 
     @torch.no_grad()
-    def _refined(self, rows: Tensor) -> Tensor:
-        """The boxes [P, 4] that the spatial head looks at, which it takes as given."""
-        network, boxes, vectors = self._network, self._rois.boxes[rows], self._vectors[rows]
+    def _refine(self, limits: Tensor) -> Tensor:
+        """The boxes [R, 4] that the spatial head looks at, which it takes as given."""
+        network, boxes, vectors = self._network, self._rois.boxes, self._vectors
         if network.refinement is None:
             return boxes
         logits = {part: network.predictor.logits(vectors, part).float() for part in network.parts}
-        return network.refinement(boxes, vectors, logits, self._limits[rows]).float()
+        return network.refinement(boxes, vectors, logits, limits)
 
-    def _located(self, rows: Tensor, refined: Tensor) -> dict[Part, Located] | None:
+    def _located(self, rows: Tensor) -> dict[Part, Located] | None:
         spatial = self._network.spatial
         if spatial is None or self._reduced is None:
             return None
-        stride, boxes, pictures = self._network.backbone.stride, self._rois.boxes[rows], self._rois.pictures
-        regions = spatial.region_features(self._reduced, refined, stride, pictures[rows])
-        vectors = self._vectors[rows]
+        boxes, refined, vectors = self._rois.boxes[rows], self._refined[rows], self._vectors[rows]
+        stride, pictures = self._network.backbone.stride, self._rois.pictures[rows]
+        regions = spatial.region_features(self._reduced, refined, stride, pictures)
         expected = {
             part: rebased(of_part.float(), boxes, refined)
             for part, of_part in self._expected(vectors).items()

@@ -1,6 +1,6 @@
 # Copyright 2026 dope_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The losses of the branches of one part: anchor-pose class, pose, spatial head (DOPE, section 3.2)."""
+"""The losses of one part: anchor-pose class, pose (DOPE, section 3.2), refined box, spatial head."""
 
 from __future__ import annotations
 

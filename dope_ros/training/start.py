@@ -76,6 +76,7 @@ def _shape(settings: NetworkSettings) -> NetworkConfig:
         shape,
         proposals=replace(shape.proposals, count=settings.proposals or shape.proposals.count),
         min_size=settings.min_size or shape.min_size,
+        refined=settings.refined or shape.refined,
     )
 
 

@@ -76,7 +76,7 @@ def poses_of(people: Iterable[Person], part: Part) -> list[PartPose]:
 
 
 def _side(name: str) -> Side | None:
-    """Which hand a part is of that name in messages and files; None for bodies and faces."""
+    """Which hand a part of that name in messages and files is; None for bodies and faces."""
     return Side(name.removesuffix("_hand")) if PART_NAMES[name] is Part.HAND else None
 
 

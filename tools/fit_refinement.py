@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Gives a network the layer that refines boxes, fitted by least squares; all else in it stays as it is.
+
+    tools/fit_refinement.py --config config/training/default-model.yaml --out refined.pt --steps 80
+
+What `dope train` would learn step by step is a linear layer behind the box head, whose best weights can be
+computed: for each part those that give the deltas from positive boxes to the labelled ones, with a ridge, the
+one of `RIDGES` that fits the boxes of the last seventh of the steps best.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from dope_ros.network.checkpoint import write_checkpoint
+from dope_ros.network.dope import ROI_SAMPLES, ROI_SIZE, DopeNetwork
+from dope_ros.network.regions import region_features
+from dope_ros.skeleton import Part
+from dope_ros.training.anchor_classes import nearest_classes
+from dope_ros.training.batches import Batch
+from dope_ros.training.chance import seeds_tensor
+from dope_ros.training.config import TrainingConfig, read_config
+from dope_ros.training.opening import open_training_set
+from dope_ros.training.order import DataOrder
+from dope_ros.training.part_losses import BACKGROUND
+from dope_ros.training.proposals import picture_limits, propose
+from dope_ros.training.rois import choose_rois
+from dope_ros.training.rpn_losses import encode_boxes
+from dope_ros.training.start import begin, with_refinement
+from dope_ros.training.training_set import batches
+
+RIDGES = (1e-4, 1e-3, 1e-2, 1e-1)
+"""In mean squares of the vectors' entries."""
+
+Pairs = tuple[Tensor, Tensor]
+"""Vectors of P boxes with a 1 behind [P, C + 1], and the deltas [P, 4] to what they show; float64."""
+
+
+def main() -> None:
+    """Fit what the command line names."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--out", type=Path, required=True, metavar="REFINED.pt")
+    parser.add_argument("--steps", type=int, default=80)
+    arguments = parser.parse_args()
+    config = read_config(arguments.config, arguments.set)
+    checkpoint = with_refinement(begin(config.network))
+    network = checkpoint.network
+    pictures = open_training_set(config)
+    order = DataOrder(len(pictures), config.data.batch, config.seed, (0, arguments.steps))
+    with torch.inference_mode():
+        seen = [
+            positive_boxes(network, batch, config) for batch in batches(pictures, order, config.data.workers)
+        ]
+    last = arguments.steps - arguments.steps // 7
+    weights = torch.cat(
+        [fitted(joined(seen[:last], part), joined(seen[last:], part)) for part in network.parts], dim=1
+    )
+    tensors = {"weight": weights[:-1].T.float(), "bias": weights[-1].float()}
+    network.get_submodule("refinement.bbox_pred").load_state_dict(tensors)
+    write_checkpoint(arguments.out, network, checkpoint.ppi)
+
+
+def positive_boxes(network: DopeNetwork, batch: Batch, config: TrainingConfig) -> dict[Part, Pairs]:
+    """What the box head says of the boxes of a batch that show each part, and where the part is."""
+    images, targets = batch.images(), batch.targets
+    features = network.backbone(images)
+    logits, deltas = network.rpn.head(features)
+    limits, seeds = picture_limits(batch.sizes, images.device), seeds_tensor(batch.seeds, images.device)
+    settings = replace(network.config.proposals, count=config.rois.proposals)
+    proposals = propose(network.rpn.anchors(features), logits, deltas, limits, settings)
+    anchors, predictor = network.config.anchors, network.predictor
+    classes = {
+        part: nearest_classes(of.instances, predictor.anchor_poses(part), anchors[part])
+        for part, of in targets.items()
+    }
+    rois = choose_rois(proposals, targets, classes, [{}] * len(images), limits, config.rois, seeds)
+    stride, aligned = network.backbone.stride, network.config.aligned
+    regions = region_features(features, rois.boxes, stride, ROI_SIZE, ROI_SAMPLES, aligned, rois.pictures)
+    vectors = functional.pad(network.box_head(regions), (0, 1), value=1.0).double()
+    pairs = {}
+    for part, of_part in targets.items():
+        positive = rois.labels[part] > BACKGROUND
+        shown = of_part.instances.boxes[rois.matched[part][positive]]
+        pairs[part] = vectors[positive], encode_boxes(rois.boxes[positive], shown).clamp(-1, 1).double()
+    return pairs
+
+
+def joined(seen: Sequence[dict[Part, Pairs]], part: Part) -> Pairs:
+    """The boxes of all batches."""
+    vectors, deltas = zip(*(of_batch[part] for of_batch in seen), strict=True)
+    return torch.cat(vectors), torch.cat(deltas)
+
+
+def fitted(learnt: Pairs, held_back: Pairs) -> Tensor:
+    """Weights [C + 1, 4], the last row the bias; prints how far boxes were and are from what they show."""
+    vectors, deltas = learnt
+    squares, products = vectors.T @ vectors, vectors.T @ deltas
+    unit = squares.diagonal().mean() * torch.eye(len(squares), dtype=torch.float64)
+    found = [torch.linalg.solve(squares + ridge * unit, products) for ridge in RIDGES]
+    errors = [(held_back[0] @ weights - held_back[1]).abs().mean() for weights in found]
+    best = int(torch.stack(errors).argmin())
+    before = held_back[1].abs().mean()
+    print(
+        f"{len(vectors)} boxes, ridge {RIDGES[best]}: mean delta {before:.3f}, and {errors[best]:.3f} fitted"
+    )
+    return found[best]
+
+
+if __name__ == "__main__":
+    main()
