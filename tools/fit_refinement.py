@@ -7,7 +7,7 @@
 
 What `dope train` would learn step by step is a linear layer behind the box head, whose best weights can be
 computed: for each part those that give the deltas from positive boxes to the labelled ones, with a ridge, the
-one of `RIDGES` that fits the boxes of the last seventh of the steps best.
+one of `RIDGES` that fits the boxes of the last steps, `HELD_BACK` of all, best.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ from dope_ros.training.training_set import batches
 RIDGES = (1e-4, 1e-3, 1e-2, 1e-1)
 """In mean squares of the vectors' entries."""
 
+HELD_BACK = 0.15
+
 Pairs = tuple[Tensor, Tensor]
 """Vectors of P boxes with a 1 behind [P, C + 1], and the deltas [P, 4] to what they show; float64."""
 
@@ -64,7 +66,7 @@ def main() -> None:
         seen = [
             positive_boxes(network, batch, config) for batch in batches(pictures, order, config.data.workers)
         ]
-    last = arguments.steps - arguments.steps // 7
+    last = round((1 - HELD_BACK) * arguments.steps)
     weights = torch.cat(
         [fitted(joined(seen[:last], part), joined(seen[last:], part)) for part in network.parts], dim=1
     )
