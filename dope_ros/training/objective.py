@@ -235,7 +235,9 @@ class Heads:
         if network.refinement is None:
             return boxes
         logits = {part: network.predictor.logits(vectors, part).float() for part in network.parts}
-        return network.refinement(boxes, vectors, logits, limits)
+        refined = network.refinement(boxes, vectors, logits, limits)
+        # Of a diverging run they are no numbers, on which RoIAlign crashes before the losses can tell.
+        return torch.where(refined.isfinite(), refined, boxes)
 
     def _located(self, rows: Tensor) -> dict[Part, Located] | None:
         spatial = self._network.spatial
