@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import dot_people
@@ -18,9 +19,11 @@ from dot_people import DotExpert
 from dope_ros.cli import main
 from dope_ros.cli.label import read_boxes
 from dope_ros.errors import DatasetError
-from dope_ros.skeleton import Part, Side
+from dope_ros.pictures import write_picture
+from dope_ros.skeleton import HEAD, Part, Side
+from dope_ros.training.augmentation import flip_part
 from dope_ros.training.datasets import open_dataset
-from dope_ros.training.datasets.labels import PartLabels
+from dope_ros.training.datasets.labels import PartLabels, Sample
 from dope_ros.training.datasets.records import readable
 from dope_ros.training.experts import Estimate
 from dope_ros.training.labelling.agreement import TRUST, Judgement, Unclear, agreed, judge
@@ -199,6 +202,61 @@ def test_a_picture_that_cannot_be_read_is_unclear(tmp_path):
     (tmp_path / "pictures" / "IMG_0001.png").write_bytes(b"no picture")
     labelled = label_pictures(task, DotExpert(), tmp_path / "set")
     assert (labelled.clear, labelled.unclear.total()) == (2, 1)
+
+
+class BodyExpert:
+    """Sees the body whose head is nearest to a box's upper edge, however much of it is in the box.
+
+    A picture has a bright first pixel, so that its mirror image is known.
+    """
+
+    def __init__(self, *bodies: PartLabels) -> None:
+        self._bodies = bodies
+
+    def estimate(self, picture: np.ndarray, part: Part, boxes: np.ndarray) -> list[Estimate]:
+        if picture[0, 0, 0] == 255:
+            return [Estimate(0.9, self._nearest(box)) for box in boxes]
+        last = picture.shape[1] - 1
+        mirrored = [np.array([last - box[2], box[1], last - box[0], box[3]]) for box in boxes]
+        return [Estimate(0.9, flip_part(self._nearest(box), part, last)) for box in mirrored]
+
+    def close(self) -> None:
+        pass
+
+    def _nearest(self, box: np.ndarray) -> PartLabels:
+        top = np.array([(box[0] + box[2]) / 2, box[1]])
+        return min(self._bodies, key=lambda body: np.linalg.norm(body.keypoints_2d[HEAD] - top))
+
+
+def label_bodies(folder: Path, boxes: np.ndarray, *bodies: PartLabels) -> Sample:
+    """What a picture's set holds after it was labelled."""
+    picture = np.zeros((400, 600, 3), np.uint8)
+    picture[0, 0] = 255
+    (folder / "pictures").mkdir()
+    write_picture(folder / "pictures" / "street.png", picture)
+    task = Task(folder / "pictures", (Part.BODY,), {"street.png": boxes})
+    label_pictures(task, BodyExpert(*bodies), folder / "set")
+    (sample,) = open_dataset(f"labelled:{folder / 'set'}")
+    return sample
+
+
+def moved_right(body: PartLabels, by: float) -> PartLabels:
+    return replace(body, keypoints_2d=body.keypoints_2d + np.float32([by, 0]))
+
+
+def test_people_beside_each_other_are_two(tmp_path):
+    boxes = np.array([[30, 5, 170, 310], [130, 5, 270, 310.0]])
+    sample = label_bodies(tmp_path, boxes, standing_body(), moved_right(standing_body(), 100))
+    assert len(list(sample.instances(Part.BODY))) == 2
+    assert not len(sample.ignored_boxes(Part.BODY))
+
+
+def test_somebody_who_is_seen_in_two_boxes_is_labelled_once(tmp_path):
+    boxes = np.array([[30, 5, 170, 310], [60, 20, 200, 310.0]])
+    sample = label_bodies(tmp_path, boxes, standing_body())
+    ((_, labels),) = sample.instances(Part.BODY)
+    np.testing.assert_allclose(labels.keypoints_2d, standing_body().keypoints_2d, atol=0.1)
+    np.testing.assert_array_equal(sample.ignored_boxes(Part.BODY), boxes[1:])
 
 
 class InterruptedLabellingError(Exception):

@@ -9,11 +9,12 @@ A label is the mean of the three poses where they agree.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from dope_ros.poses import PART_NAMES
 from dope_ros.skeleton import Part, Side
 from dope_ros.training.augmentation import flip_part
 from dope_ros.training.datasets.labels import PartLabels, cut_to_picture
@@ -106,6 +107,23 @@ def agreed(part: Part, looks: Sequence[Estimate], trust: Trust) -> Judgement | U
         reason = f"looks differ by {disagreement:.3f} of its size, more than {trust.disagreement:.3f}"
         return Unclear(reason, labels)
     return Judgement(_name(part, looks[0].side), ExpertLabels(labels, score, disagreement))
+
+
+def same_person(parts: Mapping[str, ExpertLabels], others: Mapping[str, ExpertLabels]) -> bool:
+    """Whether two people, of whom experts labelled parts by name, are one.
+
+    They are if a part of one differs from that of the other by no more than looks at one part may.
+    """
+    return any(
+        _differ_by(parts[name].labels, others[name].labels) <= TRUST[PART_NAMES[name]].disagreement
+        for name in parts.keys() & others.keys()
+    )
+
+
+def _differ_by(labels: PartLabels, others: PartLabels) -> float:
+    """How far each joint that both know is from the mean of both, in sizes of that mean's box, on average."""
+    mean = _mean([labels, others])
+    return _disagreement([labels, others], mean) if mean.known_2d.any() else float("inf")
 
 
 def _look(expert: Expert, picture: np.ndarray, part: Part, box: np.ndarray) -> Estimate | None:
