@@ -15,6 +15,7 @@ from dope_ros.poses import PartPose, Person, Proposals
 from dope_ros.postprocess.assemble import assemble
 from dope_ros.postprocess.integrate import integrate
 from dope_ros.postprocess.nms import suppress
+from dope_ros.postprocess.support import supported
 from dope_ros.preprocess import fit
 from dope_ros.settings import NmsSettings
 from dope_ros.skeleton import Part
@@ -96,6 +97,7 @@ class Pipeline:
             poses = {part: self._detect(part, fitted.to_picture(proposals[part]), settings) for part in Part}
         with self.stopwatch.stage("assemble"):
             people = assemble(poses[Part.BODY], poses[Part.HAND], poses[Part.FACE])
+            people = self._with_support(people, settings)
         with self.stopwatch.stage("place"):
             people = _in_camera_frame(people, intrinsics, picture.shape, settings)
         if depth_source is None or intrinsics is None or not people:
@@ -109,14 +111,22 @@ class Pipeline:
         self.engine.close()
 
     def _detect(self, part: Part, proposals: Proposals, settings: PipelineSettings) -> list[PartPose]:
-        anchors, min_score = self.engine.spec.anchors[part], settings.min_scores.get(part)
+        """Detections of a part; by `ppi` also those that another part would have to vouch for."""
+        spec, min_scores = self.engine.spec, settings.min_scores
         if settings.integration == "nms":
-            nms = NmsSettings() if min_score is None else NmsSettings(min_score=min_score)
-            return suppress(proposals, anchors, nms)
-        ppi = self.engine.spec.ppi[part]
-        return integrate(
-            proposals, part, anchors, ppi if min_score is None else replace(ppi, th_persondetect=min_score)
-        )
+            nms = NmsSettings()
+            nms = replace(nms, min_score=min_scores.get(part, nms.min_score))
+            return suppress(proposals, spec.anchors[part], nms)
+        ppi = spec.ppi[part]
+        ppi = replace(ppi, th_persondetect=min_scores.get(part, ppi.th_persondetect) / ppi.support)
+        return integrate(proposals, part, spec.anchors[part], ppi)
+
+    def _with_support(self, people: list[Person], settings: PipelineSettings) -> list[Person]:
+        if settings.integration == "nms":
+            return people
+        ppi = self.engine.spec.ppi
+        min_scores = {part: settings.min_scores.get(part, ppi[part].th_persondetect) for part in Part}
+        return supported(people, ppi, min_scores)
 
 
 def _in_camera_frame(

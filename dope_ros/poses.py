@@ -34,7 +34,8 @@ class Proposals:
 class PartPose:
     """One detected body, hand or face.
 
-    score: a sum of proposal scores after pose proposals integration, so it can exceed 1.
+    score: a sum of proposal scores after pose proposals integration, raised where other parts of the person
+        vouch for it, so it can exceed 1.
     keypoints_2d: [J, 2] float32, pixels, x right, y down.
     keypoints_3d: [J, 3] float32, metres, optical axes (x right, y down, z forward); relative to the
         part's own root until `geometry.place` puts it into the camera frame.

@@ -35,7 +35,7 @@ def _is_number(value: object) -> bool:
 class PpiSettings:
     """Thresholds of pose proposals integration; the names are those of published checkpoints.
 
-    The last two are this package's own, and as they are if not set they change nothing.
+    The last three are this package's own, and as they are if not set they change nothing.
 
     score_th: a (box, class) pair below this score is no candidate.
     iou_func: what "overlap" means: `bbox` (boxes), or the mean 2D distance over `torso`,
@@ -48,6 +48,8 @@ class PpiSettings:
     pose_iou: candidates of a mode say where joints are in the picture if their boxes overlap that of the
         mode's best box at least so much. A box that holds half a person puts joints into that half.
     max_iou: of two detections whose joints' boxes overlap more than this, the better one stays.
+    support: by what a detection's score is multiplied if another part of the same person is one without help;
+        see `postprocess.support`.
     """
 
     score_th: float
@@ -58,6 +60,7 @@ class PpiSettings:
     min_mode_score: float = 0.05
     pose_iou: float = 0.0
     max_iou: float = 1.0
+    support: float = 1.0
 
     @classmethod
     def from_metadata(cls, values: Mapping[str, Any], part: Part) -> PpiSettings:
@@ -75,13 +78,18 @@ class PpiSettings:
             if name != "iou_func" and not _is_number(value):
                 raise ValueError(f"PPI setting '{name}' is {value!r}, not a number")
         settings = cls(**values)
-        for name in ("pose_iou", "max_iou"):
-            if not 0 <= getattr(settings, name) <= 1:
-                raise ValueError(f"PPI setting '{name}' is {values[name]}; an overlap is from 0 to 1")
+        settings._check_ranges()
         allowed = _allowed_overlaps(part)
         if settings.iou_func not in allowed:
             raise ValueError(f"iou_func {settings.iou_func!r} of the {part.value} is not one of {allowed}")
         return settings
+
+    def _check_ranges(self) -> None:
+        for name in ("pose_iou", "max_iou"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"PPI setting '{name}' is {getattr(self, name)}; an overlap is from 0 to 1")
+        if self.support < 1:
+            raise ValueError(f"PPI setting 'support' is {self.support}; scores are multiplied by 1 or more")
 
 
 BOX_MARGIN = 0.1

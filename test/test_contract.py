@@ -228,6 +228,7 @@ def test_metadata_that_lack_something_are_refused_by_its_name(path, keys):
         ("ppi.face.min_mode_score", float("inf"), "'min_mode_score' is inf, not a number"),
         ("ppi.body.pose_iou", 1.25, "'pose_iou' is 1.25; an overlap is from 0 to 1"),
         ("ppi.hand.max_iou", -0.5, "'max_iou' is -0.5; an overlap is from 0 to 1"),
+        ("ppi.body.support", 0.5, "'support' is 0.5; scores are multiplied by 1 or more"),
         ("ppi.face.th_pose3d", 0.3, "unknown PPI settings: th_pose3d"),
     ],
 )
@@ -245,6 +246,7 @@ def test_every_number_of_the_integration_is_a_field_of_its_settings(path):
         "min_mode_score": 0.03125,
         "pose_iou": 0.625,
         "max_iou": 0.375,
+        "support": 2.5,
     }
     engine = load_engine(write_tiny_model(path, metadata=entry_with("ppi.body", known)))
     assert engine.spec.ppi[Part.BODY] == PpiSettings(**known)

@@ -160,6 +160,40 @@ def test_the_least_score_of_one_part_leaves_the_others_alone(pipeline):
     )
 
 
+@pytest.fixture
+def supporting(tmp_path):
+    """Sees a body of 0.25 and its face of 0.875, and another body of 0.25; a body alone needs 0.75."""
+    whole = standing((-1, 0, 3), parts=["body", "face"])
+    whole = replace(whole, body=replace(whole.body, score=0.25))
+    entry = default_entry()
+    entry["ppi"]["body"] |= {"th_persondetect": 0.75, "support": 4.0}
+    people = [seen(whole), seen(standing((1, 0, 3), score=0.25, parts=["body"]))]
+    path = write_tiny_model(tmp_path / "tiny.onnx", people, HEIGHT, WIDTH, metadata=json.dumps(entry))
+    pipeline = Pipeline(load_engine(path))
+    yield pipeline
+    pipeline.close()
+
+
+def test_a_weak_body_with_a_sure_face_is_found_and_one_alone_is_not(supporting):
+    (person,) = supporting(picture_of())
+    assert (person.body.score, person.face.score) == (pytest.approx(1.0), pytest.approx(0.875))
+
+
+def test_the_least_score_of_a_part_is_that_of_its_raised_score(supporting):
+    supporting.settings = PipelineSettings(min_scores={Part.BODY: 0.9})
+    assert [person.body is not None for person in supporting(picture_of())] == [True]
+    supporting.settings = PipelineSettings(min_scores={Part.BODY: 1.1})
+    assert [person.body is not None for person in supporting(picture_of())] == [False]
+    supporting.settings = PipelineSettings(min_scores={Part.BODY: 0.2})
+    assert [person.score for person in supporting(picture_of())] == [pytest.approx(1.0), pytest.approx(0.25)]
+
+
+def test_suppression_knows_no_support(supporting):
+    supporting.settings = PipelineSettings(integration="nms")
+    (person,) = supporting(picture_of())
+    assert list(person.parts()) == ["face"]
+
+
 @pytest.mark.parametrize("depth", [1.5, 3.0])
 def test_without_intrinsics_people_are_at_the_nominal_depth_and_not_metric(pipeline, depth):
     pipeline.settings = PipelineSettings(nominal_depth=depth)

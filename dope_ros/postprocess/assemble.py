@@ -9,7 +9,7 @@ all bodies, hands and faces at once decides, and each hand and face goes to one 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,13 +55,12 @@ def assemble(
     alone = []
     for part, slot in zip(parts, _cheapest_slots(_attachment_costs(bodies, hands, faces)), strict=True):
         if slot is None:
-            alone.append(_person_of(part))
+            alone.append(person_of(part))
             continue
         body, name = divmod(slot, len(_SLOTS))
         attached[body][_SLOTS[name]] = part
     people = [Person(id=0, body=body, **own) for body, own in zip(bodies, attached, strict=True)]
-    people += sorted(alone, key=lambda person: -person.score)
-    return [replace(person, id=index) for index, person in enumerate(people)]
+    return in_order([*people, *alone])
 
 
 def _total_order(pose: PartPose) -> tuple[float, bytes, bytes, str]:
@@ -69,7 +68,13 @@ def _total_order(pose: PartPose) -> tuple[float, bytes, bytes, str]:
     return (-pose.score, pose.keypoints_2d.tobytes(), pose.keypoints_3d.tobytes(), str(pose.side))
 
 
-def _person_of(part: PartPose) -> Person:
+def in_order(people: Iterable[Person]) -> list[Person]:
+    """People with a body by falling score, then the others likewise, with ids from 0 in that order."""
+    ordered = sorted(people, key=lambda person: (person.body is None, -person.score))
+    return [replace(person, id=index) for index, person in enumerate(ordered)]
+
+
+def person_of(part: PartPose) -> Person:
     """A person of whom only a hand or a face was seen."""
     if part.side is None:
         return Person(id=0, face=part)
