@@ -139,6 +139,17 @@ def test_missing_extra_and_misshapen_tensors_are_named(tmp_path):
     assert "roi_heads.hand_anchor_poses is [10, 20, 5], not [10, 21, 5]" in message
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused_by_name(tmp_path, value):
+    checkpoint = random_checkpoint(SMALL_COMPACT)
+    with torch.no_grad():
+        checkpoint.network.predictor.cls_score["hand"].bias[2] = value
+    path = tmp_path / "diverged.pt"
+    write_checkpoint(path, checkpoint.network, checkpoint.ppi)
+    with pytest.raises(ModelError, match=r"diverged\. NaN or infinity: predictor\.cls_score\.hand\.bias\.$"):
+        read_checkpoint(path)
+
+
 class RunsCode:
     def __init__(self, witness):
         self.witness = witness

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -236,6 +237,30 @@ def test_a_run_does_not_go_on_with_another_configuration(finished):
     other = replace(config, optimiser=replace(config.optimiser, rate=0.1))
     with pytest.raises(DopeError, match=r"optimiser\.rate"):
         train(other, training_set(drawn_people(16), other), folder)
+
+
+def copied_run(folder: Path, to: Path, config: dict[str, Any]) -> None:
+    """A copy of a finished run whose state tells another configuration."""
+    for name in ("state.pt", "model.pt", "losses.csv"):
+        (to / name).write_bytes((folder / name).read_bytes())
+    torch.save(state_of(to) | {"config": config}, to / "state.pt")
+
+
+def test_a_run_of_an_earlier_release_goes_on_although_it_knew_less(finished, tmp_path):
+    folder, config = finished
+    known = plain(config)
+    del known["weights"]["refined"], known["rois"]["score_rises"]
+    copied_run(folder, tmp_path, known)
+    longer = replace(config, schedule=replace(config.schedule, epochs=2))
+    train(longer, training_set(drawn_people(16), longer), tmp_path)
+    assert state_of(tmp_path)["step"] == 4
+
+
+def test_a_run_with_a_setting_that_is_no_more_says_so(finished, tmp_path):
+    folder, config = finished
+    copied_run(folder, tmp_path, plain(config) | {"momentum": 0.9})
+    with pytest.raises(DopeError, match=r"cannot go on with: .*momentum.*another folder"):
+        train(config, training_set(drawn_people(16), config), tmp_path)
 
 
 def test_a_finished_run_can_be_prolonged(finished, tmp_path):

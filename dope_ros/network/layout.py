@@ -60,7 +60,8 @@ def check_tensors(source: str, layout: Layout, wanted: Mapping[str, Tensor]) -> 
         wanted: the network's own state dict.
 
     Raises:
-        ModelError: tensors are missing, extra or of the wrong shape; they are named as in the file.
+        ModelError: tensors are missing, extra, of the wrong shape, or hold what is no number; they are named
+            as in the file.
     """
     shapes = {layout.stored_name(name): tensor.shape for name, tensor in wanted.items()}
     missing = [name for name in shapes if name not in layout.stored]
@@ -77,6 +78,10 @@ def check_tensors(source: str, layout: Layout, wanted: Mapping[str, Tensor]) -> 
     ]
     if problems:
         raise ModelError(f"{source}: its tensors do not fit the network. " + " ".join(problems))
+    broken = [name for name, tensor in layout.stored.items() if not tensor.isfinite().all()]
+    if broken:
+        told = "".join(_sentence("NaN or infinity", broken))
+        raise ModelError(f"{source}: its weights are no numbers, as after a run that diverged. {told}")
 
 
 def untrained(config: NetworkConfig, prefixes: tuple[str, ...]) -> dict[str, Tensor]:

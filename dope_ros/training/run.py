@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import dacite
 import torch
 import yaml
 
@@ -18,7 +19,7 @@ from dope_ros.errors import DopeError
 from dope_ros.files import replaced_whole
 from dope_ros.network.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from dope_ros.network.dope import DopeNetwork
-from dope_ros.training.config import TrainingConfig, plain
+from dope_ros.training.config import TrainingConfig, parse_config, plain
 from dope_ros.training.optimisation import MovingAverage, freeze, make_optimiser
 from dope_ros.training.start import begin
 
@@ -79,7 +80,7 @@ def open_run(config: TrainingConfig, folder: Path, device: torch.device) -> Run:
     if not (folder / STATE_NAME).exists():
         return _run_from(begin(config.network), config, device)
     state = _read_state(folder / STATE_NAME, device)
-    differing = _differences(state["config"], plain(config))
+    differing = _differences(_config_of(state, folder), config)
     if differing:
         raise DopeError(
             f"{folder} holds a run with another {', '.join(differing)}; "
@@ -161,8 +162,18 @@ def _read_state(path: Path, device: torch.device) -> dict[str, Any]:
     return state
 
 
-def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    before, after = _flat(old), _flat(new)
+def _config_of(state: dict[str, Any], folder: Path) -> TrainingConfig:
+    """What the run began with; entries that are newer than the run have what stands for them if unsaid."""
+    try:
+        return parse_config(state["config"])
+    except (dacite.DaciteError, TypeError, ValueError) as error:
+        raise DopeError(
+            f"{folder} holds a run that this release cannot go on with: {error}; train into another folder"
+        ) from error
+
+
+def _differences(old: TrainingConfig, new: TrainingConfig) -> list[str]:
+    before, after = _flat(plain(old)), _flat(plain(new))
     names = sorted(before.keys() | after.keys())
     return [name for name in names if before.get(name) != after.get(name) and name not in FREE_TO_CHANGE]
 
