@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -22,18 +21,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from dope_ros.network.checkpoint import write_checkpoint
-from dope_ros.network.dope import ROI_SAMPLES, ROI_SIZE, DopeNetwork
-from dope_ros.network.regions import region_features
 from dope_ros.skeleton import Part
-from dope_ros.training.anchor_classes import nearest_classes
 from dope_ros.training.batches import Batch
-from dope_ros.training.chance import seeds_tensor
-from dope_ros.training.config import TrainingConfig, read_config
+from dope_ros.training.config import read_config
+from dope_ros.training.objective import Objective, ObjectiveSettings
 from dope_ros.training.opening import open_training_set
 from dope_ros.training.order import DataOrder
 from dope_ros.training.part_losses import BACKGROUND
-from dope_ros.training.proposals import picture_limits, propose
-from dope_ros.training.rois import choose_rois
 from dope_ros.training.rpn_losses import encode_boxes
 from dope_ros.training.start import begin, with_refinement
 from dope_ros.training.training_set import batches
@@ -60,12 +54,11 @@ def main() -> None:
     config = read_config(arguments.config, arguments.set)
     checkpoint = with_refinement(begin(config.network))
     network = checkpoint.network
+    objective = Objective(network, ObjectiveSettings(config.rpn, config.rois))
     pictures = open_training_set(config)
     order = DataOrder(len(pictures), config.data.batch, config.seed, (0, arguments.steps))
     with torch.inference_mode():
-        seen = [
-            positive_boxes(network, batch, config) for batch in batches(pictures, order, config.data.workers)
-        ]
+        seen = [positive_boxes(objective, batch) for batch in batches(pictures, order, config.data.workers)]
     last = round((1 - HELD_BACK) * arguments.steps)
     weights = torch.cat(
         [fitted(joined(seen[:last], part), joined(seen[last:], part)) for part in network.parts], dim=1
@@ -75,28 +68,16 @@ def main() -> None:
     write_checkpoint(arguments.out, network, checkpoint.ppi)
 
 
-def positive_boxes(network: DopeNetwork, batch: Batch, config: TrainingConfig) -> dict[Part, Pairs]:
+def positive_boxes(objective: Objective, batch: Batch) -> dict[Part, Pairs]:
     """What the box head says of the boxes of a batch that show each part, and where the part is."""
-    images, targets = batch.images(), batch.targets
-    features = network.backbone(images)
-    logits, deltas = network.rpn.head(features)
-    limits, seeds = picture_limits(batch.sizes, images.device), seeds_tensor(batch.seeds, images.device)
-    settings = replace(network.config.proposals, count=config.rois.proposals)
-    proposals = propose(network.rpn.anchors(features), logits, deltas, limits, settings)
-    anchors, predictor = network.config.anchors, network.predictor
-    classes = {
-        part: nearest_classes(of.instances, predictor.anchor_poses(part), anchors[part])
-        for part, of in targets.items()
-    }
-    rois = choose_rois(proposals, targets, classes, [{}] * len(images), limits, config.rois, seeds)
-    stride, aligned = network.backbone.stride, network.config.aligned
-    regions = region_features(features, rois.boxes, stride, ROI_SIZE, ROI_SAMPLES, aligned, rois.pictures)
-    vectors = functional.pad(network.box_head(regions), (0, 1), value=1.0).double()
+    seen = objective.look(batch, [{}] * len(batch.seeds))
+    vectors = functional.pad(seen.heads.vectors, (0, 1), value=1.0).double()
     pairs = {}
-    for part, of_part in targets.items():
-        positive = rois.labels[part] > BACKGROUND
-        shown = of_part.instances.boxes[rois.matched[part][positive]]
-        pairs[part] = vectors[positive], encode_boxes(rois.boxes[positive], shown).clamp(-1, 1).double()
+    for part in objective.network.parts:
+        positive = seen.rois.labels[part] > BACKGROUND
+        shown = batch.targets[part].instances.boxes[seen.rois.matched[part][positive]]
+        deltas = encode_boxes(seen.rois.boxes[positive], shown).clamp(-1, 1)
+        pairs[part] = vectors[positive], deltas.double()
     return pairs
 
 

@@ -40,7 +40,7 @@ from dope_ros.training.part_losses import (
 )
 from dope_ros.training.proposals import picture_limits, propose
 from dope_ros.training.rois import ExpertBoxes, Rois, RoiSettings, choose_rois, in_sizes_of, pose_targets
-from dope_ros.training.rpn_losses import RpnSettings, assign_anchors, rpn_terms
+from dope_ros.training.rpn_losses import AnchorTargets, RpnSettings, assign_anchors, rpn_terms
 from dope_ros.training.targets import PartTargets
 from dope_ros.training.terms import Term, averaged
 
@@ -82,6 +82,19 @@ class Objective(nn.Module):
             `{part}_heatmap`, `{part}_scale` and `{part}_lifted`, and for parts with an expert
             `{part}_distilled_classes` and `{part}_distilled_pose`.
         """
+        seen = self.look(batch, experts)
+        terms = rpn_terms(seen.logits, seen.deltas, seen.assigned)
+        for part in self.network.parts:
+            instances, classes = batch.targets[part].instances, seen.classes[part]
+            terms |= self._part_terms(part, seen.heads, seen.rois, instances, classes, experts)
+        return averaged(terms)
+
+    def look(self, batch: Batch, experts: Sequence[Experts]) -> Seen:
+        """What the network says of a batch, and what it is to say it of; `forward` measures the two.
+
+        Args:
+            batch, experts: as for `forward`.
+        """
         network, images = self.network, batch.images()
         targets, device = batch.targets, images.device
         with self._autocast(device):
@@ -94,10 +107,7 @@ class Objective(nn.Module):
         proposals = propose(anchors, logits.detach(), deltas.detach(), limits, self._proposal_settings())
         rois = choose_rois(proposals, targets, classes, experts, limits, self.settings.rois, seeds)
         heads = Heads(network, features, rois, limits, self._autocast(device))
-        terms = rpn_terms(logits, deltas, assigned)
-        for part in network.parts:
-            terms |= self._part_terms(part, heads, rois, targets[part].instances, classes[part], experts)
-        return averaged(terms)
+        return Seen(logits, deltas, assigned, classes, rois, heads)
 
     def _proposal_settings(self) -> ProposalSettings:
         in_use = self.network.config.proposals
@@ -182,8 +192,30 @@ class Objective(nn.Module):
         return torch.autocast(device.type, precision, enabled=precision != torch.float32)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What a network says of a batch, and of which boxes.
+
+    logits, deltas: of the RPN, for all anchors.
+    assigned: which anchors are to see something.
+    classes: for each part [T] int64, the anchor-pose class of each target.
+    rois: the boxes that the heads look at.
+    heads: what they say of them.
+    """
+
+    logits: Tensor
+    deltas: Tensor
+    assigned: AnchorTargets
+    classes: Mapping[Part, Tensor]
+    rois: Rois
+    heads: Heads
+
+
 class Heads:
-    """What the heads say of the boxes of a batch, in float32."""
+    """What the heads say of the boxes of a batch, in float32.
+
+    vectors: [R, channels], the box head's, of each box.
+    """
 
     def __init__(
         self, network: DopeNetwork, features: Tensor, rois: Rois, limits: Tensor, autocast: torch.autocast
@@ -194,14 +226,14 @@ class Heads:
             regions = region_features(
                 features, rois.boxes, stride, ROI_SIZE, ROI_SAMPLES, aligned, rois.pictures
             )
-            self._vectors = network.box_head(regions)
+            self.vectors = network.box_head(regions)
             self._reduced = None if network.spatial is None else network.spatial.reduce(features)
             self._refined = self._refine(limits[rois.pictures])
 
     def logits(self, part: Part) -> Tensor:
         """[R, K + 1], before softmax."""
         with self._autocast:
-            return self._network.predictor.logits(self._vectors, part).float()
+            return self._network.predictor.logits(self.vectors, part).float()
 
     def poses(self, part: Part, rows: Tensor, classes: Tensor) -> Poses:
         """Poses of P of the boxes, each for one class.
@@ -213,7 +245,7 @@ class Heads:
         each = torch.arange(len(classes), device=classes.device)
         boxes = self._rois.boxes[rows]
         with self._autocast:
-            poses_2d, poses_3d = self._network.predictor.poses(self._vectors[rows], part)
+            poses_2d, poses_3d = self._network.predictor.poses(self.vectors[rows], part)
             located = self._located(rows)
         of_part = None
         if located is not None:
@@ -226,12 +258,12 @@ class Heads:
         """How to refine P of the boxes, [R] bool, where they show the part: [P, 4]."""
         assert self._network.refinement is not None
         with self._autocast:
-            return self._network.refinement.deltas(self._vectors[rows])[part].float()
+            return self._network.refinement.deltas(self.vectors[rows])[part].float()
 
     @torch.no_grad()
     def _refine(self, limits: Tensor) -> Tensor:
         """The boxes [R, 4] that the spatial head looks at, which it takes as given."""
-        network, boxes, vectors = self._network, self._rois.boxes, self._vectors
+        network, boxes, vectors = self._network, self._rois.boxes, self.vectors
         if network.refinement is None:
             return boxes
         logits = {part: network.predictor.logits(vectors, part).float() for part in network.parts}
@@ -243,7 +275,7 @@ class Heads:
         spatial = self._network.spatial
         if spatial is None or self._reduced is None:
             return None
-        boxes, refined, vectors = self._rois.boxes[rows], self._refined[rows], self._vectors[rows]
+        boxes, refined, vectors = self._rois.boxes[rows], self._refined[rows], self.vectors[rows]
         stride, pictures = self._network.backbone.stride, self._rois.pictures[rows]
         regions = spatial.region_features(self._reduced, refined, stride, pictures)
         expected = {
