@@ -309,6 +309,19 @@ def test_a_model_that_does_not_say_what_shape_it_is_of_gives_no_network(tmp_path
         read_trained(tmp_path / "earlier.onnx")
 
 
+def test_a_model_from_before_boxes_were_refined_gives_a_network_that_refines_none(tmp_path):
+    checkpoint, path = exported(tmp_path, replace(SMALL_COMPACT, refined=False))
+    model = onnx.load(path)
+    (network,) = (entry for entry in model.metadata_props if entry.key == "dope_network")
+    told = json.loads(network.value)
+    del told["refined"]
+    network.value = json.dumps(told)
+    onnx.save(model, path)
+    read = read_trained(path).network
+    assert read.refinement is None
+    assert read.config == checkpoint.network.config
+
+
 def test_a_model_whose_weights_are_called_otherwise_gives_no_network_and_names_them(tmp_path):
     _, path = exported(tmp_path)
     model = onnx.load(path)
