@@ -73,7 +73,10 @@ class ParameterSpec:
         return None
 
 
-_OWN_THRESHOLD = "Summed proposal scores, they can exceed 1; 0 takes the threshold stored with the model."
+_OWN_THRESHOLD = (
+    "Summed proposal scores, raised where other parts of the person vouch for it; they can exceed 1. "
+    "0 takes the threshold stored with the model."
+)
 
 PARAMETERS = (
     ParameterSpec("model", "", "Path of the ONNX model; empty for the one in the package."),
