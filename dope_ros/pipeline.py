@@ -15,7 +15,7 @@ from dope_ros.poses import PartPose, Person, Proposals
 from dope_ros.postprocess.assemble import assemble
 from dope_ros.postprocess.integrate import integrate
 from dope_ros.postprocess.nms import suppress
-from dope_ros.postprocess.support import supported
+from dope_ros.postprocess.support import assemble_supported
 from dope_ros.preprocess import fit
 from dope_ros.settings import NmsSettings
 from dope_ros.skeleton import Part
@@ -96,8 +96,7 @@ class Pipeline:
         with self.stopwatch.stage("integrate"):
             poses = {part: self._detect(part, fitted.to_picture(proposals[part]), settings) for part in Part}
         with self.stopwatch.stage("assemble"):
-            people = assemble(poses[Part.BODY], poses[Part.HAND], poses[Part.FACE])
-            people = self._with_support(people, settings)
+            people = self._assemble(poses, settings)
         with self.stopwatch.stage("place"):
             people = _in_camera_frame(people, intrinsics, picture.shape, settings)
         if depth_source is None or intrinsics is None or not people:
@@ -112,21 +111,24 @@ class Pipeline:
 
     def _detect(self, part: Part, proposals: Proposals, settings: PipelineSettings) -> list[PartPose]:
         """Detections of a part; by `ppi` also those that another part would have to vouch for."""
-        spec, min_scores = self.engine.spec, settings.min_scores
+        anchors, ppi = self.engine.spec.anchors[part], self.engine.spec.ppi[part]
         if settings.integration == "nms":
             nms = NmsSettings()
-            nms = replace(nms, min_score=min_scores.get(part, nms.min_score))
-            return suppress(proposals, spec.anchors[part], nms)
-        ppi = spec.ppi[part]
-        ppi = replace(ppi, th_persondetect=min_scores.get(part, ppi.th_persondetect) / ppi.support)
-        return integrate(proposals, part, spec.anchors[part], ppi)
+            return suppress(
+                proposals, anchors, replace(nms, min_score=settings.min_scores.get(part, nms.min_score))
+            )
+        lowest = self._min_scores(settings)[part] / ppi.support
+        return integrate(proposals, part, anchors, replace(ppi, th_persondetect=lowest))
 
-    def _with_support(self, people: list[Person], settings: PipelineSettings) -> list[Person]:
+    def _assemble(self, poses: Mapping[Part, list[PartPose]], settings: PipelineSettings) -> list[Person]:
         if settings.integration == "nms":
-            return people
-        ppi = self.engine.spec.ppi
-        min_scores = {part: settings.min_scores.get(part, ppi[part].th_persondetect) for part in Part}
-        return supported(people, ppi, min_scores)
+            return assemble(poses[Part.BODY], poses[Part.HAND], poses[Part.FACE])
+        return assemble_supported(poses, self.engine.spec.ppi, self._min_scores(settings))
+
+    def _min_scores(self, settings: PipelineSettings) -> dict[Part, float]:
+        """The lowest scores of detections by `ppi`, of every part."""
+        own = {part: ppi.th_persondetect for part, ppi in self.engine.spec.ppi.items()}
+        return own | dict(settings.min_scores)
 
 
 def _in_camera_frame(

@@ -43,7 +43,7 @@ class PpiSettings:
         smaller of that and the one with left and right swapped.
     th_iou: overlap above which (`bbox`), or distance below which (others), candidates form a group.
     th_pose3D: mean 3D joint distance below which candidates of a group are the same pose, metres.
-    th_persondetect: a mode must have more than this summed score to be a detection.
+    th_persondetect: a mode must have more than this summed score to be a detection without help.
     min_mode_score: candidates below it start no further mode of a group.
     pose_iou: candidates of a mode say where joints are in the picture if their boxes overlap that of the
         mode's best box at least so much. A box that holds half a person puts joints into that half.

@@ -26,10 +26,17 @@ from dope_ros.training.datasets import open_dataset
 from dope_ros.training.datasets.labels import PartLabels, Sample
 from dope_ros.training.datasets.records import readable
 from dope_ros.training.experts import Estimate
-from dope_ros.training.labelling.agreement import TRUST, Judgement, Unclear, agreed, judge
+from dope_ros.training.labelling.agreement import (
+    TRUST,
+    Judgement,
+    Unclear,
+    agreed,
+    judge,
+    without_repetitions,
+)
 from dope_ros.training.labelling.label import Task, label_pictures, people_of
 from dope_ros.training.labelling.part_boxes import part_boxes
-from dope_ros.training.labels_file import FILE_NAME
+from dope_ros.training.labels_file import FILE_NAME, ExpertLabels
 
 ENVIRONMENT = os.environ.get("DOPE_MEDIAPIPE_PYTHON")
 DEMO_PICTURES = Path(__file__).parent.parent / "demo" / "pictures"
@@ -251,12 +258,23 @@ def test_people_beside_each_other_are_two(tmp_path):
     assert not len(sample.ignored_boxes(Part.BODY))
 
 
-def test_somebody_who_is_seen_in_two_boxes_is_labelled_once(tmp_path):
-    boxes = np.array([[30, 5, 170, 310], [60, 20, 200, 310.0]])
-    sample = label_bodies(tmp_path, boxes, standing_body())
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]], ids=["own first", "own last"])
+def test_somebody_who_is_seen_in_two_boxes_is_labelled_once_and_the_other_box_ignored(tmp_path, order):
+    own_and_other = np.array([[30, 5, 170, 310], [60, 20, 200, 310.0]])
+    sample = label_bodies(tmp_path, own_and_other[order], standing_body())
     ((_, labels),) = sample.instances(Part.BODY)
     np.testing.assert_allclose(labels.keypoints_2d, standing_body().keypoints_2d, atol=0.1)
-    np.testing.assert_array_equal(sample.ignored_boxes(Part.BODY), boxes[1:])
+    np.testing.assert_array_equal(sample.ignored_boxes(Part.BODY), own_and_other[1:])
+
+
+def test_a_hand_that_two_people_would_share_is_that_of_one_and_both_keep_their_bodies():
+    hand = ExpertLabels(PartLabels.of(dot_people.hand_points()))
+    bodies = [ExpertLabels(moved_right(standing_body(), by)) for by in (0, 100)]
+    people = [{"body": body, "left_hand": hand} for body in bodies]
+    boxes = np.array([[30, 5, 170, 310], [130, 5, 270, 310.0]])
+    first, second = without_repetitions(people, boxes)
+    assert {"body"} <= first.keys() & second.keys()
+    assert ("left_hand" in first) != ("left_hand" in second)
 
 
 class InterruptedLabellingError(Exception):

@@ -146,7 +146,7 @@ def test_weights_that_are_no_numbers_are_refused_by_name(tmp_path, value):
         checkpoint.network.predictor.cls_score["hand"].bias[2] = value
     path = tmp_path / "diverged.pt"
     write_checkpoint(path, checkpoint.network, checkpoint.ppi)
-    with pytest.raises(ModelError, match=r"diverged\. NaN or infinity: predictor\.cls_score\.hand\.bias\.$"):
+    with pytest.raises(ModelError, match=r"NaN or infinity: predictor\.cls_score\.hand\.bias\.$"):
         read_checkpoint(path)
 
 

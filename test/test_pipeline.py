@@ -188,10 +188,13 @@ def test_the_least_score_of_a_part_is_that_of_its_raised_score(supporting):
     assert [person.score for person in supporting(picture_of())] == [pytest.approx(1.0), pytest.approx(0.25)]
 
 
-def test_suppression_knows_no_support(supporting):
-    supporting.settings = PipelineSettings(integration="nms")
-    (person,) = supporting(picture_of())
-    assert list(person.parts()) == ["face"]
+def test_suppression_knows_no_support(tmp_path):
+    entry = default_entry()
+    entry["ppi"]["body"] |= {"th_persondetect": 0.75, "support": 4.0}
+    whole = standing(score=0.5, parts=["body", "face"])
+    path = write_tiny_model(tmp_path / "tiny.onnx", [seen(whole)], HEIGHT, WIDTH, metadata=json.dumps(entry))
+    (person,) = Pipeline(load_engine(path), PipelineSettings(integration="nms"))(picture_of())
+    assert (person.body.score, person.face.score) == (pytest.approx(0.5), pytest.approx(0.5))
 
 
 @pytest.mark.parametrize("depth", [1.5, 3.0])

@@ -263,6 +263,16 @@ def test_a_run_with_a_setting_that_is_no_more_says_so(finished, tmp_path):
         train(config, training_set(drawn_people(16), config), tmp_path)
 
 
+def test_a_run_whose_network_lacks_what_networks_have_by_now_says_so(finished, tmp_path):
+    folder, config = finished
+    copied_run(folder, tmp_path, plain(config))
+    state = state_of(tmp_path)
+    state["network"] = {name: of for name, of in state["network"].items() if "hourglass" not in name}
+    torch.save(state, tmp_path / "state.pt")
+    with pytest.raises(DopeError, match=r"(?s)cannot go on with: .*hourglass.*another folder"):
+        train(config, training_set(drawn_people(16), config), tmp_path)
+
+
 def test_a_finished_run_can_be_prolonged(finished, tmp_path):
     folder, config = finished
     for name in ("state.pt", "model.pt", "losses.csv"):

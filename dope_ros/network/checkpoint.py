@@ -50,7 +50,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
     Raises:
         ModelError: the file is missing, would run code, is of no known layout, or its tensors do not
-            fit: those that are missing, extra or of the wrong shape are named.
+            fit: those that are missing, extra, of the wrong shape or no numbers are named.
     """
     content = _load(path)
     try:

@@ -78,10 +78,17 @@ def check_tensors(source: str, layout: Layout, wanted: Mapping[str, Tensor]) -> 
     ]
     if problems:
         raise ModelError(f"{source}: its tensors do not fit the network. " + " ".join(problems))
-    broken = [name for name, tensor in layout.stored.items() if not tensor.isfinite().all()]
+    broken = [
+        name
+        for name, tensor in layout.stored.items()
+        if name not in layout.unused and not tensor.isfinite().all()
+    ]
     if broken:
         told = "".join(_sentence("NaN or infinity", broken))
-        raise ModelError(f"{source}: its weights are no numbers, as after a run that diverged. {told}")
+        raise ModelError(
+            f"{source}: its weights are no numbers, as after a run that diverged; "
+            f"take an earlier checkpoint, or train again with a lower rate. {told}"
+        )
 
 
 def untrained(config: NetworkConfig, prefixes: tuple[str, ...]) -> dict[str, Tensor]:

@@ -49,18 +49,36 @@ def assemble(
         One person for each body, with what was attached to it, then one for each hand and face that
         belongs to nobody; both by falling score. Ids count from 0 in that order.
     """
-    bodies, hands, faces = (sorted(poses, key=_total_order) for poses in (bodies, hands, faces))
-    parts = [*hands, *faces]
-    attached: list[dict[str, Any]] = [{} for _ in bodies]
+    bodies = sorted(bodies, key=_total_order)
+    people, alone = attach([Person(id=0, body=body) for body in bodies], hands, faces)
+    return in_order([*people, *map(person_of, alone)])
+
+
+def attach(
+    people: Sequence[Person], hands: Sequence[PartPose], faces: Sequence[PartPose]
+) -> tuple[list[Person], list[PartPose]]:
+    """Give people the hands and faces that are theirs, where they have none yet.
+
+    Args:
+        people: with bodies. What they have they keep.
+        hands, faces: detections in any order, as for `assemble`.
+
+    Returns:
+        The people in the order given, and the hands and faces that belong to none of them.
+    """
+    hands, faces = (sorted(poses, key=_total_order) for poses in (hands, faces))
+    costs = _attachment_costs([person.body for person in people if person.body is not None], hands, faces)
+    taken = [getattr(person, slot) is not None for person in people for slot in _SLOTS]
+    costs[np.array(taken, bool)] = _IMPOSSIBLE
+    attached: list[dict[str, Any]] = [{} for _ in people]
     alone = []
-    for part, slot in zip(parts, _cheapest_slots(_attachment_costs(bodies, hands, faces)), strict=True):
+    for part, slot in zip([*hands, *faces], _cheapest_slots(costs), strict=True):
         if slot is None:
-            alone.append(person_of(part))
+            alone.append(part)
             continue
-        body, name = divmod(slot, len(_SLOTS))
-        attached[body][_SLOTS[name]] = part
-    people = [Person(id=0, body=body, **own) for body, own in zip(bodies, attached, strict=True)]
-    return in_order([*people, *alone])
+        person, name = divmod(slot, len(_SLOTS))
+        attached[person][_SLOTS[name]] = part
+    return [replace(person, **own) for person, own in zip(people, attached, strict=True)], alone
 
 
 def _total_order(pose: PartPose) -> tuple[float, bytes, bytes, str]:

@@ -14,28 +14,46 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dope_ros.poses import PART_NAMES, PartPose, Person
-from dope_ros.postprocess.assemble import in_order, person_of
+from dope_ros.postprocess.assemble import assemble, attach, in_order, person_of
 from dope_ros.settings import PpiSettings
 from dope_ros.skeleton import Part
 
 _BODY = "body"
 
 
-def supported(
-    people: Sequence[Person], settings: Mapping[Part, PpiSettings], min_scores: Mapping[Part, float]
+def assemble_supported(
+    poses: Mapping[Part, Sequence[PartPose]],
+    settings: Mapping[Part, PpiSettings],
+    min_scores: Mapping[Part, float],
 ) -> list[Person]:
-    """People with scores that know of their other parts, and without what scores too little even so.
+    """Make people of detections, where weak ones count that another part of their person vouches for.
+
+    Sure detections, which need no help, are assembled first, as if there were no others. What is weak takes
+    what is left then: free places of sure bodies, and sure hands and faces that belong to nobody.
 
     Args:
-        people: of `assemble`. They may hold parts that score as little as `min_scores` over `support`.
-        settings: a part that scores more than its `th_persondetect` without help vouches for others, and the
-            score of one that it vouches for is multiplied by `support`.
+        poses: detections of each part in any order, as weak as `min_scores` over `support`.
+        settings: a detection that scores more than its `th_persondetect` is sure, and the score of one that a
+            sure one vouches for is multiplied by `support`.
         min_scores: a part must score more than this in the end.
 
     Returns:
-        Ordered and numbered as `assemble` does. Parts whose body is left out are people of their own.
+        Ordered and numbered as `assemble` does.
     """
-    return in_order(left for person in people for left in _accepted(person, settings, min_scores))
+    sure, weak = {}, {}
+    for part, of_part in poses.items():
+        least = settings[part].th_persondetect
+        sure[part] = [pose for pose in of_part if pose.score > least]
+        weak[part] = [pose for pose in of_part if pose.score <= least]
+    people = assemble(sure[Part.BODY], sure[Part.HAND], sure[Part.FACE])
+    bodies = [person for person in people if person.body is not None]
+    bodies += assemble(weak[Part.BODY], [], [])
+    lone = [person for person in people if person.body is None]
+    hands = [pose for person in lone for pose in (person.left_hand, person.right_hand) if pose is not None]
+    faces = [person.face for person in lone if person.face is not None]
+    people, alone = attach(bodies, hands + weak[Part.HAND], faces + weak[Part.FACE])
+    everybody = [*people, *map(person_of, alone)]
+    return in_order(left for person in everybody for left in _accepted(person, settings, min_scores))
 
 
 def _accepted(

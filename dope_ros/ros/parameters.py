@@ -75,7 +75,7 @@ class ParameterSpec:
 
 _OWN_THRESHOLD = (
     "Summed proposal scores, raised where other parts of the person vouch for it; they can exceed 1. "
-    "0 takes the threshold stored with the model."
+    "0 takes the threshold stored with the model. With nms: the best proposal's; 0 takes 0.3."
 )
 
 PARAMETERS = (

@@ -87,13 +87,21 @@ def open_run(config: TrainingConfig, folder: Path, device: torch.device) -> Run:
             f"train into another folder, or with {folder / CONFIG_NAME}"
         )
     run = _run_from(read_checkpoint(folder / MODEL_NAME), config, device)
+    try:
+        _go_on(run, state)
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise DopeError(_cannot_go_on(folder, error)) from error
+    return run
+
+
+def _go_on(run: Run, state: dict[str, Any]) -> None:
+    """Have a run be where it was left."""
     run.network.load_state_dict(state["network"])
     run.average.network.load_state_dict(state["average"])
     run.optimiser.load_state_dict(state["optimiser"])
     run.scaler.load_state_dict(state["scaler"])
     run.step = state["step"]
     _set_random_state(state["random"])
-    return run
 
 
 def check_same_step(steps: Sequence[int], folder: Path) -> None:
@@ -166,10 +174,12 @@ def _config_of(state: dict[str, Any], folder: Path) -> TrainingConfig:
     """What the run began with; entries that are newer than the run have what stands for them if unsaid."""
     try:
         return parse_config(state["config"])
-    except (dacite.DaciteError, TypeError, ValueError) as error:
-        raise DopeError(
-            f"{folder} holds a run that this release cannot go on with: {error}; train into another folder"
-        ) from error
+    except (KeyError, dacite.DaciteError, TypeError, ValueError) as error:
+        raise DopeError(_cannot_go_on(folder, error)) from error
+
+
+def _cannot_go_on(folder: Path, error: Exception) -> str:
+    return f"{folder} holds a run that this release cannot go on with: {error}; train into another folder"
 
 
 def _differences(old: TrainingConfig, new: TrainingConfig) -> list[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -109,15 +110,43 @@ def agreed(part: Part, looks: Sequence[Estimate], trust: Trust) -> Judgement | U
     return Judgement(_name(part, looks[0].side), ExpertLabels(labels, score, disagreement))
 
 
-def same_person(parts: Mapping[str, ExpertLabels], others: Mapping[str, ExpertLabels]) -> bool:
-    """Whether two people, of whom experts labelled parts by name, are one.
+def without_repetitions(
+    people: Sequence[Mapping[str, ExpertLabels]], boxes: np.ndarray
+) -> list[dict[str, ExpertLabels]]:
+    """People, of whom experts labelled parts by name, without parts that are another's, too.
 
-    They are if a part of one differs from that of the other by no more than looks at one part may.
+    In the boxes of two people, one before the other, an expert may see the same one. Of poses of a part that
+    differ by no more than looks at one may, the one whose person's box fits best stays; of bodies, all that
+    goes with the others goes, too.
+
+    Args:
+        boxes: [N, 4], in which the people were sought.
     """
-    return any(
-        _differ_by(parts[name].labels, others[name].labels) <= TRUST[PART_NAMES[name]].disagreement
-        for name in parts.keys() & others.keys()
-    )
+    kept = [dict(person) for person in people]
+    for name in PART_NAMES:
+        for i, j in combinations(range(len(kept)), 2):
+            if name not in kept[i] or name not in kept[j] or not _same(name, kept[i], kept[j]):
+                continue
+            worse = j if _fit(kept[i], boxes[i]) >= _fit(kept[j], boxes[j]) else i
+            kept[worse] = {} if PART_NAMES[name] is Part.BODY else _without(kept[worse], name)
+    return kept
+
+
+def _without(parts: Mapping[str, ExpertLabels], name: str) -> dict[str, ExpertLabels]:
+    return {other: labels for other, labels in parts.items() if other != name}
+
+
+def _same(name: str, parts: Mapping[str, ExpertLabels], others: Mapping[str, ExpertLabels]) -> bool:
+    return _differ_by(parts[name].labels, others[name].labels) <= TRUST[PART_NAMES[name]].disagreement
+
+
+def _fit(parts: Mapping[str, ExpertLabels], box: np.ndarray) -> float:
+    """IoU of a box and that around all known joints of a person."""
+    extents = np.array([_extent(part.labels, margin=0) for part in parts.values()])
+    around = np.concatenate([extents[:, :2].min(axis=0), extents[:, 2:].max(axis=0)])
+    shared = np.maximum(np.minimum(around[2:], box[2:]) - np.maximum(around[:2], box[:2]), 0).prod()
+    union = (around[2:] - around[:2]).prod() + (box[2:] - box[:2]).prod() - shared
+    return float(shared / max(union, 1e-6))
 
 
 def _differ_by(labels: PartLabels, others: PartLabels) -> float:

@@ -17,7 +17,7 @@ from dope_ros.pictures import picture_files, read_picture
 from dope_ros.poses import PART_NAMES
 from dope_ros.skeleton import Part
 from dope_ros.training.experts import Expert
-from dope_ros.training.labelling.agreement import Judgement, Unclear, judge, same_person
+from dope_ros.training.labelling.agreement import Judgement, Unclear, judge, without_repetitions
 from dope_ros.training.labelling.part_boxes import part_boxes
 from dope_ros.training.labels_file import (
     Entry,
@@ -146,24 +146,17 @@ def _close_up(parts: tuple[Part, ...], expert: Expert, picture: np.ndarray, name
 def _of_people(
     parts: tuple[Part, ...], expert: Expert, picture: np.ndarray, boxes: np.ndarray, entry: Entry
 ) -> Entry:
-    """Of each person their body, and by that their hands and face; what is unclear is ignored.
-
-    In the boxes of two people, one before the other, the expert may see the same one: it is labelled once.
-    """
-    people: list[dict[str, ExpertLabels]] = []
+    """Of each person their body, and by that their hands and face; what is unclear is ignored."""
+    found = [_person(parts, expert, picture, box) for box in boxes]
+    people = without_repetitions(found, boxes)
     ignored: dict[Part, list[np.ndarray]] = {part: [] for part in parts}
-    for box in boxes:
-        found = _person(parts, expert, picture, box)
-        if any(same_person(found, other) for other in people):
-            found = {}
+    for box, person in zip(boxes, people, strict=True):
         for part in parts:
             names = [name for name in PART_NAMES if PART_NAMES[name] is part]
-            if any(name not in found for name in names):
+            if any(name not in person for name in names):
                 ignored[part].append(box)
-        if found:
-            people.append(found)
     as_boxes = {part: np.array(of, np.float32).reshape(-1, 4) for part, of in ignored.items()}
-    return Entry(entry.picture, entry.person, tuple(people), frozenset(parts), as_boxes)
+    return Entry(entry.picture, entry.person, tuple(filter(None, people)), frozenset(parts), as_boxes)
 
 
 def _person(
