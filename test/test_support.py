@@ -140,8 +140,10 @@ def test_without_support_people_are_those_that_assembly_makes_of_what_is_sure(pe
         for of_part, least in zip(detections(people), SURE.values(), strict=True)
     ]
     made, expected = found(*people, settings=PUBLISHED), assemble(*sure)
-    assert [list(one.parts()) for one in made] == [list(one.parts()) for one in expected]
-    assert keys_of(made) == keys_of(expected)
+    assert [one.score for one in made] == [one.score for one in expected]
+    assert Counter(map(as_told, made)) == Counter(
+        map(as_told, expected)
+    )  # where scores tie, any order will do
 
 
 @light
@@ -153,6 +155,10 @@ def test_support_loses_nothing_and_lets_nothing_under_the_threshold_pass(people,
     assert [person.id for person in supported] == list(range(len(supported)))
     assert all(pose.score > least for one in supported for pose in one.parts().values())
     assert not plain - Counter(keys_of(supported))
+
+
+def as_told(person):
+    return tuple((name, pose.keypoints_2d.tobytes()) for name, pose in person.parts().items())
 
 
 def keys_of(people):
