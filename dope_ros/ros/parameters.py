@@ -262,6 +262,7 @@ def declare_parameters(node: Node, is_configured: Callable[[], bool]) -> None:
     """
 
     def refuse_bad_values(parameters: Sequence[Parameter]) -> SetParametersResult:
+        """Say what is wrong with new values; those of a call are taken together or not at all."""
         faults = [
             _BY_NAME[parameter.name].fault(parameter.value, is_configured())
             for parameter in parameters

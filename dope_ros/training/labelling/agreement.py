@@ -16,6 +16,7 @@ from itertools import combinations
 import numpy as np
 
 from dope_ros.poses import PART_NAMES
+from dope_ros.postprocess.candidates import box_ious
 from dope_ros.skeleton import Part, Side
 from dope_ros.training.augmentation import flip_part
 from dope_ros.training.datasets.labels import PartLabels, cut_to_picture
@@ -144,9 +145,7 @@ def _fit(parts: Mapping[str, ExpertLabels], box: np.ndarray) -> float:
     """IoU of a box and that around all known joints of a person."""
     extents = np.array([_extent(part.labels, margin=0) for part in parts.values()])
     around = np.concatenate([extents[:, :2].min(axis=0), extents[:, 2:].max(axis=0)])
-    shared = np.maximum(np.minimum(around[2:], box[2:]) - np.maximum(around[:2], box[:2]), 0).prod()
-    union = (around[2:] - around[:2]).prod() + (box[2:] - box[:2]).prod() - shared
-    return float(shared / max(union, 1e-6))
+    return float(box_ious(around[None], box[None])[0, 0])
 
 
 def _differ_by(labels: PartLabels, others: PartLabels) -> float:
