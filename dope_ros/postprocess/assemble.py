@@ -49,14 +49,18 @@ def assemble(
         One person for each body, with what was attached to it, then one for each hand and face that
         belongs to nobody; both by falling score. Ids count from 0 in that order.
     """
-    bodies = sorted(bodies, key=_total_order)
-    people, alone = attach([Person(id=0, body=body) for body in bodies], hands, faces)
-    return in_order([*people, *map(person_of, alone)])
+    people, lone_hands, lone_faces = attach(people_of(bodies), hands, faces)
+    return in_order([*people, *map(person_of, [*lone_hands, *lone_faces])])
+
+
+def people_of(bodies: Iterable[PartPose]) -> list[Person]:
+    """A person without hands and face for each body, by falling score."""
+    return [Person(id=0, body=body) for body in sorted(bodies, key=_total_order)]
 
 
 def attach(
     people: Sequence[Person], hands: Sequence[PartPose], faces: Sequence[PartPose]
-) -> tuple[list[Person], list[PartPose]]:
+) -> tuple[list[Person], list[PartPose], list[PartPose]]:
     """Give people the hands and faces that are theirs, where they have none yet.
 
     Args:
@@ -64,21 +68,23 @@ def attach(
         hands, faces: detections in any order, as for `assemble`.
 
     Returns:
-        The people in the order given, and the hands and faces that belong to none of them.
+        The people in the order given, the hands that belong to none of them, and such faces.
     """
     hands, faces = (sorted(poses, key=_total_order) for poses in (hands, faces))
     costs = _attachment_costs([person.body for person in people if person.body is not None], hands, faces)
     taken = [getattr(person, slot) is not None for person in people for slot in _SLOTS]
     costs[np.array(taken, bool)] = _IMPOSSIBLE
+    slots = _cheapest_slots(costs)
     attached: list[dict[str, Any]] = [{} for _ in people]
-    alone = []
-    for part, slot in zip([*hands, *faces], _cheapest_slots(costs), strict=True):
-        if slot is None:
-            alone.append(part)
-            continue
-        person, name = divmod(slot, len(_SLOTS))
-        attached[person][_SLOTS[name]] = part
-    return [replace(person, **own) for person, own in zip(people, attached, strict=True)], alone
+    for part, slot in zip([*hands, *faces], slots, strict=True):
+        if slot is not None:
+            person, name = divmod(slot, len(_SLOTS))
+            attached[person][_SLOTS[name]] = part
+    return (
+        [replace(person, **own) for person, own in zip(people, attached, strict=True)],
+        [hand for hand, slot in zip(hands, slots[: len(hands)], strict=True) if slot is None],
+        [face for face, slot in zip(faces, slots[len(hands) :], strict=True) if slot is None],
+    )
 
 
 def _total_order(pose: PartPose) -> tuple[float, bytes, bytes, str]:

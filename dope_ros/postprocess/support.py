@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dope_ros.poses import PART_NAMES, PartPose, Person
-from dope_ros.postprocess.assemble import assemble, attach, in_order, person_of
+from dope_ros.postprocess.assemble import attach, in_order, people_of, person_of
 from dope_ros.settings import PpiSettings
 from dope_ros.skeleton import Part
 
@@ -45,14 +45,11 @@ def assemble_supported(
         least = settings[part].th_persondetect
         sure[part] = [pose for pose in of_part if pose.score > least]
         weak[part] = [pose for pose in of_part if pose.score <= least]
-    people = assemble(sure[Part.BODY], sure[Part.HAND], sure[Part.FACE])
-    bodies = [person for person in people if person.body is not None]
-    bodies += assemble(weak[Part.BODY], [], [])
-    lone = [person for person in people if person.body is None]
-    hands = [pose for person in lone for pose in (person.left_hand, person.right_hand) if pose is not None]
-    faces = [person.face for person in lone if person.face is not None]
-    people, alone = attach(bodies, hands + weak[Part.HAND], faces + weak[Part.FACE])
-    everybody = [*people, *map(person_of, alone)]
+    people, hands, faces = attach(people_of(sure[Part.BODY]), sure[Part.HAND], sure[Part.FACE])
+    people, hands, faces = attach(
+        [*people, *people_of(weak[Part.BODY])], [*hands, *weak[Part.HAND]], [*faces, *weak[Part.FACE]]
+    )
+    everybody = [*people, *map(person_of, [*hands, *faces])]
     return in_order(left for person in everybody for left in _accepted(person, settings, min_scores))
 
 
