@@ -20,12 +20,12 @@ from torchvision.ops import roi_align
 
 from dope_ros.errors import ModelError
 from dope_ros.network.anchors import decode_boxes, grid_anchors
+from dope_ros.network.box_coordinates import in_sizes_of, rebased, to_pixels
 from dope_ros.network.config import COMPACT, PUBLISHED
 from dope_ros.network.dope import DopeNetwork
 from dope_ros.network.efficientnet import InvertedResidual
 from dope_ros.network.picture import normalised, padded
-from dope_ros.network.predictor import to_pixels
-from dope_ros.network.refinement import BoxRefinement, rebased
+from dope_ros.network.refinement import BoxRefinement
 from dope_ros.network.regions import region_features_beyond_border
 from dope_ros.network.rpn import RegionProposalNetwork, RpnHead, best_anchors
 from dope_ros.network.spatial import (
@@ -229,6 +229,7 @@ def test_poses_do_not_move_with_the_boxes_that_they_are_told_in():
     poses = torch.rand(2, 3, 13, 2)
     torch.testing.assert_close(to_pixels(rebased(poses, boxes, others), others), to_pixels(poses, boxes))
     torch.testing.assert_close(rebased(poses[:, 0], boxes, others), rebased(poses, boxes, others)[:, 0])
+    torch.testing.assert_close(in_sizes_of(to_pixels(poses, boxes), boxes), poses, atol=1e-6, rtol=0)
 
 
 def test_the_branches_poses_stay_where_they_are_when_their_boxes_are_refined():

@@ -15,10 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from dope_ros.network.backbones import stages_of
+from dope_ros.network.box_coordinates import rebased, to_pixels
 from dope_ros.network.config import NetworkConfig
 from dope_ros.network.picture import published_transform
-from dope_ros.network.predictor import PartPrediction, PosePredictor, expected_2d, to_pixels
-from dope_ros.network.refinement import BoxRefinement, rebased
+from dope_ros.network.predictor import PartPrediction, PosePredictor, expected_2d
+from dope_ros.network.refinement import BoxRefinement
 from dope_ros.network.regions import region_features
 from dope_ros.network.rpn import RegionProposalNetwork, RpnHead
 from dope_ros.network.spatial import SpatialHead, merge

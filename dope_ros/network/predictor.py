@@ -73,8 +73,3 @@ def expected_2d(logits: Tensor, poses_2d: Tensor) -> Tensor:
         logits: [N, K + 1], with the background's.
     """
     return (logits[:, 1:].softmax(dim=1)[:, :, None, None] * poses_2d).sum(dim=1)
-
-
-def to_pixels(poses: Tensor, boxes: Tensor) -> Tensor:
-    """2D poses [N, K, J, 2] in sizes of their boxes [N, 4], in pixels."""
-    return boxes[:, None, None, :2] + poses * (boxes[:, None, None, 2:] - boxes[:, None, None, :2])

@@ -73,11 +73,3 @@ class BoxRefinement(nn.Module):
         deltas = torch.stack(list(self.deltas(vectors).values()), dim=1)
         moved = decode_boxes(boxes, (shares[..., None] * deltas).sum(dim=1), LARGEST_LOG_SCALE)
         return within(moved, limits)
-
-
-def rebased(poses: Tensor, boxes: Tensor, others: Tensor) -> Tensor:
-    """2D poses [N, ..., 2] in sizes of `boxes` [N, 4], in sizes of the other boxes [N, 4] instead."""
-    sides, of_others = boxes[:, 2:] - boxes[:, :2], (others[:, 2:] - others[:, :2]).clamp(min=1e-3)
-    per_box = (-1, *[1] * (poses.ndim - 2), 2)
-    scale, shift = sides / of_others, (boxes[:, :2] - others[:, :2]) / of_others
-    return poses * scale.view(per_box) + shift.view(per_box)

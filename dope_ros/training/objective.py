@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, fields, replace
 import torch
 from torch import Tensor, nn
 
+from dope_ros.network.box_coordinates import in_sizes_of, rebased
 from dope_ros.network.config import ProposalSettings
 from dope_ros.network.dope import ROI_SAMPLES, ROI_SIZE, DopeNetwork
 from dope_ros.network.predictor import expected_2d
-from dope_ros.network.refinement import rebased
 from dope_ros.network.regions import region_features
 from dope_ros.network.spatial import Located, lift, merge, merge_2d, shapes
 from dope_ros.skeleton import Part
@@ -39,7 +39,7 @@ from dope_ros.training.part_losses import (
     soft_class_term,
 )
 from dope_ros.training.proposals import picture_limits, propose
-from dope_ros.training.rois import ExpertBoxes, Rois, RoiSettings, choose_rois, in_sizes_of, pose_targets
+from dope_ros.training.rois import ExpertBoxes, Rois, RoiSettings, choose_rois, pose_targets
 from dope_ros.training.rpn_losses import AnchorTargets, RpnSettings, assign_anchors, rpn_terms
 from dope_ros.training.targets import PartTargets
 from dope_ros.training.terms import Term, averaged
@@ -163,7 +163,7 @@ class Objective(nn.Module):
         expert_2d = torch.cat([of.poses_2d for of in expert])[each, classes]
         expert_3d = torch.cat([of.poses_3d for of in expert])[each, classes]
         poses = heads.poses(part, rows, classes)
-        expert_pose = in_sizes_of(rois.boxes[rows], expert_2d), expert_3d
+        expert_pose = in_sizes_of(expert_2d, rois.boxes[rows]), expert_3d
         scores = torch.cat([of.scores for of in expert])
         return {
             "distilled_classes": soft_class_term(heads.logits(part)[rows], scores),

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from dope_ros.network.anchors import within
+from dope_ros.network.box_coordinates import in_sizes_of
 from dope_ros.skeleton import Part
 from dope_ros.training.chance import draws, normal
 from dope_ros.training.joined_targets import BatchTargets, has_extent
@@ -161,16 +162,11 @@ def pose_targets(boxes: Tensor, targets: PartTargets, rooted_3d: Tensor, matched
         matched: [P] int64, the target of each box.
     """
     return PoseTargets(
-        in_sizes_of(boxes, targets.poses_2d[matched]),
+        in_sizes_of(targets.poses_2d[matched], boxes),
         targets.weights_2d[matched],
         rooted_3d[matched],
         targets.weights_3d[matched],
     )
-
-
-def in_sizes_of(boxes: Tensor, points: Tensor) -> Tensor:
-    """Points [P, J, 2] in pixels, in sizes of their boxes [P, 4] from the top left corners."""
-    return (points - boxes[:, None, :2]) / (boxes[:, None, 2:] - boxes[:, None, :2]).clamp(min=1e-3)
 
 
 def _labels_of(

@@ -1,0 +1,42 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""2D poses in the two frames that the network speaks of them in: pixels, and sizes of a box from its corner.
+
+All take poses [N, ..., 2] and a box [N, 4] float32 of each, x1, y1, x2, y2 in pixels.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+SMALLEST_SIDE = 1e-3
+"""Pixels: sides of a box that something is divided by are that long at least."""
+
+
+def to_pixels(poses: Tensor, boxes: Tensor) -> Tensor:
+    """Poses in sizes of their boxes, in pixels."""
+    corners, sides = _corners_and_sides(boxes, poses.ndim)
+    return corners + poses * sides
+
+
+def in_sizes_of(poses: Tensor, boxes: Tensor) -> Tensor:
+    """Poses in pixels, in sizes of their boxes."""
+    corners, sides = _corners_and_sides(boxes, poses.ndim)
+    return (poses - corners) / sides.clamp(min=SMALLEST_SIDE)
+
+
+def rebased(poses: Tensor, boxes: Tensor, others: Tensor) -> Tensor:
+    """Poses in sizes of `boxes`, in sizes of the other boxes instead.
+
+    One product and one sum of what `in_sizes_of` makes of `to_pixels`, which rounds less.
+    """
+    corners, sides = _corners_and_sides(boxes, poses.ndim)
+    other_corners, other_sides = _corners_and_sides(others, poses.ndim)
+    other_sides = other_sides.clamp(min=SMALLEST_SIDE)
+    return poses * (sides / other_sides) + (corners - other_corners) / other_sides
+
+
+def _corners_and_sides(boxes: Tensor, dimensions: int) -> tuple[Tensor, Tensor]:
+    """Top left corners and sides, each [N, ..., 2] with as many dimensions as poses have."""
+    per_pose = boxes.view(-1, *[1] * (dimensions - 2), 4)
+    return per_pose[..., :2], per_pose[..., 2:] - per_pose[..., :2]
