@@ -42,6 +42,9 @@ class Broadcaster:
         self._kind = TFMessage
         self._publisher = robot.node.create_publisher(TFMessage, "/tf", 100)
 
+    def is_heard(self):
+        return self._publisher.get_subscription_count() > 0
+
     def say(self, parent, child, place, stamp, quaternion=None):
         message = TransformStamped(child_frame_id=child)
         message.header.frame_id, message.header.stamp = parent, stamp
@@ -96,6 +99,34 @@ def test_frames_of_people_are_broadcast(robot, model):
     assert wrist.header.frame_id == "body_b0"
     t = wrist.transform.translation
     np.testing.assert_allclose(pose.apply(np.array([t.x, t.y, t.z])), joints[LEFT_WRIST], atol=0.02)
+
+
+def test_frames_of_people_are_not_listened_to_for_tf2_would_keep_them_for_ever(robot):
+    """Nor are those of another node's people. What is called alike but is no person's is heard."""
+    from dope_ros.ros.tf import Listener
+
+    heard = []
+
+    def take(stamped, static):
+        assert not static
+        heard.append(stamped.child_frame_id)
+
+    listener = Listener(robot.node, take, heard.clear)
+    tf = Broadcaster(robot)
+    robot.wait_until(tf.is_heard, "the listener is found")
+    person = {f"body_b7{camera}": f"l_wrist_b7{camera}" for camera in ("", "a")}
+    of_robot = ["camera", "head_b7", "body_link", "body_b", "left_hand_b7_palm"]
+    stamp = Time(sec=1)
+    for body, joint in person.items():
+        tf.say("camera", body, UPRIGHT, stamp)
+        tf.say(body, joint, UPRIGHT, stamp)
+    for name in ("face_f12", "gaze_f12b", "left_hand_b3", "right_hand_b3c"):
+        tf.say("camera", name, UPRIGHT, stamp)
+    for name in of_robot:
+        tf.say("base_link", name, UPRIGHT, stamp)
+    robot.wait_until(lambda: of_robot[-1] in heard, "the last of them")
+    listener.close()
+    assert heard == of_robot
 
 
 def test_people_are_published_in_the_target_frame_at_the_images_stamp(robot, model):

@@ -8,6 +8,7 @@ which.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from math import hypot, isfinite
 from typing import Any, Protocol
@@ -39,6 +40,10 @@ QUATERNION_TOLERANCE = 0.01
 
 LINKS = {joint: joint.replace("right_", "r_").replace("left_", "l_") for joint in BODY.joints}
 """The body's joints by the names that REP-155 has for the links of its human model."""
+
+
+PERSON_FRAME = re.compile(r"(body|face|gaze|left_hand|right_hand)_[bf]\d+[a-z]*")
+"""What `frames_of` calls a person's frames; a body's joints are children of its own."""
 
 
 def tf_message_type() -> Any:
@@ -77,7 +82,8 @@ class Transforms(Protocol):
 class Listener:
     """Hears /tf and /tf_static, and when the node's clock goes back, as with use_sim_time.
 
-    A transform that is none costs itself only, and the log says what is wrong with it.
+    A transform that is none costs itself only, and the log says what is wrong with it. Frames of people are
+    passed over: tf2's buffer never forgets a frame, and each person brings some twenty with new names.
 
     Args:
         take: takes a transform, and whether it is static.
@@ -110,6 +116,8 @@ class Listener:
     def _hearing(self, static: bool) -> Callable[[Any], None]:
         def hear(message: Any) -> None:
             for stamped in message.transforms:
+                if is_of_person(stamped):
+                    continue
                 if fault := fault_of(stamped):
                     self._warn(f"a transform on /tf{'_static' * static} is left out: {fault}")
                 else:
@@ -272,6 +280,12 @@ def frames_of(person: Person, camera: str, parent: str) -> Iterator[tuple[str, s
 def frames_in(stamped: TransformStamped) -> tuple[str, str]:
     """The parent's and the child's frame; ROS 1 had them begin with a slash."""
     return stamped.header.frame_id.lstrip("/"), stamped.child_frame_id.lstrip("/")
+
+
+def is_of_person(stamped: TransformStamped) -> bool:
+    """Whether a transform is one of those that `frames_of` tells, of this node's people or another's."""
+    parent, child = frames_in(stamped)
+    return PERSON_FRAME.fullmatch(child) is not None or PERSON_FRAME.fullmatch(parent) is not None
 
 
 def fault_of(stamped: TransformStamped) -> str:
