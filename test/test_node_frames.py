@@ -129,6 +129,11 @@ def test_frames_of_people_are_not_listened_to_for_tf2_would_keep_them_for_ever(r
     assert heard == of_robot
 
 
+def test_a_persons_frame_is_refused_as_the_target_frame(model):
+    with running_node({"model": model, "target_frame": "body_b3"}) as node:
+        node.wait_for_log("cannot configure: target_frame 'body_b3' is called as people's frames are")
+
+
 def test_people_are_published_in_the_target_frame_at_the_images_stamp(robot, model):
     tf = Broadcaster(robot)
     with running_node({"model": model, "target_frame": "base_link"}):

@@ -38,5 +38,5 @@ def rebased(poses: Tensor, boxes: Tensor, others: Tensor) -> Tensor:
 
 def _corners_and_sides(boxes: Tensor, dimensions: int) -> tuple[Tensor, Tensor]:
     """Top left corners and sides, each [N, ..., 2] with as many dimensions as poses have."""
-    per_pose = boxes.view(-1, *[1] * (dimensions - 2), 4)
+    per_pose = boxes.reshape(-1, *[1] * (dimensions - 2), 4)
     return per_pose[..., :2], per_pose[..., 2:] - per_pose[..., :2]

@@ -28,7 +28,13 @@ from dope_ros.ros.diagnostics import frames_status, state_status
 from dope_ros.ros.hri import HumansPublisher
 from dope_ros.ros.logs import THROTTLE_SECONDS, Throttle
 from dope_ros.ros.parameters import NodeSettings
-from dope_ros.ros.tf import PeopleBroadcaster, Transforms, listen_to_transforms, nanoseconds
+from dope_ros.ros.tf import (
+    PERSON_FRAME,
+    PeopleBroadcaster,
+    Transforms,
+    listen_to_transforms,
+    nanoseconds,
+)
 from dope_ros.ros.worker import NewestWorker
 from dope_ros.transforms import TransformError
 
@@ -230,8 +236,14 @@ def _transforms_for(node: LifecycleNode, settings: NodeSettings) -> Transforms |
     """What looks up transforms, if any may be needed.
 
     Raises:
-        DopeError: they are needed for certain, and tf2_msgs is not installed.
+        DopeError: they are needed for certain, and tf2_msgs is not installed; or the target frame is called
+            as a person's is.
     """
+    if PERSON_FRAME.fullmatch(settings.target_frame):
+        raise DopeError(
+            f"target_frame '{settings.target_frame}' is called as people's frames are, which are not "
+            "listened to; name one of the robot or of a map"
+        )
     if not settings.target_frame and not settings.use_depth:
         return None
     try:

@@ -41,7 +41,6 @@ QUATERNION_TOLERANCE = 0.01
 LINKS = {joint: joint.replace("right_", "r_").replace("left_", "l_") for joint in BODY.joints}
 """The body's joints by the names that REP-155 has for the links of its human model."""
 
-
 PERSON_FRAME = re.compile(r"(body|face|gaze|left_hand|right_hand)_[bf]\d+[a-z]*")
 """What `frames_of` calls a person's frames; a body's joints are children of its own."""
 
