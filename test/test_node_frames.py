@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
@@ -103,7 +105,7 @@ def test_frames_of_people_are_broadcast(robot, model):
 
 def test_frames_of_people_are_not_listened_to_for_tf2_would_keep_them_for_ever(robot):
     """Nor are those of another node's people. What is called alike but is no person's is heard."""
-    from dope_ros.ros.tf import Listener
+    from dope_ros.ros.tf import Listener, frames_of
 
     heard = []
 
@@ -122,6 +124,9 @@ def test_frames_of_people_are_not_listened_to_for_tf2_would_keep_them_for_ever(r
         tf.say(body, joint, UPRIGHT, stamp)
     for name in ("face_f12", "gaze_f12b", "left_hand_b3", "right_hand_b3c"):
         tf.say("camera", name, UPRIGHT, stamp)
+    for camera in ("", "a"):
+        for frame in frames_of(replace(PERSON, id=4, metric=True), camera, "camera"):
+            tf.say(*frame, stamp)
     for name in of_robot:
         tf.say("base_link", name, UPRIGHT, stamp)
     robot.wait_until(lambda: of_robot[-1] in heard, "the last of them")

@@ -29,9 +29,9 @@ from dope_ros.ros.hri import HumansPublisher
 from dope_ros.ros.logs import THROTTLE_SECONDS, Throttle
 from dope_ros.ros.parameters import NodeSettings
 from dope_ros.ros.tf import (
-    PERSON_FRAME,
     PeopleBroadcaster,
     Transforms,
+    is_persons_frame,
     listen_to_transforms,
     nanoseconds,
 )
@@ -239,7 +239,7 @@ def _transforms_for(node: LifecycleNode, settings: NodeSettings) -> Transforms |
         DopeError: they are needed for certain, and tf2_msgs is not installed; or the target frame is called
             as a person's is.
     """
-    if PERSON_FRAME.fullmatch(settings.target_frame):
+    if is_persons_frame(settings.target_frame):
         raise DopeError(
             f"target_frame '{settings.target_frame}' is called as people's frames are, which are not "
             "listened to; name one of the robot or of a map"

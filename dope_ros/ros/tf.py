@@ -41,7 +41,7 @@ QUATERNION_TOLERANCE = 0.01
 LINKS = {joint: joint.replace("right_", "r_").replace("left_", "l_") for joint in BODY.joints}
 """The body's joints by the names that REP-155 has for the links of its human model."""
 
-PERSON_FRAME = re.compile(r"(body|face|gaze|left_hand|right_hand)_[bf]\d+[a-z]*")
+_PERSONS_FRAME = re.compile(r"(body|face|gaze|left_hand|right_hand)_[bf]\d+[a-z]*")
 """What `frames_of` calls a person's frames; a body's joints are children of its own."""
 
 
@@ -114,6 +114,7 @@ class Listener:
 
     def _hearing(self, static: bool) -> Callable[[Any], None]:
         def hear(message: Any) -> None:
+            """Take in the transforms of a message, each by itself."""
             for stamped in message.transforms:
                 if is_of_person(stamped):
                     continue
@@ -281,10 +282,14 @@ def frames_in(stamped: TransformStamped) -> tuple[str, str]:
     return stamped.header.frame_id.lstrip("/"), stamped.child_frame_id.lstrip("/")
 
 
+def is_persons_frame(name: str) -> bool:
+    """Whether a frame is called as `frames_of` calls a person's, of this node or another; joints aside."""
+    return _PERSONS_FRAME.fullmatch(name) is not None
+
+
 def is_of_person(stamped: TransformStamped) -> bool:
     """Whether a transform is one of those that `frames_of` tells, of this node's people or another's."""
-    parent, child = frames_in(stamped)
-    return PERSON_FRAME.fullmatch(child) is not None or PERSON_FRAME.fullmatch(parent) is not None
+    return any(map(is_persons_frame, frames_in(stamped)))
 
 
 def fault_of(stamped: TransformStamped) -> str:
