@@ -46,7 +46,7 @@ class PpiSettings:
     th_persondetect: a mode must have more than this summed score to be a detection without help.
     min_mode_score: candidates below it start no further mode of a group.
     pose_iou: candidates of a mode say where joints are in the picture if their boxes overlap that of the
-        mode's best box at least so much. A box that holds half a person puts joints into that half.
+        mode's best box about so much or more. A box that holds half a person puts joints into that half.
     max_iou: of two detections whose joints' boxes overlap more than this, the better one stays.
     support: by what a detection's score is multiplied if another part of the same person is one without help;
         see `postprocess.support`.
