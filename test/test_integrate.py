@@ -122,7 +122,7 @@ def test_boxes_unlike_the_best_one_say_nothing_of_the_picture_if_so_set():
     settings = replace(SETTINGS, pose_iou=0.7)
     (published,) = integrate(two_boxes_of_a_person(), Part.BODY, AnchorClasses(2), SETTINGS)
     (refined,) = integrate(two_boxes_of_a_person(), Part.BODY, AnchorClasses(2), settings)
-    np.testing.assert_allclose(refined.keypoints_2d, crossing(130), atol=0.2)
+    np.testing.assert_allclose(refined.keypoints_2d, crossing(130), atol=1e-4)
     np.testing.assert_allclose(published.keypoints_2d, crossing(100 + 30 * 0.5 / 1.3), atol=1e-4)
     assert refined.score == published.score == pytest.approx(1.3)
     np.testing.assert_array_equal(refined.keypoints_3d, published.keypoints_3d)

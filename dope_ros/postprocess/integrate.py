@@ -23,11 +23,11 @@ from dope_ros.skeleton import SKELETONS, Part
 LOWER_BODY_WEIGHT_OF_UPPER_CLASSES = np.float32(0.1)
 """An upper-body class says little of the legs; its weight in the mean of the lower-body joints."""
 
-BEST_BOX_POWER = 30
-"""Of the ratio to the highest sum: at 0.98 of it a box has half as much to say, at 0.9 next to nothing."""
+BEST_SLACK = 0.05
+"""Of the highest sum of a box's classes: one that falls short by so much has no say as the best box."""
 
 IOU_SLACK = 0.05
-"""Overlaps about `pose_iou` in which a box's say rises from none to all."""
+"""Overlaps about `pose_iou` in which a box's likeness to another one rises from none to all."""
 
 _TORSO = (sk.RIGHT_HIP, sk.LEFT_HIP, sk.RIGHT_SHOULDER, sk.LEFT_SHOULDER)
 
@@ -192,13 +192,13 @@ def _likeness_to_best_box(candidates: Candidates, members: np.ndarray, min_iou: 
 
     Members do whose boxes overlap the one whose classes have the highest sum by `min_iou`.  Boxes that come
     close to the highest sum have a say, too, and the overlap may fall short by a little: rounding must not
-    choose between two boxes that are equally good.
+    choose between two boxes that are equally good.  So both rise evenly over `BEST_SLACK` and `IOU_SLACK`.
     """
     if min_iou <= 0:
         return np.ones(len(members), np.float32)
     boxes, of_member = np.unique(candidates.box_index[members], return_inverse=True)
     sums = np.bincount(of_member, weights=candidates.scores[members])
-    say = (sums / sums.max()) ** BEST_BOX_POWER
+    say = np.clip((sums / sums.max() - 1) / BEST_SLACK + 1, 0, 1)
     overlaps = box_ious(candidates.proposal_boxes[boxes], candidates.proposal_boxes[boxes])
     alike = np.clip((overlaps - min_iou) / IOU_SLACK + 0.5, 0, 1)
     return ((say @ alike) / say.sum())[of_member].astype(np.float32)
