@@ -23,6 +23,7 @@ from dope_ros.training.labelling.compose import compose_pictures
 from dope_ros.training.labelling.cutting import cut_out
 from dope_ros.training.labelling.hands_and_faces import Composition, HandsAndFacesComposer, cutout_of
 from dope_ros.training.labelling.label import Task, label_pictures
+from dope_ros.training.labelling.mosaic import Layout, MosaicComposer, cut_to_picture
 from dope_ros.training.labelling.things import ThingsComposer
 from dope_ros.training.labels_file import FILE_NAME
 from dope_ros.training.synthetic.background import BackgroundSource
@@ -247,6 +248,118 @@ def test_the_command_composes_pictures_of_things_that_show_nobody(tmp_path, caps
     assert capsys.readouterr().out == f"labelled:{out}\n"
     dataset = open_dataset(f"labelled:{out}")
     assert [(sample.people, sample.labelled) for sample in dataset] == [((), frozenset(Part))] * 3
+
+
+# Mosaics
+
+RED, GREY = (250, 20, 20), (90, 90, 90)
+
+
+def marked(points, labelled=frozenset({Part.HAND}), sides=(80, 120), name="left_hand") -> Sample:
+    """A grey photograph of those sides (height, width), red around what joints [J, 2] it shows."""
+    picture = np.full((*sides, 3), GREY, np.uint8)
+    for point in points.round().astype(int).tolist():
+        cv2.circle(picture, point, 5, RED, -1)
+    solid = np.column_stack([points, np.zeros(len(points))]) / 500
+    person = PersonLabels.of({name: PartLabels.of(points, keypoints_3d=solid)})
+    return Sample("", Pixels(picture), (person,), labelled)
+
+
+class Samples(list):
+    """A dataset of these."""
+
+    name = "samples"
+
+
+def reds(picture, points):
+    columns, rows = points.round().astype(int).T
+    inside = (columns >= 0) & (columns < len(picture)) & (rows >= 0) & (rows < len(picture))
+    red, green, _ = picture[rows[inside], columns[inside]].astype(int).T
+    return red > green + 80
+
+
+@pytest.mark.parametrize("index", range(4))
+def test_a_mosaic_is_filled_and_its_labels_lie_where_their_photographs_went(index):
+    source = Samples([marked(spread_hand(60) + np.array([shift, 10])) for shift in (5, 40)])
+    composer = MosaicComposer([source], Layout(size=300))
+    picture, entry = composer.compose("mosaic.jpg", np.random.default_rng((4, index)))
+    assert picture.shape == (300, 300, 3)
+    assert (picture > 10).all(axis=2).mean() > 0.95, "there are no gaps"
+    assert len(entry.people) >= 3
+    assert entry.labelled == {Part.HAND}
+    for person in entry.people:
+        labels = person["left_hand"].labels
+        assert labels.known_2d.all()
+        assert reds(picture, labels.keypoints_2d).all()
+        np.testing.assert_allclose(labels.keypoints_3d[:, 2], 0)
+
+
+def test_people_of_a_mosaic_are_of_all_sizes():
+    composer = MosaicComposer([Samples([marked(spread_hand(60))])], Layout(size=300, row_height=(0.1, 0.5)))
+    heights = []
+    for index in range(5):
+        _, entry = composer.compose("mosaic.jpg", np.random.default_rng(index))
+        heights += [np.ptp(person["left_hand"].labels.keypoints_2d[:, 1]) for person in entry.people]
+    assert max(heights) > 3 * min(heights)
+
+
+def test_joints_that_a_photograph_does_not_show_are_not_known_in_a_mosaic():
+    points = spread_hand(60) - np.array([8, 0])
+    outside = points[:, 0] < -0.5
+    assert outside.sum() == 1, "a finger's tip"
+    shown = cut_to_picture(marked(points), 120, 80)
+    (person,) = shown.people
+    assert (person.left_hand.known_2d == ~outside).all()
+    assert person.left_hand.known_3d.all(), "where they are in space is known as before"
+
+
+def test_a_part_whose_box_is_not_told_by_what_is_seen_is_ignored_in_a_mosaic():
+    shoulders = np.array([[60.0, 40.0], [30.0, 70.0], [90.0, 70.0]])
+    below = np.array([[45.0, 200.0], [75.0, 200.0]])
+    body = np.concatenate([shoulders, below, np.full((8, 2), np.nan)])
+    sample = Sample(
+        "",
+        Pixels(np.zeros((100, 120, 3), np.uint8)),
+        (PersonLabels(body=PartLabels.of(body)),),
+        frozenset({Part.BODY}),
+    )
+    shown = cut_to_picture(sample, 120, 100)
+    assert shown.people == ()
+    np.testing.assert_allclose(shown.ignored[Part.BODY], [[24, 24, 96, 99]])
+
+
+def test_a_photograph_without_labels_of_a_part_is_ignored_for_it_in_a_mosaic():
+    hands = Samples([marked(spread_hand(60))])
+    faces = Samples([marked(np.full((84, 2), 40.0), frozenset({Part.FACE}), name="face")])
+    composer = MosaicComposer([hands, faces], Layout(size=300))
+    _, entry = composer.compose("mosaic.jpg", np.random.default_rng(1))
+    assert entry.labelled == {Part.HAND, Part.FACE}
+    names = [next(iter(person)) for person in entry.people]
+    assert set(names) == {"left_hand", "face"}
+    for person, part in zip(entry.people, names, strict=True):
+        other = Part.FACE if part == "left_hand" else Part.HAND
+        middle = person[part].labels.keypoints_2d.mean(axis=0)
+        covering = [(box[:2] <= middle).all() and (middle <= box[2:]).all() for box in entry.ignored[other]]
+        assert sum(covering) == 1
+
+
+def test_the_command_composes_mosaics_of_what_experts_labelled(tmp_path, capsys):
+    for i in range(4):
+        dot_people.write_hand(tmp_path / "hands", f"{i}.png", left=25 + i)
+    label_pictures(Task(tmp_path / "hands", (Part.HAND,)), DotExpert(), tmp_path / "labels")
+    out = tmp_path / "set"
+    command = ["compose", "--mosaic", f"labelled:{tmp_path / 'labels'}", "--out", str(out), "--size", "200"]
+    assert main([*command, "--count", "2"]) == 0
+    assert capsys.readouterr().out == f"labelled:{out}\n"
+    dataset = open_dataset(f"labelled:{out}")
+    assert len(dataset) == 2
+    assert all(list(sample.instances(Part.HAND)) for sample in dataset)
+
+
+def test_a_mosaic_has_no_backgrounds(tmp_path, capsys):
+    command = ["compose", "--mosaic", "folder:x", "--out", str(tmp_path), "--count", "1"]
+    assert main([*command, "--backgrounds", str(tmp_path)]) == 1
+    assert "--backgrounds: a mosaic has none" in capsys.readouterr().err
 
 
 def test_a_folder_without_things_is_named(tmp_path, capsys):

@@ -1,27 +1,33 @@
 # Copyright 2026 dope_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`dope compose`: labelled hands and portraits, or things without people, before other backgrounds."""
+"""`dope compose`: new pictures of labelled hands and portraits, of things, or of whole photographs."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dope_ros.cli.requirements import needed_for
 from dope_ros.errors import DatasetError
+
+if TYPE_CHECKING:
+    from dope_ros.training.datasets.records import Dataset
+    from dope_ros.training.labelling.compose import PictureComposer
+    from dope_ros.training.synthetic.background import BackgroundSource
 
 
 def add_parser(verbs: Any) -> None:
     """Add the verb `compose`."""
     parser = verbs.add_parser(
         "compose",
-        help="put labelled hands and portraits, or things, before other backgrounds",
+        help="put labelled hands and portraits, things, or whole photographs together",
         description="With --data: cuts hands and portraits out of photographs that show one each before a "
         "plain background, and composes pictures of several, turned and scaled. Hands and faces are "
         "labelled, bodies are not. With --things: composes pictures that show nobody, of which a "
-        "network learns what is no body, no hand and no face. Training and evaluation open the set as "
+        "network learns what is no body, no hand and no face. With --mosaic: puts whole labelled photographs "
+        "together in rows, which makes people in them smaller. Training and evaluation open the set as "
         "labelled:OUT.",
         epilog="Picture i of a seed is the same whatever --count; what is there is kept.",
     )
@@ -40,13 +46,19 @@ def add_parser(verbs: Any) -> None:
         help="pictures of things without people, pasted where they are opaque; may be repeated, and one "
         "folder is drawn as often as another",
     )
+    shown.add_argument(
+        "--mosaic",
+        action="append",
+        metavar="KIND[@SPLIT]:FOLDER",
+        help="photographs with labels; may be repeated, and one set is drawn as often as another",
+    )
     parser.add_argument(
         "--backgrounds",
         type=Path,
         action="append",
         default=[],
         metavar="FOLDER",
-        help="pictures without people; may be repeated (default: backgrounds are drawn)",
+        help="pictures without people, for all but mosaics; may be repeated (default: backgrounds are drawn)",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for the set")
     parser.add_argument("--count", type=int, required=True, help="pictures in the set")
@@ -59,26 +71,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     with needed_for("compose", "training"):
         from dope_ros.cli.progress import over_pictures
-        from dope_ros.training.datasets import open_dataset
-        from dope_ros.training.labelling.compose import PictureComposer, compose_pictures
-        from dope_ros.training.labelling.hands_and_faces import Composition, HandsAndFacesComposer
-        from dope_ros.training.labelling.things import Arrangement, ThingsComposer
-        from dope_ros.training.synthetic.background import BackgroundSource, find_pictures
-        from dope_ros.training.synthetic.cloth import ClothSource
-    _check_folders("backgrounds", arguments.backgrounds)
-    backgrounds = BackgroundSource(find_pictures(arguments.backgrounds), ClothSource())
-    composer: PictureComposer
-    if arguments.things:
-        _check_folders("things", arguments.things)
-        composer = ThingsComposer(arguments.things, backgrounds, Arrangement(size=arguments.size))
-        made = {"things": [str(folder) for folder in arguments.things]}
-    else:
-        sources = [open_dataset(specification) for specification in arguments.data]
-        composer = HandsAndFacesComposer(sources, backgrounds, Composition(size=arguments.size))
-        made = {"sources": [source.name for source in sources]}
-        print(f"{sum(map(len, sources))} photographs", file=sys.stderr)
-    print(f"{len(backgrounds)} backgrounds", file=sys.stderr)
+        from dope_ros.training.labelling.compose import compose_pictures
 
+        composer, made = _composer(arguments)
     compose_pictures(
         composer,
         arguments.out,
@@ -89,6 +84,47 @@ def run(arguments: argparse.Namespace) -> int:
     )
     print(f"labelled:{arguments.out}")
     return 0
+
+
+def _composer(arguments: argparse.Namespace) -> tuple[PictureComposer, dict[str, Any]]:
+    """What composes, and what the set's file says of it."""
+    from dope_ros.training.labelling.hands_and_faces import Composition, HandsAndFacesComposer
+    from dope_ros.training.labelling.mosaic import Layout, MosaicComposer
+    from dope_ros.training.labelling.things import Arrangement, ThingsComposer
+
+    if arguments.mosaic:
+        if arguments.backgrounds:
+            raise DatasetError("--backgrounds: a mosaic has none, photographs fill it")
+        sources = _photographs(arguments.mosaic)
+        layout = Layout(size=arguments.size)
+        return MosaicComposer(sources, layout), {"mosaic": [source.name for source in sources]}
+    backgrounds = _backgrounds(arguments.backgrounds)
+    if arguments.things:
+        _check_folders("things", arguments.things)
+        made = {"things": [str(folder) for folder in arguments.things]}
+        return ThingsComposer(arguments.things, backgrounds, Arrangement(size=arguments.size)), made
+    sources = _photographs(arguments.data)
+    composition = Composition(size=arguments.size)
+    made = {"sources": [source.name for source in sources]}
+    return HandsAndFacesComposer(sources, backgrounds, composition), made
+
+
+def _photographs(specifications: list[str]) -> list[Dataset]:
+    from dope_ros.training.datasets import open_dataset
+
+    sources = [open_dataset(specification) for specification in specifications]
+    print(f"{sum(map(len, sources))} photographs", file=sys.stderr)
+    return sources
+
+
+def _backgrounds(folders: list[Path]) -> BackgroundSource:
+    from dope_ros.training.synthetic.background import BackgroundSource, find_pictures
+    from dope_ros.training.synthetic.cloth import ClothSource
+
+    _check_folders("backgrounds", folders)
+    backgrounds = BackgroundSource(find_pictures(folders), ClothSource())
+    print(f"{len(backgrounds)} backgrounds", file=sys.stderr)
+    return backgrounds
 
 
 def _check_folders(purpose: str, folders: list[Path]) -> None:

@@ -1,0 +1,176 @@
+# Copyright 2026 dope_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Composes mosaics: rows of whole labelled photographs, whose people are smaller than they were taken.
+
+People who are far away are rare in photographs that were worth publishing, and experts find few of them. Up
+close they are labelled well, and shrunk they are people far away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from dope_ros.poses import PART_NAMES
+from dope_ros.postprocess.candidates import box_ious
+from dope_ros.skeleton import Part
+from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample
+from dope_ros.training.datasets.records import Dataset
+from dope_ros.training.labels_file import Entry, ExpertLabels
+from dope_ros.training.views import transformed
+
+SAME_BOX = 0.8
+"""The overlap (IoU) that the box of all joints and that of those in the picture have at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What mosaics are like.
+
+    size: of their sides, pixels.
+    row_height: from and to, in sizes of the mosaic; evenly in its logarithm.
+    """
+
+    size: int = 640
+    row_height: tuple[float, float] = (0.2, 0.7)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tile:
+    """A photograph in its place.
+
+    pixels: uint8 [h, w, 3], RGB, scaled.
+    corner: x, y of its top left pixel in the mosaic.
+    sample: its labels, in the mosaic's pixels.
+    """
+
+    pixels: np.ndarray
+    corner: tuple[int, int]
+    sample: Sample
+
+    @property
+    def box(self) -> np.ndarray:
+        """[4] float32, x1, y1, x2, y2, the middles of its first and last pixels."""
+        height, width = self.pixels.shape[:2]
+        x, y = self.corner
+        return np.array([x, y, x + width - 1, y + height - 1], np.float32)
+
+
+class MosaicComposer:
+    """Makes mosaics.
+
+    Args:
+        sources: photographs with labels; one source is drawn as often as another.
+    """
+
+    def __init__(self, sources: Sequence[Dataset], layout: Layout | None = None) -> None:
+        self._sources, self._layout = tuple(sources), layout or Layout()
+
+    def compose(self, name: str, rng: np.random.Generator) -> tuple[np.ndarray, Entry]:
+        """A picture, uint8 [size, size, 3], RGB, and its line of labels.
+
+        Rows are filled from the left, from the top; those at the right and at the bottom are cut off. What a
+        photograph has no labels for is ignored where it lies.
+
+        Raises:
+            ImageError: a photograph cannot be read.
+        """
+        size = self._layout.size
+        canvas = np.zeros((size, size, 3), np.uint8)
+        tiles: list[Tile] = []
+        low, high = np.log(self._layout.row_height)
+        top = 0
+        while top < size:
+            height = max(1, round(size * float(np.exp(rng.uniform(low, high)))))
+            left = 0
+            while left < size:
+                tile = tile_of(self._drawn(rng), height, (left, top))
+                _put(canvas, tile)
+                tiles.append(tile)
+                left += tile.pixels.shape[1]
+            top += height
+        labelled = frozenset[Part]().union(*(tile.sample.labelled for tile in tiles))
+        people = tuple(_expert_labels(person) for tile in tiles for person in tile.sample.people)
+        return canvas, Entry(name, name, people, labelled, _ignored(tiles, labelled))
+
+    def _drawn(self, rng: np.random.Generator) -> Sample:
+        source = self._sources[rng.integers(len(self._sources))]
+        return source[int(rng.integers(len(source)))]
+
+
+def tile_of(sample: Sample, height: int, corner: tuple[int, int]) -> Tile:
+    """A photograph scaled to a height, pixels, in its place.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
+    picture = sample.source.read()
+    width = max(1, round(picture.shape[1] * height / picture.shape[0]))
+    shrinks = height < picture.shape[0]
+    pixels = cv2.resize(
+        picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    )
+    x, y = width / picture.shape[1], height / picture.shape[0]
+    transform = np.array([[x, 0, (x - 1) / 2 + corner[0]], [0, y, (y - 1) / 2 + corner[1]]])
+    shown = cut_to_picture(sample, picture.shape[1], picture.shape[0])
+    return Tile(pixels, corner, transformed(shown, transform))
+
+
+def cut_to_picture(sample: Sample, width: int, height: int) -> Sample:
+    """Labels without the joints that lie outside of the picture: something else will be there.
+
+    A part whose box the other joints do not tell is ignored, such as a body of which the shoulders are seen.
+    """
+    people: list[PersonLabels] = []
+    ignored = {part: [sample.ignored.get(part, np.empty((0, 4)))] for part in Part}
+    for person in sample.people:
+        cut = {name: _known_inside(labels, width, height) for name, labels in person.parts().items()}
+        boxes = {name: labels.box(width, height)[None] for name, labels in person.parts().items()}
+        told = {
+            name: labels
+            for name, labels in cut.items()
+            if box_ious(labels.box(width, height)[None], boxes[name]).item() >= SAME_BOX
+        }
+        people += [PersonLabels.of(told)] if told else []
+        for name in boxes.keys() - told.keys():
+            ignored[PART_NAMES[name]].append(boxes[name])
+    joined = {part: np.concatenate(found).astype(np.float32) for part, found in ignored.items()}
+    return replace(sample, people=tuple(people), ignored=joined)
+
+
+def _put(canvas: np.ndarray, tile: Tile) -> None:
+    """Write a tile's pixels into the mosaic; what lies outside of it is cut off."""
+    x, y = tile.corner
+    height, width = tile.pixels.shape[:2]
+    place = canvas[y : y + height, x : x + width]
+    place[:] = tile.pixels[: place.shape[0], : place.shape[1]]
+
+
+def _known_inside(labels: PartLabels, width: int, height: int) -> PartLabels:
+    """Labels whose joints outside of the picture are not known in it, and are in space as before."""
+    points = labels.keypoints_2d
+    inside = ((points >= -0.5) & (points <= (width - 0.5, height - 0.5))).all(axis=1)
+    known = labels.known_2d & inside
+    return replace(
+        labels,
+        keypoints_2d=np.where(known[:, None], points, np.float32(0)),
+        known_2d=known,
+        visible=labels.visible & inside,
+    )
+
+
+def _ignored(tiles: Sequence[Tile], labelled: frozenset[Part]) -> dict[Part, np.ndarray]:
+    """Boxes [N, 4] by part: those of the photographs, and all of a photograph without labels of a part."""
+    return {
+        part: np.concatenate(
+            [tile.sample.ignored[part] if part in tile.sample.labelled else tile.box[None] for tile in tiles]
+        )
+        for part in labelled
+    }
+
+
+def _expert_labels(person: PersonLabels) -> dict[str, ExpertLabels]:
+    return {name: ExpertLabels(labels) for name, labels in person.parts().items()}
