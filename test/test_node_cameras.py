@@ -67,12 +67,15 @@ def test_each_camera_has_its_own_people_ids_and_camera_info(robot, tmp_path):
     images = [robot.node.create_publisher(Image, topic, qos_profile_sensor_data) for topic in topics]
     infos = robot.node.create_publisher(CameraInfo, "/left/camera_info", qos_profile_sensor_data)
     heard = [robot.listen(WholeBodyPose3DArray, f"dope/{name}/poses") for name in ("front", "left")]
-    with running_node({"model": model, "image_topics": topics, "tracking": "ids"}):
+    parameters = {"model": model, "image_topics": topics, "tracking": "ids", "tracking_memory": 60.0}
+    pictures = [robot.image(film_picture(index, HEIGHT, WIDTH)) for index in range(2)]
+    with running_node(parameters):
 
         def both():
             infos.publish(camera_info(WIDTH, HEIGHT, CAMERA))
-            for index, publisher in enumerate(images):
-                publisher.publish(robot.image(film_picture(index, HEIGHT, WIDTH)))
+            for publisher, picture in zip(images, pictures, strict=True):
+                picture.header.stamp = robot.node.get_clock().now().to_msg()
+                publisher.publish(picture)
             return all(heard) and heard[1][-1].people[0].metric
 
         robot.wait_until(both, "both cameras see their people")
