@@ -31,7 +31,7 @@ from dope_ros.engine.contract import output_names, proposals_from_outputs
 from dope_ros.engine.export import ExportOptions, compare_with_network, differences, export_model
 from dope_ros.engine.half import Precision, all_in_half, in_half, in_precision
 from dope_ros.engine.int8 import WEIGHTED, stays_in_float
-from dope_ros.engine.lowering import without_roi_align
+from dope_ros.engine.lowering import with_cells_gathered, without_roi_align
 from dope_ros.engine.storage import quantised, widened
 from dope_ros.engine.torch import TorchEngine, predict, proposals_of
 from dope_ros.engine.trained import read_trained
@@ -335,10 +335,10 @@ def test_a_model_whose_weights_are_called_otherwise_gives_no_network_and_names_t
         read_trained(tmp_path / "strange.onnx")
 
 
-# RoIAlign as GridSample
+# RoIAlign as GridSample, and as gathered cells
 
 
-def roi_align_model(count, aligned, samples):
+def roi_align_model(count, aligned, samples, rows=9, columns=12):
     node = helper.make_node(
         "RoiAlign",
         ["features", "boxes", "images"],
@@ -349,7 +349,7 @@ def roi_align_model(count, aligned, samples):
         spatial_scale=1 / 16,
         coordinate_transformation_mode="half_pixel" if aligned else "output_half_pixel",
     )
-    floats = {"features": [1, 3, 9, 12], "boxes": [count, 4], "regions": [count, 3, 7, 7]}
+    floats = {"features": [1, 3, rows, columns], "boxes": [count, 4], "regions": [count, 3, 7, 7]}
     values = {
         name: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in floats.items()
     }
@@ -365,27 +365,35 @@ def roi_align_model(count, aligned, samples):
 
 FEATURES = np.random.default_rng(0).normal(size=(1, 3, 9, 12)).astype(np.float32)
 BOXES = 6
-SESSIONS = {
-    (aligned, samples): ort.InferenceSession(
-        without_roi_align(roi_align_model(BOXES, aligned, samples)).SerializeToString(),
+LOWERED = [
+    (without_roi_align, False, 2),
+    (without_roi_align, True, 2),
+    (without_roi_align, True, 1),
+    (with_cells_gathered, False, 1),
+    (with_cells_gathered, True, 1),
+]
+SESSIONS = [
+    ort.InferenceSession(
+        lower(roi_align_model(BOXES, aligned, samples)).SerializeToString(),
         providers=["CPUExecutionProvider"],
     )
-    for aligned, samples in ((False, 2), (True, 2), (True, 1))
-}
+    for lower, aligned, samples in LOWERED
+]
 
-across = st.floats(0, 192, width=32)
-down = st.floats(0, 144, width=32)
+across = st.floats(-60, 252, width=32)
+down = st.floats(-60, 204, width=32)
 
 
-@pytest.mark.parametrize(("aligned", "samples"), list(SESSIONS))
+@pytest.mark.parametrize("index", range(len(LOWERED)))
 @settings(max_examples=80)
 @given(corners=st.lists(st.tuples(across, down, across, down), min_size=BOXES, max_size=BOXES))
-def test_roi_align_as_grid_sample_is_that_of_torchvision(aligned, samples, corners):
+def test_a_lowered_roi_align_is_that_of_torchvision(index, corners):
+    _, aligned, samples = LOWERED[index]
     boxes = np.array(corners, np.float32)
     boxes = np.concatenate(
         [np.minimum(boxes[:, :2], boxes[:, 2:]), np.maximum(boxes[:, :2], boxes[:, 2:])], axis=1
     )
-    (found,) = SESSIONS[aligned, samples].run(None, {"features": FEATURES, "boxes": boxes})
+    (found,) = SESSIONS[index].run(None, {"features": FEATURES, "boxes": boxes})
     rois = torch.nn.functional.pad(torch.from_numpy(boxes), (1, 0))
     wanted = roi_align(torch.from_numpy(FEATURES), rois, 7, 1 / 16, samples, aligned).numpy()
     # Where a sample is at the very limit beyond which zero is read, rounding decides.
@@ -417,14 +425,40 @@ def test_lowering_changes_no_output_of_the_network(compact):
         np.testing.assert_allclose(after[name], before[name], atol=5e-3, err_msg=name)
 
 
+@pytest.mark.parametrize("lower", [without_roi_align, with_cells_gathered])
+def test_a_roi_align_of_a_map_of_one_column_is_lowered_as_well(lower):
+    model, features = roi_align_model(1, True, 1, columns=1), FEATURES[..., :1]
+    feeds = {"features": features, "boxes": np.array([[0, 0, 16, 144]], np.float32)}
+    regions = [
+        ort.InferenceSession(of.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, feeds)[0]
+        for of in (model, lower(model))
+    ]
+    np.testing.assert_allclose(regions[1], regions[0], atol=2e-5)
+
+
+def test_cells_are_gathered_where_a_bin_is_one_sample_and_no_output_changes(compact):
+    model = onnx.load(compact[1])
+    lowered = with_cells_gathered(model)
+    onnx.checker.check_model(lowered, full_check=True)
+    assert [node.op_type for node in model.graph.node].count("RoiAlign") == 2
+    (left,) = [node for node in lowered.graph.node if node.op_type == "RoiAlign"]
+    assert {a.name: helper.get_attribute_value(a) for a in left.attribute}["sampling_ratio"] == 2
+    assert [(entry.domain, entry.version) for entry in lowered.opset_import] == [("", 17)]
+    (picture,) = pictures(1, HEIGHT, WIDTH)
+    before, after = run(model, picture), run(lowered, picture)
+    for name in output_names():
+        np.testing.assert_allclose(after[name], before[name], atol=5e-3, err_msg=name)
+
+
 def test_a_roi_align_that_cannot_be_lowered_is_named():
     model = roi_align_model(1, aligned=True, samples=2)
     model.graph.node[0].name = "adaptive"
     for attribute in model.graph.node[0].attribute:
         if attribute.name == "sampling_ratio":
             attribute.i = 0
-    with pytest.raises(ModelError, match="adaptive"):
-        without_roi_align(model)
+    for lower in (without_roi_align, with_cells_gathered):
+        with pytest.raises(ModelError, match="adaptive"):
+            lower(model)
 
 
 # Half precision
@@ -556,6 +590,21 @@ def test_a_model_in_integers_keeps_the_contract_and_finds_the_same_boxes(float_a
     found, wanted = (load_engine(path, "onnx").run(picture)[Part.BODY].boxes for path in (in_int8, in_float))
     overlaps = box_iou(torch.from_numpy(wanted), torch.from_numpy(found)).amax(dim=1)
     assert overlaps.median() > 0.9
+
+
+def test_a_model_in_integers_takes_no_single_samples_by_roi_align(float_and_int8):
+    samples = [
+        [
+            helper.get_attribute_value(attribute)
+            for node in onnx.load(path).graph.node
+            if node.op_type == "RoiAlign"
+            for attribute in node.attribute
+            if attribute.name == "sampling_ratio"
+        ]
+        for path in float_and_int8[:2]
+    ]
+    assert samples[0].count(2) == samples[1].count(2) == 1
+    assert 1 not in samples[1]
 
 
 def test_a_model_in_integers_gives_no_network(float_and_int8):

@@ -22,7 +22,7 @@ from dope_ros.engine.contract import (
 )
 from dope_ros.engine.half import in_half
 from dope_ros.engine.int8 import in_int8
-from dope_ros.engine.lowering import without_roi_align
+from dope_ros.engine.lowering import with_cells_gathered, without_roi_align
 from dope_ros.engine.onnx import OnnxEngine
 from dope_ros.engine.storage import share, store, widened
 from dope_ros.engine.torch import PAD_VALUE, input_size, predict, proposals_of, spec_of
@@ -95,7 +95,7 @@ def export_model(checkpoint: Checkpoint, path: Path, options: ExportOptions) -> 
     """Write a checkpoint as an ONNX model of fixed shapes, opset 17.
 
     A model in half precision is for GPUs, and has RoIAlign written as GridSample; see `half` and `lowering`.
-    One in 8-bit integers is for CPUs; see `int8`.
+    One in 8-bit integers is for CPUs, and gathers where RoIAlign takes one sample a bin; see `int8`.
 
     Raises:
         ImageError: one of the pictures cannot be read.
@@ -117,7 +117,7 @@ def export_model(checkpoint: Checkpoint, path: Path, options: ExportOptions) -> 
         pictures = (fit(read_picture(path), height, width, PAD_VALUE).pixels for path in options.int8)
         # What computes in integers has the stored values, too.
         store(model, options.storage, options.bits)
-        model = in_int8(widened(model), pictures)
+        model = with_cells_gathered(in_int8(widened(model), pictures))
     store(model, options.storage, options.bits)
     entries = {
         METADATA_KEY: metadata_of(spec_of(checkpoint, height, width)),

@@ -15,13 +15,13 @@ SMALLEST_SIDE = 1e-3
 
 def to_pixels(poses: Tensor, boxes: Tensor) -> Tensor:
     """Poses in sizes of their boxes, in pixels."""
-    corners, sides = _corners_and_sides(boxes, poses.ndim)
+    corners, sides = _corners_and_sides(boxes, poses)
     return corners + poses * sides
 
 
 def in_sizes_of(poses: Tensor, boxes: Tensor) -> Tensor:
     """Poses in pixels, in sizes of their boxes."""
-    corners, sides = _corners_and_sides(boxes, poses.ndim)
+    corners, sides = _corners_and_sides(boxes, poses)
     return (poses - corners) / sides.clamp(min=SMALLEST_SIDE)
 
 
@@ -30,13 +30,17 @@ def rebased(poses: Tensor, boxes: Tensor, others: Tensor) -> Tensor:
 
     One product and one sum of what `in_sizes_of` makes of `to_pixels`, which rounds less.
     """
-    corners, sides = _corners_and_sides(boxes, poses.ndim)
-    other_corners, other_sides = _corners_and_sides(others, poses.ndim)
+    corners, sides = _corners_and_sides(boxes, poses)
+    other_corners, other_sides = _corners_and_sides(others, poses)
     other_sides = other_sides.clamp(min=SMALLEST_SIDE)
     return poses * (sides / other_sides) + (corners - other_corners) / other_sides
 
 
-def _corners_and_sides(boxes: Tensor, dimensions: int) -> tuple[Tensor, Tensor]:
-    """Top left corners and sides, each [N, ..., 2] with as many dimensions as poses have."""
-    per_pose = boxes.reshape(-1, *[1] * (dimensions - 2), 4)
-    return per_pose[..., :2], per_pose[..., 2:] - per_pose[..., :2]
+def _corners_and_sides(boxes: Tensor, poses: Tensor) -> tuple[Tensor, Tensor]:
+    """Top left corners and sides, each [N, 1, ..., J, 2] for poses [N, ..., J, 2].
+
+    There is one for each joint, for ONNX Runtime multiplies rows of J times 2 at once, but pairs one by one.
+    """
+    per_pose = boxes.reshape(-1, *[1] * (poses.ndim - 2), 4)
+    per_joint = per_pose.expand(*per_pose.shape[:-2], poses.shape[-2], 4)
+    return per_joint[..., :2], per_joint[..., 2:] - per_joint[..., :2]

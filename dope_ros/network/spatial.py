@@ -238,7 +238,7 @@ def lift(poses_2d: Tensor, located: Located, boxes: Tensor) -> Tensor:
     Returns:
         [N, K, J, 3] float32, metres, optical axes, about the mean of the joints.
     """
-    shape = shapes(boxes)[:, None, None]
+    shape = shapes(boxes)[:, None, None].expand(-1, -1, poses_2d.shape[2], -1)
     flat = functional.pad((poses_2d - poses_2d.mean(dim=2, keepdim=True)) * shape, (0, 1))
     return (flat + located.offsets_3d[:, None]) * located.longer_side[:, None, None, None]
 
@@ -269,5 +269,5 @@ def merge_2d(regressed_2d: Tensor, located: Located) -> Tensor:
 
 def trust(regressed_2d: Tensor) -> Tensor:
     """The spatial head's weight [N, K, J, 1] for joints regressed to [N, K, J, 2], in sizes of the box."""
-    distances = (regressed_2d - 0.5).abs().amax(dim=-1, keepdim=True)
-    return ((REACH_END - distances) / (REACH_END - REACH_START)).clamp(0, 1)
+    distances = (regressed_2d - 0.5).abs().amax(dim=-1)  # [N, K, J]: ONNX Runtime is slow on rows of one
+    return ((REACH_END - distances) / (REACH_END - REACH_START)).clamp(0, 1)[..., None]
