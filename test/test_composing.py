@@ -23,7 +23,7 @@ from dope_ros.training.labelling.compose import compose_pictures
 from dope_ros.training.labelling.cutting import cut_out
 from dope_ros.training.labelling.hands_and_faces import Composition, HandsAndFacesComposer, cutout_of
 from dope_ros.training.labelling.label import Task, label_pictures
-from dope_ros.training.labelling.mosaic import Layout, MosaicComposer, cut_to_picture
+from dope_ros.training.labelling.mosaic import Layout, MosaicComposer, known_in_picture
 from dope_ros.training.labelling.things import ThingsComposer
 from dope_ros.training.labels_file import FILE_NAME
 from dope_ros.training.synthetic.background import BackgroundSource
@@ -307,7 +307,7 @@ def test_joints_that_a_photograph_does_not_show_are_not_known_in_a_mosaic():
     points = spread_hand(60) - np.array([8, 0])
     outside = points[:, 0] < -0.5
     assert outside.sum() == 1, "a finger's tip"
-    shown = cut_to_picture(marked(points), 120, 80)
+    shown = known_in_picture(marked(points), 120, 80)
     (person,) = shown.people
     assert (person.left_hand.known_2d == ~outside).all()
     assert person.left_hand.known_3d.all(), "where they are in space is known as before"
@@ -323,7 +323,7 @@ def test_a_part_whose_box_is_not_told_by_what_is_seen_is_ignored_in_a_mosaic():
         (PersonLabels(body=PartLabels.of(body)),),
         frozenset({Part.BODY}),
     )
-    shown = cut_to_picture(sample, 120, 100)
+    shown = known_in_picture(sample, 120, 100)
     assert shown.people == ()
     np.testing.assert_allclose(shown.ignored[Part.BODY], [[24, 24, 96, 99]])
 

@@ -115,11 +115,11 @@ def tile_of(sample: Sample, height: int, corner: tuple[int, int]) -> Tile:
     )
     x, y = width / picture.shape[1], height / picture.shape[0]
     transform = np.array([[x, 0, (x - 1) / 2 + corner[0]], [0, y, (y - 1) / 2 + corner[1]]])
-    shown = cut_to_picture(sample, picture.shape[1], picture.shape[0])
+    shown = known_in_picture(sample, picture.shape[1], picture.shape[0])
     return Tile(pixels, corner, transformed(shown, transform))
 
 
-def cut_to_picture(sample: Sample, width: int, height: int) -> Sample:
+def known_in_picture(sample: Sample, width: int, height: int) -> Sample:
     """Labels without the joints that lie outside of the picture: something else will be there.
 
     A part whose box the other joints do not tell is ignored, such as a body of which the shoulders are seen.
