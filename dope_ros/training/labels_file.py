@@ -31,7 +31,7 @@ import numpy as np
 from dope_ros.errors import DatasetError
 from dope_ros.poses import PART_NAMES
 from dope_ros.skeleton import SKELETONS, Part
-from dope_ros.training.datasets.labels import PartLabels
+from dope_ros.training.datasets.labels import PartLabels, PersonLabels
 
 FILE_NAME = "labels.jsonl"
 VERSION = 1
@@ -48,6 +48,11 @@ class ExpertLabels:
     labels: PartLabels
     score: float | None = None
     disagreement: float | None = None
+
+
+def unscored(person: PersonLabels) -> dict[str, ExpertLabels]:
+    """A person's parts whose labels have been moved, by their name."""
+    return {name: ExpertLabels(labels) for name, labels in person.parts().items()}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

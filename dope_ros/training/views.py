@@ -32,14 +32,7 @@ class ShorterSide:
         del rng
         sides = picture.shape[:2]
         scale = min(self.min_size / min(sides), self.max_size / max(sides))
-        height, width = (max(1, round(side * scale)) for side in sides)
-        x, y = width / sides[1], height / sides[0]
-        shrinks = scale < 1
-        resized = cv2.resize(
-            picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        )
-        transform = np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2]])
-        return resized, transformed(sample, transform)
+        return resized(picture, sample, scale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +57,25 @@ class RandomCrop:
         room = (sides - side) / 2
         middle = sides / 2 + np.where(room > 0, room * rng.uniform(-1, 1, 2), 0.0)
         scale = self.size / side
-        if scale < 1:
-            picture, sample, middle = _shrunk(picture, sample, middle, scale)
+        if scale < 1:  # without aliasing, which warping alone would bring
+            picture, sample = resized(picture, sample, scale)
+            middle = middle * (picture.shape[1], picture.shape[0]) / sides
             scale = 1.0
         transform = _about(middle - 0.5, (self.size - 1) / 2, scale, rng.uniform(-1, 1) * self.max_roll)
         square = cv2.warpAffine(
             picture, transform, (self.size, self.size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
         )
         return square, transformed(sample, transform)
+
+
+def resized(picture: np.ndarray, sample: Sample, scale: float) -> tuple[np.ndarray, Sample]:
+    """A picture, uint8 [H, W, 3], and its labels, scaled; sides are whole pixels, one at least."""
+    height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
+    x, y = width / picture.shape[1], height / picture.shape[0]
+    pixels = cv2.resize(
+        picture, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    )
+    return pixels, transformed(sample, np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2]]))
 
 
 def transformed(sample: Sample, transform: np.ndarray) -> Sample:
@@ -89,17 +93,6 @@ def transformed(sample: Sample, transform: np.ndarray) -> Sample:
         ignored=_boxes(sample.ignored, transform),
         intrinsics=None,
     )
-
-
-def _shrunk(
-    picture: np.ndarray, sample: Sample, middle: np.ndarray, scale: float
-) -> tuple[np.ndarray, Sample, np.ndarray]:
-    """The picture, its labels and a point of it, scaled down without aliasing."""
-    height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
-    x, y = width / picture.shape[1], height / picture.shape[0]
-    small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    transform = np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2]])
-    return small, transformed(sample, transform), middle * (x, y)
 
 
 def _about(point: np.ndarray, target: float, scale: float, degrees: float) -> np.ndarray:

@@ -17,11 +17,11 @@ import numpy as np
 from dope_ros.errors import DatasetError
 from dope_ros.skeleton import Part
 from dope_ros.training.augmentation import flip
-from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample, box_around
+from dope_ros.training.datasets.labels import PartLabels, Sample, box_around
 from dope_ros.training.datasets.records import Dataset
 from dope_ros.training.labelling.cutting import cut_out
 from dope_ros.training.labelling.pasting import drawn_scale, in_other_light, moved, paste, turn
-from dope_ros.training.labels_file import Entry, ExpertLabels
+from dope_ros.training.labels_file import Entry, ExpertLabels, unscored
 from dope_ros.training.synthetic.background import BackgroundSource
 from dope_ros.training.views import transformed
 
@@ -115,7 +115,7 @@ class HandsAndFacesComposer:
             paste(canvas, placed.pixels, placed.opacity)
             pasted.append(_extent(placed.opacity))
             taken.append(placed.labels().box(size, size, margin=0))
-            people += [_expert_labels(person) for person in placed.sample.people]
+            people += map(unscored, placed.sample.people)
         ignored = {Part.BODY: np.array(pasted, np.float32).reshape(-1, 4)}
         picture = np.clip(canvas, 0, 255).astype(np.uint8)
         return picture, Entry(name, name, tuple(people), PASTED_PARTS, ignored)
@@ -204,7 +204,3 @@ def _extent(opacity: np.ndarray) -> np.ndarray:
     """[4] float32, the box around what is opaque."""
     rows, columns = np.nonzero(opacity)
     return box_around(np.stack([columns, rows], axis=1), opacity.shape[1], opacity.shape[0], margin=0)
-
-
-def _expert_labels(person: PersonLabels) -> dict[str, ExpertLabels]:
-    return {name: ExpertLabels(labels) for name, labels in person.parts().items()}

@@ -8,10 +8,9 @@ close they are labelled well, and shrunk they are people far away.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
 from dope_ros.poses import PART_NAMES
@@ -19,8 +18,8 @@ from dope_ros.postprocess.candidates import box_ious
 from dope_ros.skeleton import Part
 from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample
 from dope_ros.training.datasets.records import Dataset
-from dope_ros.training.labels_file import Entry, ExpertLabels
-from dope_ros.training.views import transformed
+from dope_ros.training.labels_file import Entry, unscored
+from dope_ros.training.views import resized, transformed
 
 SAME_BOX = 0.8
 """The overlap (IoU) that the box of all joints and that of those in the picture have at least."""
@@ -80,21 +79,25 @@ class MosaicComposer:
         """
         size = self._layout.size
         canvas = np.zeros((size, size, 3), np.uint8)
-        tiles: list[Tile] = []
-        low, high = np.log(self._layout.row_height)
+        tiles = list(self._tiles(rng))
+        for tile in tiles:
+            _put(canvas, tile)
+        labelled = frozenset[Part]().union(*(tile.sample.labelled for tile in tiles))
+        people = tuple(unscored(person) for tile in tiles for person in tile.sample.people)
+        return canvas, Entry(name, name, people, labelled, _ignored(tiles, labelled))
+
+    def _tiles(self, rng: np.random.Generator) -> Iterator[Tile]:
+        """Row by row, until the mosaic is full."""
+        size, (low, high) = self._layout.size, np.log(self._layout.row_height)
         top = 0
         while top < size:
             height = max(1, round(size * float(np.exp(rng.uniform(low, high)))))
             left = 0
             while left < size:
                 tile = tile_of(self._drawn(rng), height, (left, top))
-                _put(canvas, tile)
-                tiles.append(tile)
+                yield tile
                 left += tile.pixels.shape[1]
             top += height
-        labelled = frozenset[Part]().union(*(tile.sample.labelled for tile in tiles))
-        people = tuple(_expert_labels(person) for tile in tiles for person in tile.sample.people)
-        return canvas, Entry(name, name, people, labelled, _ignored(tiles, labelled))
 
     def _drawn(self, rng: np.random.Generator) -> Sample:
         source = self._sources[rng.integers(len(self._sources))]
@@ -108,15 +111,10 @@ def tile_of(sample: Sample, height: int, corner: tuple[int, int]) -> Tile:
         ImageError: it cannot be read.
     """
     picture = sample.source.read()
-    width = max(1, round(picture.shape[1] * height / picture.shape[0]))
-    shrinks = height < picture.shape[0]
-    pixels = cv2.resize(
-        picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    )
-    x, y = width / picture.shape[1], height / picture.shape[0]
-    transform = np.array([[x, 0, (x - 1) / 2 + corner[0]], [0, y, (y - 1) / 2 + corner[1]]])
     shown = known_in_picture(sample, picture.shape[1], picture.shape[0])
-    return Tile(pixels, corner, transformed(shown, transform))
+    pixels, scaled = resized(picture, shown, height / picture.shape[0])
+    to_corner = np.array([[1.0, 0.0, corner[0]], [0.0, 1.0, corner[1]]])
+    return Tile(pixels, corner, transformed(scaled, to_corner))
 
 
 def known_in_picture(sample: Sample, width: int, height: int) -> Sample:
@@ -135,8 +133,8 @@ def known_in_picture(sample: Sample, width: int, height: int) -> Sample:
             if box_ious(labels.box(width, height)[None], boxes[name]).item() >= SAME_BOX
         }
         people += [PersonLabels.of(told)] if told else []
-        for name in boxes.keys() - told.keys():
-            ignored[PART_NAMES[name]].append(boxes[name])
+        for name, box in boxes.items():
+            ignored[PART_NAMES[name]] += [] if name in told else [box]
     joined = {part: np.concatenate(found).astype(np.float32) for part, found in ignored.items()}
     return replace(sample, people=tuple(people), ignored=joined)
 
@@ -168,9 +166,6 @@ def _ignored(tiles: Sequence[Tile], labelled: frozenset[Part]) -> dict[Part, np.
         part: np.concatenate(
             [tile.sample.ignored[part] if part in tile.sample.labelled else tile.box[None] for tile in tiles]
         )
-        for part in labelled
+        for part in Part
+        if part in labelled
     }
-
-
-def _expert_labels(person: PersonLabels) -> dict[str, ExpertLabels]:
-    return {name: ExpertLabels(labels) for name, labels in person.parts().items()}
