@@ -384,7 +384,11 @@ across = st.floats(-60, 252, width=32)
 down = st.floats(-60, 204, width=32)
 
 
-@pytest.mark.parametrize("index", range(len(LOWERED)))
+@pytest.mark.parametrize(
+    "index",
+    range(len(LOWERED)),
+    ids=[f"{lower.__name__}-{aligned}-{samples}" for lower, aligned, samples in LOWERED],
+)
 @settings(max_examples=80)
 @given(corners=st.lists(st.tuples(across, down, across, down), min_size=BOXES, max_size=BOXES))
 def test_a_lowered_roi_align_is_that_of_torchvision(index, corners):

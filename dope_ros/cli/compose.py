@@ -27,7 +27,7 @@ def add_parser(verbs: Any) -> None:
         "plain background, and composes pictures of several, turned and scaled. Hands and faces are "
         "labelled, bodies are not. With --things: composes pictures that show nobody, of which a "
         "network learns what is no body, no hand and no face. With --mosaic: puts whole labelled photographs "
-        "together in rows, which makes people in them smaller. Training and evaluation open the set as "
+        "together in rows, which makes most people in them smaller. Training and evaluation open the set as "
         "labelled:OUT.",
         epilog="Picture i of a seed is the same whatever --count; what is there is kept.",
     )
@@ -72,8 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     with needed_for("compose", "training"):
         from dope_ros.cli.progress import over_pictures
         from dope_ros.training.labelling.compose import compose_pictures
-
-        composer, made = _composer(arguments)
+    composer, made = _composer(arguments)
     compose_pictures(
         composer,
         arguments.out,
@@ -88,10 +87,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _composer(arguments: argparse.Namespace) -> tuple[PictureComposer, dict[str, Any]]:
     """What composes, and what the set's file says of it."""
-    from dope_ros.training.labelling.hands_and_faces import Composition, HandsAndFacesComposer
-    from dope_ros.training.labelling.mosaic import Layout, MosaicComposer
-    from dope_ros.training.labelling.things import Arrangement, ThingsComposer
-
+    with needed_for("compose", "training"):
+        from dope_ros.training.labelling.hands_and_faces import Composition, HandsAndFacesComposer
+        from dope_ros.training.labelling.mosaic import Layout, MosaicComposer
+        from dope_ros.training.labelling.things import Arrangement, ThingsComposer
     if arguments.mosaic:
         if arguments.backgrounds:
             raise DatasetError("--backgrounds: a mosaic has none, photographs fill it")

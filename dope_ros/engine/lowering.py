@@ -1,6 +1,6 @@
 # Copyright 2026 dope_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""RoIAlign written with other operators, where those are there or are faster.
+"""RoIAlign written with other operators, for runtimes that lack it or run it slowly.
 
 As GridSample, for runtimes that have RoIAlign only as a plugin or not at all.  On a CPU, ONNX Runtime's
 RoiAlign is some ten times as fast as its GridSample; TensorRT compiles GridSample into its engines.  So
@@ -87,7 +87,7 @@ def with_cells_gathered(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _roi_aligns(model: onnx.ModelProto) -> dict[int, RoiAlign]:
-    """Those of a model, by the place of their nodes in it."""
+    """Those of a model, by the place of their nodes in it; raises ModelError as `with_cells_gathered`."""
     places = [index for index, node in enumerate(model.graph.node) if _is_roi_align(node)]
     shapes = _fixed_shapes(model) if places else {}
     return {index: RoiAlign.of_node(model.graph.node[index], shapes) for index in places}
@@ -102,7 +102,7 @@ def _rewritten(
     nodes: Mapping[int, RoiAlign],
     write: Callable[[str, RoiAlign, int], onnx.FunctionProto],
 ) -> onnx.ModelProto:
-    """The model with nodes replaced by what a function of their kind, a name and an opset writes."""
+    """The model with nodes replaced by the functions that are written of a name, their kind and an opset."""
     if not nodes:
         return model
     rewritten = onnx.ModelProto()

@@ -238,6 +238,7 @@ def lift(poses_2d: Tensor, located: Located, boxes: Tensor) -> Tensor:
     Returns:
         [N, K, J, 3] float32, metres, optical axes, about the mean of the joints.
     """
+    # One for each joint, as in `box_coordinates`: ONNX Runtime multiplies rows at once, but pairs one by one.
     shape = shapes(boxes)[:, None, None].expand(-1, -1, poses_2d.shape[2], -1)
     flat = functional.pad((poses_2d - poses_2d.mean(dim=2, keepdim=True)) * shape, (0, 1))
     return (flat + located.offsets_3d[:, None]) * located.longer_side[:, None, None, None]

@@ -14,7 +14,7 @@ from torchvision.ops import box_iou
 
 from dope_ros.poses import PartPose
 from dope_ros.skeleton import Part
-from dope_ros.training.datasets.labels import box_around
+from dope_ros.training.datasets.labels import box_around, in_picture
 from dope_ros.training.targets import (
     CLARITY,
     OUTSIDE_WEIGHT,
@@ -23,7 +23,6 @@ from dope_ros.training.targets import (
     Instance,
     PartTargets,
     concatenated,
-    in_picture,
     shows_upper_body_alone,
     stacked,
 )

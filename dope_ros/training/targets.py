@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from dope_ros.skeleton import LOWER_BODY, SKELETONS, Part, Side
-from dope_ros.training.datasets.labels import PartLabels, Sample
+from dope_ros.training.datasets.labels import PartLabels, Sample, in_picture
 
 SIDE_UNKNOWN, SIDE_RIGHT, SIDE_LEFT = -1, 0, 1
 SIDES: dict[Side | None, int] = {None: SIDE_UNKNOWN, Side.RIGHT: SIDE_RIGHT, Side.LEFT: SIDE_LEFT}
@@ -141,11 +141,6 @@ def concatenated(first: PartTargets, second: PartTargets, labelled: bool) -> Par
         **{name: torch.cat([getattr(first, name), getattr(second, name)]) for name in names},
         labelled=labelled,
     )
-
-
-def in_picture(points: np.ndarray, width: int, height: int) -> np.ndarray:
-    """[...] bool, which of the points [..., 2] lie in a picture of that size."""
-    return np.asarray(((points >= -0.5) & (points < np.array([width, height]) - 0.5)).all(axis=-1))
 
 
 def shows_upper_body_alone(part: Part, inside: np.ndarray) -> bool:

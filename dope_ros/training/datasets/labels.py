@@ -148,6 +148,11 @@ def cut_to_picture(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
     return np.clip(boxes, 0, (width - 1, height - 1) * 2)
 
 
+def in_picture(points: np.ndarray, width: int, height: int) -> np.ndarray:
+    """[...] bool, which of the points [..., 2] lie in a picture of that size."""
+    return np.asarray(((points >= -0.5) & (points < np.array([width, height]) - 0.5)).all(axis=-1))
+
+
 def box_around(points: np.ndarray, width: int, height: int, margin: float = BOX_MARGIN) -> np.ndarray:
     """The box around points [N, 2], widened by `margin` of its size on each side and cut to the picture.
 

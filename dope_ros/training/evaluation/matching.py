@@ -11,7 +11,7 @@ import numpy as np
 
 from dope_ros.poses import PART_NAMES, PartPose, Person
 from dope_ros.skeleton import HEAD, LEFT_SHOULDER, RIGHT_SHOULDER, Part, Side
-from dope_ros.training.datasets.labels import PartLabels, Sample, box_around
+from dope_ros.training.datasets.labels import PartLabels, Sample, box_around, in_picture
 
 MIN_IOU = 0.5
 """Of the boxes around the known joints of a detection and a label, to belong together."""
@@ -122,8 +122,7 @@ def truths_of(sample: Sample, part: Part, size: tuple[int, int]) -> tuple[list[T
 
 def _within(labels: PartLabels, size: tuple[int, int]) -> PartLabels:
     """Labels of which those joints are known that lie in the picture; where 2D is not known, 3D stays."""
-    points = labels.keypoints_2d
-    inside = ((points >= -0.5) & (points < np.array(size) - 0.5)).all(axis=1)
+    inside = in_picture(labels.keypoints_2d, *size)
     outside = labels.known_2d & ~inside
     return replace(
         labels,

@@ -1,9 +1,9 @@
 # Copyright 2026 dope_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Composes mosaics: rows of whole labelled photographs, whose people are smaller than they were taken.
+"""Composes mosaics: rows of whole labelled photographs, mostly shrunk, of people who then seem far away.
 
 People who are far away are rare in photographs that were worth publishing, and experts find few of them. Up
-close they are labelled well, and shrunk they are people far away.
+close they are labelled well.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import numpy as np
 from dope_ros.poses import PART_NAMES
 from dope_ros.postprocess.candidates import box_ious
 from dope_ros.skeleton import Part
-from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample
+from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample, in_picture
 from dope_ros.training.datasets.records import Dataset
 from dope_ros.training.labels_file import Entry, unscored
+from dope_ros.training.targets import CLARITY
 from dope_ros.training.views import resized, transformed
 
 SAME_BOX = 0.8
@@ -83,8 +84,10 @@ class MosaicComposer:
         for tile in tiles:
             _put(canvas, tile)
         labelled = frozenset[Part]().union(*(tile.sample.labelled for tile in tiles))
-        people = tuple(unscored(person) for tile in tiles for person in tile.sample.people)
-        return canvas, Entry(name, name, people, labelled, _ignored(tiles, labelled))
+        people = (person for tile in tiles for person in tile.sample.people)
+        shown = (_shown(person, size) for person in people)
+        entries = tuple(unscored(person) for person in shown if person.parts())
+        return canvas, Entry(name, name, entries, labelled, _ignored(tiles, labelled, size))
 
     def _tiles(self, rng: np.random.Generator) -> Iterator[Tile]:
         """Row by row, until the mosaic is full."""
@@ -111,32 +114,41 @@ def tile_of(sample: Sample, height: int, corner: tuple[int, int]) -> Tile:
         ImageError: it cannot be read.
     """
     picture = sample.source.read()
-    shown = known_in_picture(sample, picture.shape[1], picture.shape[0])
+    shown = clearly_in_picture(sample, picture.shape[1], picture.shape[0])
     pixels, scaled = resized(picture, shown, height / picture.shape[0])
     to_corner = np.array([[1.0, 0.0, corner[0]], [0.0, 1.0, corner[1]]])
     return Tile(pixels, corner, transformed(scaled, to_corner))
 
 
-def known_in_picture(sample: Sample, width: int, height: int) -> Sample:
+def clearly_in_picture(sample: Sample, width: int, height: int) -> Sample:
     """Labels without the joints that lie outside of the picture: something else will be there.
 
-    A part whose box the other joints do not tell is ignored, such as a body of which the shoulders are seen.
+    A part of which too little is left is ignored: one that is not clear enough to be trained on, or whose box
+    the other joints do not tell, such as a body of which the shoulders are seen. One that is wholly outside
+    is left out.
     """
     people: list[PersonLabels] = []
     ignored = {part: [sample.ignored.get(part, np.empty((0, 4)))] for part in Part}
     for person in sample.people:
-        cut = {name: _known_inside(labels, width, height) for name, labels in person.parts().items()}
-        boxes = {name: labels.box(width, height)[None] for name, labels in person.parts().items()}
-        told = {
-            name: labels
-            for name, labels in cut.items()
-            if box_ious(labels.box(width, height)[None], boxes[name]).item() >= SAME_BOX
-        }
-        people += [PersonLabels.of(told)] if told else []
-        for name, box in boxes.items():
-            ignored[PART_NAMES[name]] += [] if name in told else [box]
+        kept: dict[str, PartLabels] = {}
+        for name, labels in person.parts().items():
+            inside = _known_inside(labels, width, height)
+            if _tells_whole(inside, labels, PART_NAMES[name], width, height):
+                kept[name] = inside
+            elif inside.known_2d.any():
+                ignored[PART_NAMES[name]].append(labels.box(width, height)[None])
+        if kept:
+            people.append(PersonLabels.of(kept))
     joined = {part: np.concatenate(found).astype(np.float32) for part, found in ignored.items()}
     return replace(sample, people=tuple(people), ignored=joined)
+
+
+def _tells_whole(inside: PartLabels, labels: PartLabels, part: Part, width: int, height: int) -> bool:
+    """Whether the joints in a picture are most of a part's, and their box is about that of all of them."""
+    if inside.known_2d.sum() < max(1, CLARITY[part].inside * labels.known_2d.sum()):
+        return False
+    boxes = [of.box(width, height)[None] for of in (inside, labels)]
+    return bool(box_ious(*boxes).item() >= SAME_BOX)
 
 
 def _put(canvas: np.ndarray, tile: Tile) -> None:
@@ -150,7 +162,7 @@ def _put(canvas: np.ndarray, tile: Tile) -> None:
 def _known_inside(labels: PartLabels, width: int, height: int) -> PartLabels:
     """Labels whose joints outside of the picture are not known in it, and are in space as before."""
     points = labels.keypoints_2d
-    inside = ((points >= -0.5) & (points <= (width - 0.5, height - 0.5))).all(axis=1)
+    inside = in_picture(points, width, height)
     known = labels.known_2d & inside
     return replace(
         labels,
@@ -160,12 +172,20 @@ def _known_inside(labels: PartLabels, width: int, height: int) -> PartLabels:
     )
 
 
-def _ignored(tiles: Sequence[Tile], labelled: frozenset[Part]) -> dict[Part, np.ndarray]:
+def _shown(person: PersonLabels, size: int) -> PersonLabels:
+    """The parts of which the mosaic shows something."""
+    parts = person.parts().items()
+    shown = {name: of for name, of in parts if in_picture(of.keypoints_2d[of.known_2d], size, size).any()}
+    return PersonLabels.of(shown)
+
+
+def _ignored(tiles: Sequence[Tile], labelled: frozenset[Part], size: int) -> dict[Part, np.ndarray]:
     """Boxes [N, 4] by part: those of the photographs, and all of a photograph without labels of a part."""
-    return {
+    boxes = {
         part: np.concatenate(
             [tile.sample.ignored[part] if part in tile.sample.labelled else tile.box[None] for tile in tiles]
         )
         for part in Part
         if part in labelled
     }
+    return {part: of[(of[:, :2] < size - 0.5).all(axis=1)] for part, of in boxes.items()}
