@@ -199,12 +199,17 @@ def test_a_set_of_another_seed_is_not_added_to(tmp_path):
         compose_pictures(COMPOSER, tmp_path / "set", 2, seed=2, made={})
 
 
-def test_the_command_composes_what_experts_labelled(tmp_path, capsys):
+def labelled_hands(folder) -> str:
+    """Photographs of hands and what an expert says of them, as `dope compose` takes them."""
     for i in range(4):
-        dot_people.write_hand(tmp_path / "hands", f"{i}.png", left=25 + i)
-    label_pictures(Task(tmp_path / "hands", (Part.HAND,)), DotExpert(), tmp_path / "labels")
+        dot_people.write_hand(folder / "hands", f"{i}.png", left=25 + i)
+    label_pictures(Task(folder / "hands", (Part.HAND,)), DotExpert(), folder / "labels")
+    return f"labelled:{folder / 'labels'}"
+
+
+def test_the_command_composes_what_experts_labelled(tmp_path, capsys):
     out = tmp_path / "set"
-    command = ["compose", "--data", f"labelled:{tmp_path / 'labels'}", "--out", str(out), "--size", "200"]
+    command = ["compose", "--data", labelled_hands(tmp_path), "--out", str(out), "--size", "200"]
     assert main([*command, "--count", "3"]) == 0
     assert capsys.readouterr().out == f"labelled:{out}\n"
     dataset = open_dataset(f"labelled:{out}")
@@ -377,11 +382,8 @@ def test_a_photograph_without_labels_of_a_part_is_ignored_for_it_in_a_mosaic():
 
 
 def test_the_command_composes_mosaics_of_what_experts_labelled(tmp_path, capsys):
-    for i in range(4):
-        dot_people.write_hand(tmp_path / "hands", f"{i}.png", left=25 + i)
-    label_pictures(Task(tmp_path / "hands", (Part.HAND,)), DotExpert(), tmp_path / "labels")
     out = tmp_path / "set"
-    command = ["compose", "--mosaic", f"labelled:{tmp_path / 'labels'}", "--out", str(out), "--size", "200"]
+    command = ["compose", "--mosaic", labelled_hands(tmp_path), "--out", str(out), "--size", "200"]
     assert main([*command, "--count", "2"]) == 0
     assert capsys.readouterr().out == f"labelled:{out}\n"
     dataset = open_dataset(f"labelled:{out}")

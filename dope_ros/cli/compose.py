@@ -87,16 +87,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _composer(arguments: argparse.Namespace) -> tuple[PictureComposer, dict[str, Any]]:
     """What composes, and what the set's file says of it."""
+    if arguments.mosaic:
+        return _mosaic_composer(arguments)
     with needed_for("compose", "training"):
         from dope_ros.training.labelling.hands_and_faces import Composition, HandsAndFacesComposer
-        from dope_ros.training.labelling.mosaic import Layout, MosaicComposer
         from dope_ros.training.labelling.things import Arrangement, ThingsComposer
-    if arguments.mosaic:
-        if arguments.backgrounds:
-            raise DatasetError("--backgrounds: a mosaic has none, photographs fill it")
-        sources = _photographs(arguments.mosaic)
-        layout = Layout(size=arguments.size)
-        return MosaicComposer(sources, layout), {"mosaic": [source.name for source in sources]}
     backgrounds = _backgrounds(arguments.backgrounds)
     if arguments.things:
         _check_folders("things", arguments.things)
@@ -106,6 +101,16 @@ def _composer(arguments: argparse.Namespace) -> tuple[PictureComposer, dict[str,
     composition = Composition(size=arguments.size)
     made = {"sources": [source.name for source in sources]}
     return HandsAndFacesComposer(sources, backgrounds, composition), made
+
+
+def _mosaic_composer(arguments: argparse.Namespace) -> tuple[PictureComposer, dict[str, Any]]:
+    with needed_for("compose", "training"):
+        from dope_ros.training.labelling.mosaic import Layout, MosaicComposer
+    if arguments.backgrounds:
+        raise DatasetError("--backgrounds: a mosaic has none, photographs fill it")
+    sources = _photographs(arguments.mosaic)
+    layout = Layout(size=arguments.size)
+    return MosaicComposer(sources, layout), {"mosaic": [source.name for source in sources]}
 
 
 def _photographs(specifications: list[str]) -> list[Dataset]:

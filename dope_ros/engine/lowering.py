@@ -174,16 +174,34 @@ def _grid_sample_function(name: str, roi: RoiAlign, opset: int) -> onnx.Function
 
 
 def _gather_function(name: str, roi: RoiAlign, opset: int) -> onnx.FunctionProto:
-    """The same of one sample a bin.
-
-    `x_pairs` and `y_pairs` are the two columns and the two rows of cells about each sample, and the weights
-    of both; their products are the four cells of each bin.
-    """
+    """The same of one sample a bin."""
     size, bins = roi.size, roi.size**2
     return parser.parse_function(f"""
     <opset_import: ["": {opset}], domain: "{DOMAIN}">
     {name} (features, boxes) => (regions) {{
         {_samples(roi)}
+        {_cells_of_bins(roi)}
+        channels_last = Transpose <perm = [0, 2, 3, 1]> (features)
+        of_map = Constant <value = int64[2] {{{roi.rows * roi.columns}, {roi.channels}}}> ()
+        map = Reshape (channels_last, of_map)
+        gathered = Gather <axis = 0> (map, bin_cell_numbers)
+        sums = MatMul (bin_weights, gathered)
+        of_boxes = Constant <value = int64[3] {{{roi.count}, {bins}, {roi.channels}}}> ()
+        sums_of_boxes = Reshape (sums, of_boxes)
+        channels_first = Transpose <perm = [0, 2, 1]> (sums_of_boxes)
+        of_regions = Constant <value = int64[4] {{{roi.count}, {roi.channels}, {size}, {size}}}> ()
+        regions = Reshape (channels_first, of_regions)
+    }}""")
+
+
+def _cells_of_bins(roi: RoiAlign) -> str:
+    """The four cells about each bin's sample: `bin_cell_numbers` [bins, 4], `bin_weights` [bins, 1, 4].
+
+    `x_pairs` and `y_pairs` are the two columns and the two rows of cells about each sample, and the weights
+    of both; their products are the four cells of each bin.
+    """
+    size, bins = roi.size, roi.size**2
+    return f"""
         first = Floor (on_map)
         after = Add (first, one)
         second = Min (after, last_cells)
@@ -220,18 +238,7 @@ def _gather_function(name: str, roi: RoiAlign, opset: int) -> onnx.FunctionProto
         bin_cells = Reshape (cells_by_bin, of_bins)
         bin_cell_numbers = Cast <to = {onnx.TensorProto.INT64}> (bin_cells)
         of_products = Constant <value = int64[3] {{{roi.count * bins}, 1, 4}}> ()
-        bin_weights = Reshape (weights_by_bin, of_products)
-        channels_last = Transpose <perm = [0, 2, 3, 1]> (features)
-        of_map = Constant <value = int64[2] {{{roi.rows * roi.columns}, {roi.channels}}}> ()
-        map = Reshape (channels_last, of_map)
-        gathered = Gather <axis = 0> (map, bin_cell_numbers)
-        sums = MatMul (bin_weights, gathered)
-        of_boxes = Constant <value = int64[3] {{{roi.count}, {bins}, {roi.channels}}}> ()
-        sums_of_boxes = Reshape (sums, of_boxes)
-        channels_first = Transpose <perm = [0, 2, 1]> (sums_of_boxes)
-        of_regions = Constant <value = int64[4] {{{roi.count}, {roi.channels}, {size}, {size}}}> ()
-        regions = Reshape (channels_first, of_regions)
-    }}""")
+        bin_weights = Reshape (weights_by_bin, of_products)"""
 
 
 def _samples(roi: RoiAlign) -> str:

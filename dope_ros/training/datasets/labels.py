@@ -9,7 +9,7 @@ down, z forward). Arrays are read-only by convention: whoever changes labels mak
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -151,6 +151,18 @@ def cut_to_picture(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
 def in_picture(points: np.ndarray, width: int, height: int) -> np.ndarray:
     """[...] bool, which of the points [..., 2] lie in a picture of that size."""
     return np.asarray(((points >= -0.5) & (points < np.array([width, height]) - 0.5)).all(axis=-1))
+
+
+def known_inside(labels: PartLabels, width: int, height: int) -> PartLabels:
+    """Labels whose joints outside of a picture of that size are not known in it; 3D stays."""
+    inside = in_picture(labels.keypoints_2d, width, height)
+    known = labels.known_2d & inside
+    return replace(
+        labels,
+        keypoints_2d=np.where(known[:, None], labels.keypoints_2d, np.float32(0)),
+        known_2d=known,
+        visible=labels.visible & inside,
+    )
 
 
 def box_around(points: np.ndarray, width: int, height: int, margin: float = BOX_MARGIN) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 
 from dope_ros.poses import PART_NAMES, PartPose, Person
 from dope_ros.skeleton import HEAD, LEFT_SHOULDER, RIGHT_SHOULDER, Part, Side
-from dope_ros.training.datasets.labels import PartLabels, Sample, box_around, in_picture
+from dope_ros.training.datasets.labels import PartLabels, Sample, box_around, known_inside
 
 MIN_IOU = 0.5
 """Of the boxes around the known joints of a detection and a label, to belong together."""
@@ -122,14 +122,9 @@ def truths_of(sample: Sample, part: Part, size: tuple[int, int]) -> tuple[list[T
 
 def _within(labels: PartLabels, size: tuple[int, int]) -> PartLabels:
     """Labels of which those joints are known that lie in the picture; where 2D is not known, 3D stays."""
-    inside = in_picture(labels.keypoints_2d, *size)
-    outside = labels.known_2d & ~inside
-    return replace(
-        labels,
-        known_2d=labels.known_2d & inside,
-        visible=labels.visible & inside,
-        known_3d=labels.known_3d & ~outside,
-    )
+    inside = known_inside(labels, *size)
+    outside = labels.known_2d & ~inside.known_2d
+    return replace(inside, known_3d=labels.known_3d & ~outside)
 
 
 def head_size(body: PartLabels, box: np.ndarray, told: float | None) -> float:

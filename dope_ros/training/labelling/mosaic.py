@@ -16,7 +16,7 @@ import numpy as np
 from dope_ros.poses import PART_NAMES
 from dope_ros.postprocess.candidates import box_ious
 from dope_ros.skeleton import Part
-from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample, in_picture
+from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample, in_picture, known_inside
 from dope_ros.training.datasets.records import Dataset
 from dope_ros.training.labels_file import Entry, unscored
 from dope_ros.training.targets import CLARITY
@@ -128,11 +128,11 @@ def clearly_in_picture(sample: Sample, width: int, height: int) -> Sample:
     is left out.
     """
     people: list[PersonLabels] = []
-    ignored = {part: [sample.ignored.get(part, np.empty((0, 4)))] for part in Part}
+    ignored = {part: [sample.ignored_boxes(part)] for part in Part}
     for person in sample.people:
         kept: dict[str, PartLabels] = {}
         for name, labels in person.parts().items():
-            inside = _known_inside(labels, width, height)
+            inside = known_inside(labels, width, height)
             if _tells_whole(inside, labels, PART_NAMES[name], width, height):
                 kept[name] = inside
             elif inside.known_2d.any():
@@ -157,19 +157,6 @@ def _put(canvas: np.ndarray, tile: Tile) -> None:
     height, width = tile.pixels.shape[:2]
     place = canvas[y : y + height, x : x + width]
     place[:] = tile.pixels[: place.shape[0], : place.shape[1]]
-
-
-def _known_inside(labels: PartLabels, width: int, height: int) -> PartLabels:
-    """Labels whose joints outside of the picture are not known in it, and are in space as before."""
-    points = labels.keypoints_2d
-    inside = in_picture(points, width, height)
-    known = labels.known_2d & inside
-    return replace(
-        labels,
-        keypoints_2d=np.where(known[:, None], points, np.float32(0)),
-        known_2d=known,
-        visible=labels.visible & inside,
-    )
 
 
 def _shown(person: PersonLabels, size: int) -> PersonLabels:
