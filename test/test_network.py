@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch", reason="the network needs torch")
 pytest.importorskip("torchvision", reason="the network needs torchvision")
 
 from networks import SMALL_COMPACT, SMALL_PUBLISHED, pictures, random_checkpoint
+from torch.utils._python_dispatch import TorchDispatchMode
 from torchvision.models.detection._utils import BoxCoder
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.image_list import ImageList
@@ -467,3 +468,26 @@ def test_a_batch_norm_that_is_taken_into_its_convolution_changes_no_value_and_no
     )
     for gradient, wanted in zip(gradients, expected, strict=True):
         torch.testing.assert_close(gradient, wanted)
+
+
+class Convolutions(TorchDispatchMode):
+    """Notes of each convolution whether it is depthwise, and in which precision it is computed."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = set()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if function is torch.ops.aten.convolution.default:
+            x, groups = args[0], args[8]
+            self.seen.add((groups > 1, x.dtype))
+        return function(*args, **(kwargs or {}))
+
+
+def test_in_bfloat16_a_cpu_computes_depthwise_convolutions_in_float32_for_they_are_faster_so():
+    torch.manual_seed(0)
+    block, image = InvertedResidual(8, 8, kernel=5, stride=2, expansion=6), torch.rand(1, 8, 12, 16)
+    with torch.autocast("cpu", torch.bfloat16), Convolutions() as convolutions:
+        coarse = block(image)
+    assert convolutions.seen == {(True, torch.float32), (False, torch.bfloat16)}
+    torch.testing.assert_close(coarse.float(), block(image), atol=0.02, rtol=0.02)

@@ -42,8 +42,8 @@ class Sampled:
 def overlaps(boxes: Tensor, others: Tensor) -> Tensor:
     """Intersection over union [..., N, G] of boxes [..., N, 4] and [..., G, 4]; 0 for one without extent."""
     shared = _shared(boxes, others)
-    together = _area(boxes)[..., :, None] + _area(others)[..., None, :] - shared
-    return shared / together.clamp(min=1e-9)
+    together = (_area(boxes)[..., :, None] + _area(others)[..., None, :]).sub_(shared).clamp_(min=1e-9)
+    return shared.div_(together)
 
 
 def best_overlaps(boxes: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]:
@@ -70,11 +70,15 @@ def lies_in(boxes: Tensor, ignored: Tensor) -> Tensor:
 
 
 def _shared(boxes: Tensor, others: Tensor) -> Tensor:
-    """The area [..., N, G] that boxes [..., N, 4] and [..., G, 4] share."""
+    """The area [..., N, G] that boxes [..., N, 4] and [..., G, 4] share.
+
+    In place: of all anchors and all labels, fresh memory takes longer than the arithmetic.
+    """
     x1, y1, x2, y2 = (of[..., :, None] for of in boxes.unbind(dim=-1))
     left, top, right, bottom = (of[..., None, :] for of in others.unbind(dim=-1))
-    width = (torch.minimum(x2, right) - torch.maximum(x1, left)).clamp(min=0)
-    return width * (torch.minimum(y2, bottom) - torch.maximum(y1, top)).clamp(min=0)
+    width = torch.minimum(x2, right).sub_(torch.maximum(x1, left)).clamp_(min=0)
+    height = torch.minimum(y2, bottom).sub_(torch.maximum(y1, top)).clamp_(min=0)
+    return width.mul_(height)
 
 
 def _area(boxes: Tensor) -> Tensor:
