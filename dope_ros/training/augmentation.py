@@ -77,6 +77,7 @@ def flip(picture: np.ndarray, sample: Sample) -> tuple[np.ndarray, Sample]:
         people=tuple(_flipped(person, last) for person in sample.people),
         ignored={part: flip_boxes(boxes) for part, boxes in sample.ignored.items()},
         intrinsics=None if camera is None else replace(camera, cx=last - camera.cx),
+        shown=None if sample.shown is None else flip_boxes(sample.shown[None])[0],
     )
     return np.ascontiguousarray(picture[:, ::-1]), flipped
 

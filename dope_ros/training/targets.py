@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from dope_ros.skeleton import LOWER_BODY, SKELETONS, Part, Side
-from dope_ros.training.datasets.labels import PartLabels, Sample, in_picture
+from dope_ros.training.datasets.labels import PartLabels, Photographed, Sample
 
 SIDE_UNKNOWN, SIDE_RIGHT, SIDE_LEFT = -1, 0, 1
 SIDES: dict[Side | None, int] = {None: SIDE_UNKNOWN, Side.RIGHT: SIDE_RIGHT, Side.LEFT: SIDE_LEFT}
 
 OUTSIDE_WEIGHT = 0.1
-"""Of a joint whose label lies outside of the picture; one inside has 1."""
+"""Of a joint whose label lies outside of what was photographed; one inside has 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,8 @@ def targets_of(sample: Sample, width: int, height: int, parts: Iterable[Part] = 
         width, height: of the picture, without padding.
         parts: that the network has.
     """
-    return {part: _part_targets(sample, part, width, height) for part in parts}
+    photographed = sample.photographed(width, height)
+    return {part: _part_targets(sample, part, photographed) for part in parts}
 
 
 def stacked(part: Part, instances: list[Instance], ignored: np.ndarray, labelled: bool) -> PartTargets:
@@ -148,14 +149,14 @@ def shows_upper_body_alone(part: Part, inside: np.ndarray) -> bool:
     return part is Part.BODY and not inside[list(LOWER_BODY)].any()
 
 
-def _part_targets(sample: Sample, part: Part, width: int, height: int) -> PartTargets:
+def _part_targets(sample: Sample, part: Part, photographed: Photographed) -> PartTargets:
     clear: list[Instance] = []
     ignored = [sample.ignored_boxes(part)]
     for side, labels in sample.instances(part):
-        box = labels.box(width, height)
+        box = photographed.box_of(labels)
         if (box[2:] <= box[:2]).any():
             continue
-        inside = labels.known_2d & in_picture(labels.keypoints_2d, width, height)
+        inside = labels.known_2d & photographed.contains(labels.keypoints_2d)
         if _is_clear(labels, box, inside, CLARITY[part]):
             clear.append(_instance(labels, part, side, box, inside))
         else:

@@ -10,8 +10,12 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from dope_ros.network.picture import MEAN
 from dope_ros.skeleton import Part
-from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample
+from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample, picture_edges
+
+PADDING = tuple(round(255 * channel) for channel in MEAN)
+"""RGB, what the network sees beyond a picture, near enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,9 @@ class ShorterSide:
 
 @dataclass(frozen=True, slots=True)
 class RandomCrop:
-    """A square of a picture, scaled; the picture's border is mirrored where the square leaves it.
+    """A square of a picture, scaled; where it leaves the picture it is padded as in use, with `PADDING`.
+
+    Not with what lies at the border: mirrored people would be people that no label names.
 
     size: of the square afterwards, pixels.
     zoom: from and to; the square's side in sides of a square picture, drawn evenly. Above 1 it leaves it.
@@ -63,9 +69,11 @@ class RandomCrop:
             scale = 1.0
         transform = _about(middle - 0.5, (self.size - 1) / 2, scale, rng.uniform(-1, 1) * self.max_roll)
         square = cv2.warpAffine(
-            picture, transform, (self.size, self.size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+            picture, transform, (self.size, self.size), flags=cv2.INTER_LINEAR, borderValue=PADDING
         )
-        return square, transformed(sample, transform)
+        height, width = picture.shape[:2]
+        (shown,) = _around(picture_edges(width, height)[None], transform)
+        return square, replace(transformed(sample, transform), shown=shown)
 
 
 def resized(picture: np.ndarray, sample: Sample, scale: float) -> tuple[np.ndarray, Sample]:
@@ -92,6 +100,7 @@ def transformed(sample: Sample, transform: np.ndarray) -> Sample:
         people=tuple(_person(person, transform) for person in sample.people),
         ignored=_boxes(sample.ignored, transform),
         intrinsics=None,
+        shown=None if sample.shown is None else _around(sample.shown[None], transform)[0],
     )
 
 
@@ -127,9 +136,11 @@ def _labels(labels: PartLabels, transform: np.ndarray) -> PartLabels:
 
 
 def _boxes(ignored: Mapping[Part, np.ndarray], transform: np.ndarray) -> dict[Part, np.ndarray]:
-    """The boxes around the moved boxes."""
-    moved = {}
-    for part, boxes in ignored.items():
-        corners = boxes[:, [[0, 1], [2, 1], [0, 3], [2, 3]]] @ transform[:, :2].T + transform[:, 2]
-        moved[part] = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1).astype(np.float32)
-    return moved
+    """The boxes around the moved boxes, by part."""
+    return {part: _around(boxes, transform) for part, boxes in ignored.items()}
+
+
+def _around(boxes: np.ndarray, transform: np.ndarray) -> np.ndarray:
+    """The boxes [N, 4] float32 around moved boxes [N, 4]."""
+    corners = boxes[:, [[0, 1], [2, 1], [0, 3], [2, 3]]] @ transform[:, :2].T + transform[:, 2]
+    return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1).astype(np.float32)

@@ -122,6 +122,7 @@ class Sample:
     ignored: by part, [N, 4] float32 boxes (x1, y1, x2, y2, pixels) around what shows the part but has no
         usable joints: crowds, people too small to label.
     intrinsics: of the camera, where the set tells them; labels in 3D are then in its frame.
+    shown: [4] float32, x1, y1, x2, y2, edges of what was photographed; padding lies beyond. None: all was.
     """
 
     name: str
@@ -130,6 +131,7 @@ class Sample:
     labelled: frozenset[Part] = frozenset()
     ignored: Mapping[Part, np.ndarray] = field(default_factory=dict)
     intrinsics: Intrinsics | None = None
+    shown: np.ndarray | None = None
 
     def instances(self, part: Part) -> Iterator[tuple[Side | None, PartLabels]]:
         """All labelled bodies, hands or faces, hands with their side."""
@@ -142,13 +144,46 @@ class Sample:
         """[N, 4] float32."""
         return self.ignored.get(part, np.zeros((0, 4), np.float32))
 
+    def photographed(self, width: int, height: int) -> Photographed:
+        """What was photographed of a picture of that size."""
+        edges = picture_edges(width, height)
+        if self.shown is not None:
+            edges = np.clip(self.shown, np.tile(edges[:2], 2), np.tile(edges[2:], 2))
+        return Photographed(edges[:2] + 0.5, edges[2:] - edges[:2])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Photographed:
+    """A rectangle of a picture, beyond which nothing is seen.
+
+    origin: [2], pixels: of the middle of its top left pixel.
+    size: [2], pixels: width and height.
+    """
+
+    origin: np.ndarray
+    size: np.ndarray
+
+    def contains(self, points: np.ndarray) -> np.ndarray:
+        """[...] bool, which of the points [..., 2] lie in it."""
+        return in_picture(points - self.origin, *self.size)
+
+    def box_of(self, labels: PartLabels) -> np.ndarray:
+        """What `PartLabels.box` says of the rectangle: [4] float32, pixels of the picture."""
+        points = labels.keypoints_2d[labels.known_2d] - self.origin
+        return (box_around(points, *self.size) + np.tile(self.origin, 2)).astype(np.float32)
+
+
+def picture_edges(width: int, height: int) -> np.ndarray:
+    """[4] float32, x1, y1, x2, y2: a picture's edges, half a pixel beyond the middles of its outer pixels."""
+    return np.array([-0.5, -0.5, width - 0.5, height - 0.5], np.float32)
+
 
 def cut_to_picture(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
     """As much of boxes [..., 4] as is in a picture; what lies beyond it becomes a line at its edge."""
     return np.clip(boxes, 0, (width - 1, height - 1) * 2)
 
 
-def in_picture(points: np.ndarray, width: int, height: int) -> np.ndarray:
+def in_picture(points: np.ndarray, width: float, height: float) -> np.ndarray:
     """[...] bool, which of the points [..., 2] lie in a picture of that size."""
     return np.asarray(((points >= -0.5) & (points < np.array([width, height]) - 0.5)).all(axis=-1))
 
@@ -165,7 +200,7 @@ def known_inside(labels: PartLabels, width: int, height: int) -> PartLabels:
     )
 
 
-def box_around(points: np.ndarray, width: int, height: int, margin: float = BOX_MARGIN) -> np.ndarray:
+def box_around(points: np.ndarray, width: float, height: float, margin: float = BOX_MARGIN) -> np.ndarray:
     """The box around points [N, 2], widened by `margin` of its size on each side and cut to the picture.
 
     Returns:
