@@ -50,7 +50,8 @@ def test_where_a_square_leaves_the_picture_it_is_padded_as_in_use():
         np.full((HEIGHT, WIDTH, 3), RED), body_at(standing(100)), np.random.default_rng(0)
     )
     x1, y1, x2, y2 = sample.shown
-    assert 0 < x1 < x2 < 320 and 0 < y1 < y2 < 320
+    assert 0 < x1 < x2 < 320
+    assert 0 < y1 < y2 < 320
     rows, columns = np.mgrid[:320, :320]
     beyond = (columns < x1 - 1) | (columns > x2 + 1) | (rows < y1 - 1) | (rows > y2 + 1)
     within = (columns > x1 + 1) & (columns < x2 - 1) & (rows > y1 + 1) & (rows < y2 - 1)
@@ -60,11 +61,12 @@ def test_where_a_square_leaves_the_picture_it_is_padded_as_in_use():
 
 def test_what_was_not_photographed_is_not_in_sight_wherever_the_square_reaches():
     picture, labelled = np.zeros((HEIGHT, WIDTH, 3), np.uint8), body_at(standing(60))
-    square, sample = RandomCrop(size=320, zoom=(1.5, 1.5))(picture, labelled, np.random.default_rng(0))
+    _, sample = RandomCrop(size=320, zoom=(1.5, 1.5))(picture, labelled, np.random.default_rng(0))
     there, here = targets_of(labelled, WIDTH, HEIGHT)[Part.BODY], targets_of(sample, 320, 320)[Part.BODY]
     assert (sample.people[0].body.keypoints_2d > 0).all()  # the square reaches that far
     assert there.weights_2d.tolist() == here.weights_2d.tolist()
-    assert (here.weights_2d[0, :2] == OUTSIDE_WEIGHT).all() and (here.weights_2d[0, 2:] == 1).all()
+    assert (here.weights_2d[0, :2] == OUTSIDE_WEIGHT).all()
+    assert (here.weights_2d[0, 2:] == 1).all()
     scale = 320 / (1.5 * np.sqrt(WIDTH * HEIGHT))
     corner = sample.shown[:2] + 0.5
     np.testing.assert_allclose(
