@@ -28,6 +28,9 @@ ANCHORS = (
 FORGOTTEN = 1.0
 """Seconds. A pose so old has nothing to do with the next."""
 
+LATE = 0.1
+"""Seconds. Stamps go back so far where a camera's clock is not strict; if further, time itself went back."""
+
 STATURE = 1.7
 """Metres. A person's extent in the picture stands for so many, which makes speeds in it comparable."""
 
@@ -53,6 +56,7 @@ class FilterState:
     values, velocities: [139, 5], x and y in the picture, then x, y and z relative to the anchors.
     anchored: whether there was a body; without one, x, y and z of hands and faces are in the camera frame.
     metric: whether the position was.
+    measured: whether the distance was a depth image's.
     """
 
     values: np.ndarray
@@ -60,6 +64,7 @@ class FilterState:
     seconds: float
     anchored: bool = False
     metric: bool = False
+    measured: bool = False
 
 
 class Smoother:
@@ -74,7 +79,7 @@ class Smoother:
         Args:
             people: in the camera frame, with ids that are theirs over time.
             seconds: of the picture. If it goes back, all begins anew. If it stands still, as where nobody
-                sets stamps, people go through as they are.
+                sets stamps, or goes back by no more than `LATE`, people go through as they are.
         """
         self._forget(seconds)
         if not people:
@@ -86,9 +91,9 @@ class Smoother:
         for row, person in enumerate(people):
             if elapsed[row] == 0 and person.id in self._states:
                 continue
-            anchored = person.body is not None
+            anchored, measured = person.body is not None, person.depth_measured
             self._states[person.id] = FilterState(
-                smoothed[row], velocities[row], seconds, anchored, person.metric
+                smoothed[row], velocities[row], seconds, anchored, person.metric, measured
             )
         joints = hung_on_anchors(smoothed[..., 2:])
         changes = [{"root": root} for root in roots_of(people, joints)]
@@ -96,7 +101,7 @@ class Smoother:
 
     def _forget(self, seconds: float) -> None:
         known = self._states.items()
-        self._states = {key: state for key, state in known if 0 <= seconds - state.seconds < FORGOTTEN}
+        self._states = {key: state for key, state in known if -LATE <= seconds - state.seconds < FORGOTTEN}
 
     def _states_of(
         self, people: Sequence[Person], now: np.ndarray, seconds: float
@@ -104,7 +109,7 @@ class Smoother:
         """What is remembered of each person, as far as anything is: values, velocities, seconds since."""
         nothing = FilterState(np.full_like(now[0], np.nan), np.zeros_like(now[0]), seconds)
         states = [comparable(self._states.get(person.id, nothing), person) for person in people]
-        elapsed = np.array([seconds - state.seconds for state in states])
+        elapsed = np.array([max(0.0, seconds - state.seconds) for state in states])
         return (
             np.stack([state.values for state in states]),
             np.stack([state.velocities for state in states]),
@@ -143,14 +148,14 @@ def comparable(state: FilterState, person: Person) -> FilterState:
     """The state without those places in space that say something else than the person's do now.
 
     A body that is lost or found again takes hands and faces with it: what was seen from its wrist is then
-    seen from the camera, or the other way round. Where positions become metric, or cease to be, that is true
-    of everything.
+    seen from the camera, or the other way round. Where positions become metric, or distances measured, or
+    where they cease to be, that is true of everything.
     """
     changed = np.zeros(joint_arrays.ALL_JOINTS, bool)
     if state.anchored != (person.body is not None):
         for part, _ in ANCHORS:
             changed[part] = True
-    if state.metric != person.metric:
+    if (state.metric, state.measured) != (person.metric, person.depth_measured):
         changed[:] = True
     if not changed.any():
         return state

@@ -19,7 +19,7 @@ from scipy.optimize import linear_sum_assignment
 from dope_ros import joint_arrays
 from dope_ros.joint_arrays import JointArrays
 from dope_ros.poses import Person
-from dope_ros.smoothing import Smoother, SmoothingSettings
+from dope_ros.smoothing import LATE, Smoother, SmoothingSettings
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +30,6 @@ STANDSTILL = 5
 
 REMEMBERED = 300
 """Who is not seen is forgotten after so many others; where stamps stand still, no track grows too old."""
-
-LATE = 0.1
-"""Seconds. Stamps go back so far where a camera's clock is not strict; if further, time itself went back."""
 
 PICTURE_GATE, PICTURE_DRIFT = 0.35, 0.5
 """How far a person may be from where it was expected, as a share of its extent in the picture; and how much

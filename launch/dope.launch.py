@@ -21,6 +21,9 @@ SHOWN_IMAGE = "/image"
 SHOWN_TOPICS = ("markers", "overlay")
 """What config/dope.rviz shows: these of the node `/dope`, and the image. RViz gets the actual ones."""
 
+DEFAULT_PARAMS_FILE = ("config", "dope.yaml")
+"""In the package's share folder; a parameter file that is given needs to name no more than it changes."""
+
 AS_IN_PARAMS_FILE = ""
 """What an argument is where the command line does not give it: the parameter file decides."""
 
@@ -105,8 +108,9 @@ ARGUMENTS = [
     ),
     DeclareLaunchArgument(
         "params_file",
-        default_value=in_share("config", "dope.yaml"),
-        description="Parameter file of the node. Arguments that are given beat it.",
+        default_value=in_share(*DEFAULT_PARAMS_FILE),
+        description="Parameter file of the node. What it does not name is as in the package's "
+        "config/dope.yaml; arguments that are given beat it.",
     ),
     DeclareLaunchArgument("namespace", default_value="", description="Namespace of the node and its topics."),
     DeclareLaunchArgument(
@@ -151,7 +155,7 @@ def dope_node(context: LaunchContext) -> list[LifecycleNode]:
         executable="dope_node",
         name=NODE_NAME,
         namespace=argument["namespace"],
-        parameters=[argument["params_file"], given_parameters(context)],
+        parameters=[in_share(*DEFAULT_PARAMS_FILE), argument["params_file"], given_parameters(context)],
         remappings=[(topic, argument[topic]) for topic in TOPICS],
         ros_arguments=["--log-level", log_level],
         output="screen",

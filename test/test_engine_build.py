@@ -137,6 +137,19 @@ def test_the_build_tells_of_its_progress(model, tensorrt):
     assert any(" of " in line for line in told)
 
 
+def given_up(step):
+    """What whoever opens a model answers when the process is told to end."""
+    assert step
+    return False
+
+
+def test_a_build_that_is_given_up_ends(model, tensorrt):
+    if not hasattr(tensorrt.module, "IProgressMonitor"):
+        pytest.skip("this TensorRT cannot be interrupted")
+    with pytest.raises(BuildError, match="given up"):
+        build_engine(model, tensorrt, T4, AHEAD, given_up)
+
+
 # Engine files
 
 

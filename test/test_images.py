@@ -14,7 +14,14 @@ import pytest
 from sensor_msgs.msg import CompressedImage, Image
 
 from dope_ros.errors import ImageError
-from dope_ros.ros.images import BYTES_PER_PIXEL, decode_compressed, decode_image, encode_image, packed
+from dope_ros.ros.images import (
+    BYTES_PER_PIXEL,
+    FORMER_NAMES,
+    decode_compressed,
+    decode_image,
+    encode_image,
+    packed,
+)
 
 HEIGHT, WIDTH = 32, 48
 
@@ -42,10 +49,11 @@ def video_range_422(rgb: np.ndarray, brightness_first: bool) -> np.ndarray:
     return np.stack(planes, axis=-1).round().astype(np.uint8)
 
 
-def nv12(rgb: np.ndarray) -> np.ndarray:
+def colour_below(rgb: np.ndarray, order: str) -> np.ndarray:
+    """The brightness, and below it both colours in the given order, pixel by pixel."""
     i420 = cv2.cvtColor(rgb, cv2.COLOR_RGB2YUV_I420)
     u, v = (plane.reshape(HEIGHT // 2, WIDTH // 2) for plane in i420[HEIGHT:].reshape(2, -1))
-    colour = np.stack([u, v], axis=-1).reshape(HEIGHT // 2, WIDTH)
+    colour = np.stack([u, v] if order == "uv" else [v, u], axis=-1).reshape(HEIGHT // 2, WIDTH)
     return np.concatenate([i420[:HEIGHT], colour])
 
 
@@ -67,7 +75,10 @@ ENCODED: dict[str, np.ndarray] = {
     "mono16": GREY.astype(np.uint16) * 257,
     "yuv422": video_range_422(RGB, brightness_first=False),
     "yuv422_yuy2": video_range_422(RGB, brightness_first=True),
-    "nv12": nv12(RGB),
+    "uyvy": video_range_422(RGB, brightness_first=False),
+    "yuyv": video_range_422(RGB, brightness_first=True),
+    "nv12": colour_below(RGB, "uv"),
+    "nv21": colour_below(RGB, "vu"),
     **{f"bayer_{pattern}8": bayer(RGB, pattern) for pattern in ("rggb", "bggr", "gbrg", "grbg")},
     **{
         f"bayer_{pattern}16": bayer(RGB, pattern).astype(np.uint16) * 257
@@ -116,7 +127,8 @@ def test_converters_get_whole_pixels_and_nothing_else(encoding, padding):
     assert raw.step == WIDTH * BYTES_PER_PIXEL[encoding]
     assert raw.data.shape == (len(ENCODED[encoding]), raw.step)
     assert raw.data.tobytes() == np.ascontiguousarray(ENCODED[encoding]).tobytes()
-    assert (raw.height, raw.width, raw.encoding, raw.is_bigendian) == (HEIGHT, WIDTH, encoding, False)
+    name = FORMER_NAMES.get(encoding, encoding)
+    assert (raw.height, raw.width, raw.encoding, raw.is_bigendian) == (HEIGHT, WIDTH, name, False)
 
 
 BROKEN = "ImportError('numpy.core.multiarray failed to import')"

@@ -81,7 +81,7 @@ class Launched:
             self._executor.spin_once(timeout_sec=0.1)
         return found
 
-    def call(self, kind: Any, name: str, request: Any) -> Any:
+    def ask(self, kind: Any, name: str, request: Any) -> Any:
         """The answer of a service."""
         client = self._clients.get(name) or self.observer.create_client(kind, name)
         self._clients[name] = client
@@ -165,6 +165,11 @@ def test_the_parameter_file_decides_where_no_argument_is_given(launched, params_
     launch = launched(f"params_file:={params_file}")
     expected = {"integration": "nms", "image_transport": "compressed", "autostart": False}
     assert launch.parameters(*expected) == expected
+
+
+def test_what_a_parameter_file_does_not_name_is_as_in_that_of_the_package(launched, params_file):
+    launch = launched(f"params_file:={params_file}")
+    assert launch.parameters("tracking") == {"tracking": "smooth"}
 
 
 def test_the_node_subscribes_to_the_topics_that_are_named(launched):

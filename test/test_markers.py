@@ -73,6 +73,15 @@ def test_only_what_vanished_is_deleted(person):
     assert not any(marker.action == Marker.DELETE for marker in again.values())
 
 
+def test_all_that_is_shown_is_deleted_at_the_end(person):
+    publisher = MarkerPublisher()
+    shown = by_key(publisher.update(HEADER, [person], 0.0))
+    deletions = by_key(publisher.clear())
+    assert deletions.keys() == shown.keys()
+    assert all(marker.action == Marker.DELETE for marker in deletions.values())
+    assert publisher.clear().markers == []
+
+
 def test_a_picture_without_people_has_no_markers():
     assert MarkerPublisher().update(HEADER, [], 0.5).markers == []
 

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import scenes
@@ -71,6 +73,10 @@ def test_a_binned_region_is_a_region_that_is_binned():
     [
         (CameraInfo(width=640, height=480), False, "uncalibrated"),
         (calibrated(p=[0.0] * 12), True, "P has fx 0"),
+        (calibrated(k=[math.nan, 0.0, 322.0, 0.0, 510.0, 236.0, 0.0, 0.0, 1.0]), False, "K holds no numbers"),
+        (calibrated(k=[520.0, 0.0, math.nan, 0.0, 510.0, 236.0, 0.0, 0.0, 1.0]), False, "K holds no numbers"),
+        (calibrated(k=[math.inf, 0.0, 322.0, 0.0, 510.0, 236.0, 0.0, 0.0, 1.0]), False, "K holds no numbers"),
+        (calibrated(d=[math.nan, 0.0, 0.0, 0.0, 0.0]), False, "D holds no numbers"),
         (calibrated(distortion_model="fish", d=[0.1]), False, "'fish' is not one of plumb_bob"),
         (calibrated(distortion_model="equidistant", d=[0.1]), False, "1 coefficients"),
         (calibrated(width=1280), False, "1280 x 480"),

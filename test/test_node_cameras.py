@@ -98,3 +98,10 @@ def test_each_camera_has_its_own_people_ids_and_camera_info(robot, tmp_path):
 def test_topics_that_contradict_each_other_are_named(parameters, words):
     with running_node(parameters) as node:
         node.wait_for_log("cannot configure", words)
+
+
+def test_each_silent_camera_is_named_although_their_topics_differ_by_a_number_alone(tmp_path):
+    model = write_tiny_model(tmp_path / "nobody.onnx", [], 48, 64)
+    with running_node({"model": model, "image_topics": ["/cam0/image_raw", "/cam1/image_raw"]}) as node:
+        node.wait_for_log("no image on '/cam0/image_raw'")
+        node.wait_for_log("no image on '/cam1/image_raw'")

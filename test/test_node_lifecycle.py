@@ -10,9 +10,13 @@ import sys
 
 import numpy as np
 import pytest
+import scenes
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import State, Transition
 from robot import PATIENCE, NodeProcess, running_node
+from scenes import seen, standing
 from tiny_model import write_tiny_model
+from visualization_msgs.msg import Marker, MarkerArray
 
 PICTURE = np.full((48, 64, 3), 90, np.uint8)
 
@@ -131,13 +135,54 @@ def test_shutdown_from_any_state_ends_in_finalized(robot, model, transition, fro
 
 def test_a_missing_model_fails_configure_and_can_be_mended(robot, model, tmp_path):
     missing = tmp_path / "missing.onnx"
+    diagnostics = robot.listen(DiagnosticArray, "/diagnostics")
     with running_node({"model": missing}) as node:
         node.wait_for_log("ERROR", "cannot configure", str(missing), "no such model file")
+        robot.wait_until(
+            lambda: failure_in(diagnostics, str(missing)), "diagnostics that tell of the failure"
+        )
         assert robot.state() == State.PRIMARY_STATE_UNCONFIGURED
         assert robot.set_parameter("model", str(model)).successful
         assert robot.transition(Transition.TRANSITION_CONFIGURE)
+        diagnostics.clear()
+        robot.wait_until(lambda: diagnostics, "a report of the configured node")
+        assert not failure_in(diagnostics, "")
         assert robot.transition(Transition.TRANSITION_ACTIVATE)
         assert robot.show(robot.image(PICTURE)).people == []
+
+
+def test_while_simulated_time_stands_still_the_node_tells_of_its_state(robot, model):
+    diagnostics = robot.listen(DiagnosticArray, "/diagnostics")
+    with running_node({"model": model, "use_sim_time": True}) as node:
+        node.wait_for_log("no image on '/camera/image'")
+        robot.wait_until(lambda: len(diagnostics) >= 2, "reports without a clock")
+
+
+def test_markers_that_never_expire_go_when_the_node_is_deactivated(robot, tmp_path):
+    person = seen(standing((0, 0, 3)))
+    model = write_tiny_model(tmp_path / "one.onnx", [person], scenes.HEIGHT, scenes.WIDTH)
+    arrays = robot.listen(MarkerArray, "dope/markers")
+    picture = np.full((scenes.HEIGHT, scenes.WIDTH, 3), 90, np.uint8)
+    with running_node({"model": model, "marker_lifetime": 0.0}):
+        robot.wait_for_active()
+        robot.wait_until(lambda: robot.show(robot.image(picture)) and arrays, "markers")
+        assert robot.transition(Transition.TRANSITION_DEACTIVATE)
+        robot.wait_until(lambda: not remaining(arrays), "deletion of every marker")
+
+
+def remaining(arrays):
+    """The markers that a viewer would show."""
+    shown = set()
+    for marker in (marker for array in arrays for marker in array.markers):
+        key = (marker.ns, marker.id)
+        shown = shown | {key} if marker.action == Marker.ADD else shown - {key}
+    return shown
+
+
+def failure_in(diagnostics, words):
+    """Whether an error in the diagnostics holds the words."""
+    statuses = [status for message in diagnostics for status in message.status]
+    return any(of.level == DiagnosticStatus.ERROR and words in of.message for of in statuses)
 
 
 def test_a_bad_topic_name_fails_configure_and_can_be_mended(robot, model):

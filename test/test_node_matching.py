@@ -47,6 +47,27 @@ def test_the_queue_is_bounded():
     assert matcher.nearest(7 * MS, 0, 0.0) == 7
 
 
+def test_what_a_slow_network_will_ask_for_is_kept():
+    matcher = Matcher(length=3)
+    for stamp in range(0, 40, 10):
+        matcher.put(stamp * MS, stamp)
+    matcher.keep_from(34 * MS)
+    for stamp in range(40, 200, 10):
+        matcher.put(stamp * MS, stamp)
+    assert matcher.nearest(34 * MS, 20 * MS, 0.0) == 30
+    matcher.put(200 * MS, 200)
+    assert matcher.nearest(34 * MS, 20 * MS, 0.0) is None, "it was given, and takes no memory any longer"
+
+
+def test_waiting_for_an_old_item_takes_no_more_memory_than_it_may():
+    matcher = Matcher(length=3, most=5)
+    matcher.keep_from(0)
+    for stamp in range(10):
+        matcher.put(stamp * MS, stamp)
+    assert matcher.nearest(4 * MS, 0, 0.0) is None
+    assert matcher.nearest(5 * MS, 0, 0.0) == 5
+
+
 def test_a_bag_that_begins_anew_forgets_its_end():
     matcher = Matcher()
     matcher.put(100_000 * MS, "end")
@@ -118,8 +139,8 @@ def test_cameras_take_turns_however_fast_one_is():
 class _Topics:
     """Settings of topics alone."""
 
-    def __init__(self, *images, depths=()):
-        self.image_topics, self.depth_topics = images, depths
+    def __init__(self, *images, depths=(), use_depth=False):
+        self.image_topics, self.depth_topics, self.use_depth = images, depths, use_depth
 
 
 def test_one_camera_has_the_plain_topics():
@@ -141,6 +162,33 @@ def test_cameras_are_called_by_their_namespaces_and_have_their_infos_beside_them
 def test_cameras_of_one_namespace_are_called_by_their_topics():
     names = [topics.name for topics in camera_topics(_Topics("/rig/left", "/rig/right", "alone"))]
     assert names == ["rig/left", "rig/right", "alone"]
+
+
+def test_a_camera_is_called_by_its_topic_where_its_namespace_is_another_cameras_topic():
+    names = [topics.name for topics in camera_topics(_Topics("/cam/image", "/cam/other", "/cam/image/left"))]
+    assert names == ["cam/image", "cam/other", "cam/image/left"]
+
+
+def test_two_cameras_of_one_name_are_refused():
+    with pytest.raises(DopeError, match="called the same: front/image, front/image"):
+        camera_topics(_Topics("/front/image", "front/image"))
+
+
+def test_a_camera_info_lies_beside_an_image_that_is_in_no_namespace():
+    absolute, relative = camera_topics(_Topics("/image", "other"))
+    assert (absolute.camera_info, relative.camera_info) == ("/camera_info", "camera_info")
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (_Topics(depths=("/depth/image",)), "depth_topics go with image_topics"),
+        (_Topics("/front/image", use_depth=True), "use_depth with image_topics needs depth_topics"),
+    ],
+)
+def test_depth_that_no_camera_would_get_is_refused(settings, words):
+    with pytest.raises(DopeError, match=words):
+        camera_topics(settings)
 
 
 def test_an_empty_topic_among_several_is_refused():

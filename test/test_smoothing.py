@@ -158,6 +158,27 @@ def test_a_position_that_becomes_metric_or_ceases_to_be_is_not_mixed_with_what_i
                 np.testing.assert_allclose(found.parts()[name].keypoints_3d, pose.keypoints_3d, atol=1e-4)
 
 
+def test_a_measured_distance_is_not_mixed_with_one_that_follows_from_the_bodys_size():
+    smoother = Smoother()
+    for frame, (depth, measured) in enumerate([(3.75, False), (3.0, True), (3.01, True), (3.75, False)]):
+        person = replace(standing((0.1, 0, depth)), depth_measured=measured)
+        (found,) = smoother([person], frame * 0.07, SmoothingSettings())
+        if frame in (1, 3):
+            np.testing.assert_allclose(found.root, person.root, atol=1e-4)
+
+
+def test_a_stamp_that_is_a_little_late_leaves_the_moments_after_it_as_they_were():
+    strict, late = Smoother(), Smoother()
+    for frame, x in enumerate((0.0, 0.03, -0.02, 0.01)):
+        person = standing((x, 0, 3))
+        (expected,) = strict([person], frame * 0.1, SmoothingSettings())
+        (found,) = late([person], frame * 0.1, SmoothingSettings())
+        np.testing.assert_array_equal(found.body.keypoints_3d, expected.body.keypoints_3d)
+        other = standing((x + 0.05, 0, 3))
+        (through,) = late([other], frame * 0.1 - 0.003, SmoothingSettings())
+        np.testing.assert_allclose(through.root, other.root, atol=1e-6)
+
+
 def test_a_hand_flickers_no_more_after_its_body_came_back_than_before():
     moments = film([walk((0, 0.1, 3), (0, 0, 0))], 6.0, 30, noise=2, shape_noise=0.01)
     lost = [30 <= frame < 33 for frame in range(len(moments))]

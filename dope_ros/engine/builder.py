@@ -82,9 +82,10 @@ def build_plan(
     """What TensorRT makes of a model for a GPU.
 
     Raises:
-        BuildError: it cannot; the message names the node where TensorRT does.
+        BuildError: it cannot, and the message names the node where TensorRT does; or `progress` gave it up.
     """
     trt = tensorrt.module
+    progress = _Stoppable(progress)
     log = make_logger(tensorrt)
     builder = trt.Builder(log)
     network = builder.create_network(_network_flags(trt))
@@ -105,6 +106,8 @@ def build_plan(
     with _heartbeat(progress):
         plan = builder.build_serialized_network(network, config)
     if plan is None:
+        if progress.given_up:
+            raise BuildError("the build was given up")
         raise BuildError(log.errors[-1] if log.errors else "TensorRT gives no reason")
     _write_timings(config, options.timings)
     return bytes(plan)
@@ -184,8 +187,18 @@ def _float_kind(trt: Any, layer: Any) -> Any:
     return next((kind for kind in kinds if kind in (trt.float32, trt.float16)), None)
 
 
-def _monitor(trt: Any, progress: Progress) -> Any:
-    """Tells of the builder's outer phases, where TensorRT says which they are (8.6.1 and later)."""
+class _Stoppable:
+    """Passes on what goes on, and remembers being told to give it up."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self.given_up = progress, False
+
+    def __call__(self, step: str) -> None:
+        self.given_up |= self._progress(step) is False
+
+
+def _monitor(trt: Any, progress: _Stoppable) -> Any:
+    """Tells of the builder's outer phases, and ends it if told to, where TensorRT can (8.6.1 and later)."""
     if not hasattr(trt, "IProgressMonitor"):
         return None
 
@@ -201,7 +214,7 @@ def _monitor(trt: Any, progress: Progress) -> Any:
         def step_complete(self, phase_name: str, step: int) -> bool:
             if phase_name in self._steps:
                 progress(f"{phase_name}: {step + 1} of {self._steps[phase_name]}")
-            return True
+            return not progress.given_up
 
         def phase_finish(self, phase_name: str) -> None:
             self._steps.pop(phase_name, None)

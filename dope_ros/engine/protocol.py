@@ -16,8 +16,11 @@ from dope_ros.skeleton import Part
 ENGINE_SUFFIX = ".engine"
 """Of engine files: models that TensorRT compiled for one GPU."""
 
-Progress = Callable[[str], None]
-"""Is told in a few words what goes on while a model is opened; it may be called from another thread."""
+Progress = Callable[[str], bool | None]
+"""Is told in a few words what goes on while a model is opened; it may be called from another thread.
+
+What answers False wants it given up.
+"""
 
 
 class Engine(Protocol):

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from sensor_msgs.msg import CameraInfo
 
 from dope_ros.errors import DopeError
@@ -33,8 +34,8 @@ def intrinsics_for(info: CameraInfo, width: int, height: int, rectified: bool = 
         rectified: whether the image was rectified: P describes it then, and it has no distortion.
 
     Raises:
-        CameraInfoError: the camera is uncalibrated (K or P is all zero, sensor_msgs/CameraInfo), its
-            distortion model is unknown, or the message is about images of another size.
+        CameraInfoError: the camera is uncalibrated (K or P is all zero, sensor_msgs/CameraInfo), what it says
+            is no number, its distortion model is unknown, or the message is about images of another size.
     """
     if rectified:
         camera = _pinhole(info.p[0], info.p[5], info.p[2], info.p[6], "P")
@@ -44,6 +45,8 @@ def intrinsics_for(info: CameraInfo, width: int, height: int, rectified: bool = 
 
 
 def _pinhole(fx: float, fy: float, cx: float, cy: float, matrix: str) -> Intrinsics:
+    if not np.isfinite([fx, fy, cx, cy]).all():
+        raise CameraInfoError(f"{matrix} holds no numbers (fx {fx:g}, fy {fy:g}, cx {cx:g}, cy {cy:g})")
     if fx <= 0 or fy <= 0:
         raise CameraInfoError(
             f"the camera is uncalibrated ({matrix} has fx {fx:g}, fy {fy:g}); "
@@ -54,6 +57,8 @@ def _pinhole(fx: float, fy: float, cx: float, cy: float, matrix: str) -> Intrins
 
 def _with_lens(camera: Intrinsics, info: CameraInfo) -> Intrinsics:
     distortion = tuple(float(value) for value in info.d)
+    if not np.isfinite(distortion).all():
+        raise CameraInfoError(f"D holds no numbers ({', '.join(format(value, 'g') for value in distortion)})")
     if not any(distortion) and info.distortion_model not in ("equidistant", "fisheye"):
         return camera
     if info.distortion_model not in LENSES:

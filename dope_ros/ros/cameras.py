@@ -72,16 +72,15 @@ def camera_topics(settings: NodeSettings) -> list[CameraTopics]:
     of its images, or by their whole topic where two share one.
 
     Raises:
-        DopeError: there are more depth topics than cameras, more than one camera has the same topic, or a
-            topic's name is no valid one.
+        DopeError: there are more depth topics than cameras, or none for any although depth is asked for, more
+            than one camera has the same topic or name, or a topic's name is no valid one.
     """
     images = settings.image_topics
+    _check_depth_topics(settings)
     if not images:
         return [CameraTopics("", "", "image", "camera_info", "depth", "depth_camera_info")]
     if len(set(images)) < len(images) or not all(images):
         raise DopeError(f"image_topics names a topic twice or an empty one: {', '.join(images)}")
-    if len(settings.depth_topics) > len(images):
-        raise DopeError(f"{len(settings.depth_topics)} depth_topics are more than {len(images)} image_topics")
     for topic in images:
         _check_name("image_topics", topic)
         if topic.startswith("~"):
@@ -90,10 +89,23 @@ def camera_topics(settings: NodeSettings) -> list[CameraTopics]:
         _check_name("depth_topics", topic)
     depths = [*settings.depth_topics, *[""] * (len(images) - len(settings.depth_topics))]
     names = _names(images)
+    if len(set(names)) < len(names):
+        raise DopeError(f"image_topics: two cameras would be called the same: {', '.join(names)}")
     return [
         CameraTopics(name, chr(ord("a") + i), image, _beside(image), depth, _beside(depth) if depth else "")
         for i, (name, image, depth) in enumerate(zip(names, images, depths, strict=True))
     ]
+
+
+def _check_depth_topics(settings: NodeSettings) -> None:
+    """Raise a `DopeError` for depth topics that no camera has, and for cameras that all lack one."""
+    images, depths = settings.image_topics, settings.depth_topics
+    if depths and not images:
+        raise DopeError("depth_topics go with image_topics, of which there are none; remap 'depth' instead")
+    if len(depths) > len(images):
+        raise DopeError(f"{len(depths)} depth_topics are more than {len(images)} image_topics")
+    if settings.use_depth and images and not depths:
+        raise DopeError("use_depth with image_topics needs depth_topics, in their order ('' for none)")
 
 
 def _check_name(parameter: str, topic: str) -> None:
@@ -106,16 +118,17 @@ def _check_name(parameter: str, topic: str) -> None:
 
 
 def _beside(topic: str) -> str:
-    namespace, _, _ = topic.rpartition("/")
-    return f"{namespace}/camera_info" if namespace else "camera_info"
+    namespace, slash, _ = topic.rpartition("/")
+    return f"{namespace}{slash}camera_info"
 
 
 def _names(topics: Sequence[str]) -> list[str]:
-    namespaces = [topic.strip("/").rpartition("/")[0] for topic in topics]
-    counts = Counter(namespaces)
+    whole = [topic.strip("/") for topic in topics]
+    namespaces = [topic.rpartition("/")[0] for topic in whole]
+    counts = Counter([*namespaces, *whole])
     return [
-        space if space and counts[space] == 1 else topic.strip("/")
-        for space, topic in zip(namespaces, topics, strict=True)
+        space if space and counts[space] == 1 else topic
+        for space, topic in zip(namespaces, whole, strict=True)
     ]
 
 

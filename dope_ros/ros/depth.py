@@ -13,6 +13,7 @@ from std_msgs.msg import Header
 
 from dope_ros.errors import DopeError, ImageError
 from dope_ros.geometry import DepthImage
+from dope_ros.pipeline import DepthSource
 from dope_ros.ros.camera_info import CameraInfoError, intrinsics_for
 from dope_ros.ros.matching import Matcher
 from dope_ros.ros.tf import Transforms, nanoseconds
@@ -66,6 +67,14 @@ class DepthCamera:
     def on_camera_info(self, message: CameraInfo) -> None:
         """Take in what the depth camera is like."""
         self._info = message
+
+    def source_for(self, header: Header, tolerance: float, patience: float) -> DepthSource:
+        """What gives, when it is called, the depth image that was taken with an image; see `image_for`.
+
+        Depth images that may be it are kept till then.
+        """
+        self._images.keep_from(nanoseconds(header.stamp))
+        return lambda: self.image_for(header, tolerance, patience)
 
     def image_for(self, header: Header, tolerance: float, patience: float) -> DepthImage | None:
         """The depth image that was taken with an image; None where there is none, and the log says why.

@@ -112,6 +112,15 @@ def state_status(node: Node, state: str, camera: str = "") -> DiagnosticStatus:
     return DiagnosticStatus(level=DiagnosticStatus.OK, name=_status_name(node, camera), message=message)
 
 
+def blamed(status: DiagnosticStatus, fault: str) -> DiagnosticStatus:
+    """The status of a node that failed to get further, with the reason; as it is without one."""
+    if not fault:
+        return status
+    return DiagnosticStatus(
+        level=DiagnosticStatus.ERROR, name=status.name, message=f"{status.message}: {fault}"
+    )
+
+
 def _status_name(node: Node, camera: str) -> str:
     return f"{node.get_fully_qualified_name().lstrip('/')}: frames{' of ' + camera if camera else ''}"
 

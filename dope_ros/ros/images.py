@@ -27,9 +27,12 @@ BYTES_PER_PIXEL = {
     "rgba8": 4,
     "mono8": 1,
     "mono16": 2,
+    "uyvy": 2,
+    "yuyv": 2,
     "yuv422": 2,
     "yuv422_yuy2": 2,
     "nv12": 1,  # of the brightness plane; half as many rows of colour follow it
+    "nv21": 1,
     "bayer_rggb8": 1,
     "bayer_bggr8": 1,
     "bayer_gbrg8": 1,
@@ -40,6 +43,12 @@ BYTES_PER_PIXEL = {
     "bayer_grbg16": 2,
 }
 """The encodings that can be read."""
+
+FORMER_NAMES = {"uyvy": "yuv422", "yuyv": "yuv422_yuy2"}
+"""Encodings by the names that all converters know; ROS 2 calls those deprecated."""
+
+PLANES = {"nv12": cv2.COLOR_YUV2RGB_NV12, "nv21": cv2.COLOR_YUV2RGB_NV21}
+"""Encodings with colour below brightness, and OpenCV's conversion of each."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +70,7 @@ class PackedImage:
 Converter = Callable[[PackedImage], np.ndarray]
 """To uint8 [height, width, 3], RGB."""
 
-_EVEN_WIDTH = ("yuv422", "yuv422_yuy2", "nv12")
+_EVEN_WIDTH = ("uyvy", "yuyv", "yuv422", "yuv422_yuy2", *PLANES)
 
 _JPEG_START = b"\xff\xd8"
 _PNG_START, _PNG_END = b"\x89PNG", b"IEND\xaeB`\x82"
@@ -81,8 +90,8 @@ def decode_image(message: Image) -> np.ndarray:
     """
     _check_layout(message)
     raw = packed(message)
-    if raw.encoding == "nv12":
-        return cv2.cvtColor(raw.data, cv2.COLOR_YUV2RGB_NV12)
+    if raw.encoding in PLANES:
+        return cv2.cvtColor(raw.data, PLANES[raw.encoding])
     return _to_rgb(raw)
 
 
@@ -115,7 +124,7 @@ def _check_layout(message: Image) -> None:
         raise ImageError(f"encoding {encoding!r} is not one of {', '.join(BYTES_PER_PIXEL)}")
     if width == 0 or height == 0:
         raise ImageError(f"the image is {width} x {height} pixels")
-    if (encoding in _EVEN_WIDTH and width % 2) or (encoding == "nv12" and height % 2):
+    if (encoding in _EVEN_WIDTH and width % 2) or (encoding in PLANES and height % 2):
         raise ImageError(f"the image is {width} x {height} pixels, and {encoding} needs even sizes")
     row = width * BYTES_PER_PIXEL[encoding]
     if message.step < row:
@@ -129,7 +138,7 @@ def _check_layout(message: Image) -> None:
 
 
 def _rows(message: Image) -> int:
-    return message.height * 3 // 2 if message.encoding == "nv12" else message.height
+    return message.height * 3 // 2 if message.encoding in PLANES else message.height
 
 
 def packed(message: Image) -> PackedImage:
@@ -145,7 +154,7 @@ def packed(message: Image) -> PackedImage:
     return PackedImage(
         message.height,
         message.width,
-        message.encoding,
+        FORMER_NAMES.get(message.encoding, message.encoding),
         bool(message.is_bigendian),
         row,
         np.ascontiguousarray(data[:, :row]),

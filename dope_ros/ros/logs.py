@@ -33,6 +33,10 @@ class NodeLogHandler(logging.Handler):
             self._logger.debug(message)
 
 
+_NUMBER = re.compile(r"(?<![\w/])\d+(\.\d+)?")
+"""One that is not part of a name: of `/cam0/image_raw` and `/cam1/image_raw` each has its say."""
+
+
 class Throttle:
     """Lets a message through once in a while, those that differ in numbers only counting as one."""
 
@@ -41,7 +45,7 @@ class Throttle:
 
     def passes(self, message: str, every: float = THROTTLE_SECONDS) -> bool:
         """Whether it is time to log this message; if so, it is `every` seconds until the next time."""
-        kind, now = re.sub(r"\d+", "#", message), monotonic()
+        kind, now = _NUMBER.sub("#", message), monotonic()
         if kind in self._last and now - self._last[kind] < every:
             return False
         self._last[kind] = now

@@ -41,6 +41,7 @@ class MarkerPublisher:
 
     def __init__(self) -> None:
         self._shown: set[MarkerKey] = set()
+        self._header = Header()
 
     def update(self, header: Header, people: Iterable[Person], lifetime: float) -> MarkerArray:
         """Markers for `people`, and deletions.
@@ -53,8 +54,12 @@ class MarkerPublisher:
         markers = [marker for person in people for marker in _person_markers(header, person, lifetime)]
         shown = {(marker.ns, marker.id) for marker in markers}
         vanished = [_deletion(header, key) for key in sorted(self._shown - shown)]
-        self._shown = shown
+        self._shown, self._header = shown, header
         return MarkerArray(markers=markers + vanished)
+
+    def clear(self) -> MarkerArray:
+        """Deletions of all that is shown, if anything is."""
+        return self.update(self._header, [], lifetime=0.0)
 
 
 def _person_markers(header: Header, person: Person, lifetime: float) -> Iterable[Marker]:

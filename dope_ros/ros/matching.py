@@ -20,11 +20,26 @@ JUMP_NS = 1_000_000_000
 
 
 class Matcher(Generic[T]):
-    """Keeps the latest items by their stamps; safe to use from several threads."""
+    """Keeps the latest items by their stamps; safe to use from several threads.
 
-    def __init__(self, length: int = 10) -> None:
-        self._items: deque[tuple[int, T]] = deque(maxlen=length)
+    Args:
+        length: so many items are kept.
+        most: so many at most while an older one is waited for, which `keep_from` says.
+    """
+
+    def __init__(self, length: int = 20, most: int = 120) -> None:
+        self._length = length
+        self._items: deque[tuple[int, T]] = deque(maxlen=most)
+        self._kept_from: int | None = None
         self._changed = threading.Condition()
+
+    def keep_from(self, stamp: int) -> None:
+        """Let no item go that may be the nearest to this stamp, until `nearest` has been asked for one.
+
+        A slow network takes longer than many a depth camera needs for `length` images.
+        """
+        with self._changed:
+            self._kept_from = stamp
 
     def put(self, stamp: int, item: T) -> None:
         """Take in an item; the oldest one goes where there are too many.
@@ -36,6 +51,8 @@ class Matcher(Generic[T]):
             if self._items and stamp < self._items[-1][0] - JUMP_NS:
                 self._items.clear()
             self._items.append((stamp, item))
+            while len(self._items) > self._length and not self._oldest_is_kept():
+                self._items.popleft()
             self._changed.notify_all()
 
     def nearest(self, stamp: int, tolerance: int, patience: float) -> T | None:
@@ -47,10 +64,15 @@ class Matcher(Generic[T]):
         with self._changed:
             while not self._has_reached(stamp) and (left := deadline - monotonic()) > 0:
                 self._changed.wait(left)
+            self._kept_from = None
             near = [
                 (abs(other - stamp), item) for other, item in self._items if abs(other - stamp) <= tolerance
             ]
         return min(near, key=lambda pair: pair[0])[1] if near else None
+
+    def _oldest_is_kept(self) -> bool:
+        """Whether the oldest item may be the nearest to what is asked for: the next one comes after that."""
+        return self._kept_from is not None and self._items[1][0] > self._kept_from
 
     def _has_reached(self, stamp: int) -> bool:
         return any(other >= stamp for other, _ in self._items)

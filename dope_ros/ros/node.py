@@ -15,13 +15,14 @@ from traceback import format_exc
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 
 from dope_ros.errors import DopeError
 from dope_ros.ros import images
-from dope_ros.ros.diagnostics import state_status
+from dope_ros.ros.diagnostics import blamed, state_status
 from dope_ros.ros.logs import NodeLogHandler, Throttle
 from dope_ros.ros.parameters import declare_parameters, read_settings
 from dope_ros.ros.perception import Perception
@@ -42,13 +43,16 @@ class DopeNode(LifecycleNode):
         super().__init__("dope")
         self._perception: Perception | None = None
         self._silence = Throttle()
+        self._fault = ""
         self._route_package_log()
         declare_parameters(self, is_configured=lambda: self._perception is not None)
         self.add_post_set_parameters_callback(self._apply_live_parameters)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self.create_timer(DIAGNOSTICS_SECONDS, self._look_after)
+        # By simulated time nothing would be told while the simulation rests, or has not begun.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(DIAGNOSTICS_SECONDS, self._look_after, clock=steady)
         if read_settings(self).autostart:
-            self._autostart = self.create_timer(0.0, self._start_once)
+            self._autostart = self.create_timer(0.0, self._start_once, clock=steady)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the network and create the publishers.
@@ -63,6 +67,7 @@ class DopeNode(LifecycleNode):
             self._perception = Perception(self, read_settings(self), self._tell_progress)
         except Exception as error:  # rclpy would swallow it without a word
             return self._failed("configure", error)
+        self._fault = ""
         self.get_logger().info(f"configured: {self._perception.description}; images by {images.CONVERTER}")
         return super().on_configure(state)
 
@@ -79,6 +84,7 @@ class DopeNode(LifecycleNode):
         except Exception as error:  # rclpy would swallow it without a word
             self._configured.stop()
             return self._failed("activate", error)
+        self._fault = ""
         result = super().on_activate(state)
         self.get_logger().info("active")
         return result
@@ -90,6 +96,7 @@ class DopeNode(LifecycleNode):
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free the network and the publishers. Returns SUCCESS: to `unconfigured`."""
+        self._fault = ""
         self._release()
         return super().on_cleanup(state)
 
@@ -144,11 +151,12 @@ class DopeNode(LifecycleNode):
         return str(self._state_machine.current_state[1])
 
     def _failed(self, transition: str, error: Exception) -> TransitionCallbackReturn:
-        """Log why a transition failed, within the `except` clause. Returns FAILURE: back to where it was."""
+        """Tell why a transition failed, within the `except` clause. Returns FAILURE: back to where it was."""
         if self.context.ok():  # else it failed because the process was told to end
             told = isinstance(error, DopeError)
             reason = str(error) if told else f"please report this: {format_exc()}"
-            self.get_logger().error(f"cannot {transition}: {reason}")
+            self._fault = f"cannot {transition}: {reason}"
+            self.get_logger().error(self._fault)
         return TransitionCallbackReturn.FAILURE
 
     def _start_once(self) -> None:
@@ -169,10 +177,17 @@ class DopeNode(LifecycleNode):
         if self._perception is not None:
             self._perception.apply(read_settings(self))
 
-    def _tell_progress(self, step: str) -> None:
-        """Log what goes on while the network is opened, and show it; building an engine takes minutes."""
+    def _tell_progress(self, step: str) -> bool:
+        """Log what goes on while the network is opened, and show it; building an engine takes minutes.
+
+        Returns:
+            Whether it is to go on: the process was not told to end.
+        """
+        if not self.context.ok():
+            return False
         self.get_logger().info(step)
         self._publish_statuses([state_status(self, f"configuring: {step}")])
+        return True
 
     def _look_after(self) -> None:
         """What is due again and again, whether images come or not."""
@@ -188,7 +203,7 @@ class DopeNode(LifecycleNode):
                 if self._silence.passes(silence):
                     self.get_logger().warning(silence)
             statuses = self._perception.report()
-        self._publish_statuses(statuses)
+        self._publish_statuses([blamed(status, self._fault) for status in statuses])
 
     def _publish_statuses(self, statuses: Sequence[DiagnosticStatus]) -> None:
         message = DiagnosticArray(status=statuses)

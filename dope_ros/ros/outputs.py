@@ -57,6 +57,12 @@ class Outputs:
         if self._markers.get_subscription_count():
             self._markers.publish(self._marker_state.update(header, people, lifetime))
 
+    def delete_markers(self) -> None:
+        """Have those who show markers drop what is there; without a lifetime it would stay for ever."""
+        deletions = self._marker_state.clear()
+        if deletions.markers:
+            self._markers.publish(deletions)
+
     def publish_overlay(self, header: Header, people: Sequence[Person], picture: np.ndarray) -> None:
         """Publish the picture with people drawn over it, in the image's own frame, if somebody subscribes."""
         if self._overlay.get_subscription_count():

@@ -110,14 +110,18 @@ class Perception:
             camera.start(_slot(worker, camera, source))
 
     def stop(self) -> None:
-        """Unsubscribe, wait for the image under way, and say that nobody is tracked any longer."""
+        """Unsubscribe, wait for the image under way, take markers away, and say that nobody is tracked."""
         if self._worker is None:
             return
         for camera in self._cameras:
             camera.stop()
         self._worker.stop()
         self._worker = None
-        if self._humans is not None and self._node.context.ok():
+        if not self._node.context.ok():
+            return
+        for camera in self._cameras:
+            camera.outputs.delete_markers()
+        if self._humans is not None:
             self._humans.forget_all()
 
     def close(self) -> None:
@@ -182,10 +186,9 @@ class Perception:
     def _depth_source(
         self, camera: CameraStream, header: Header, settings: NodeSettings
     ) -> DepthSource | None:
-        depth = camera.depth
-        if depth is None:
+        if camera.depth is None:
             return None
-        return lambda: depth.image_for(header, settings.depth_tolerance, settings.depth_timeout)
+        return camera.depth.source_for(header, settings.depth_tolerance, settings.depth_timeout)
 
     def _in_target_frame(
         self, header: Header, people: list[Person], settings: NodeSettings
