@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from dope_ros.cli.argument_types import not_negative
 from dope_ros.cli.requirements import needed_for
 
 
@@ -18,7 +19,8 @@ def add_parser(verbs: Any) -> None:
         help="train a part expert, or a student of part experts",
         description="Trains a network as a configuration says. Called again for the same folder it goes on "
         "from where it was. With torchrun it trains in several processes.",
-        epilog="docs/training.md tells what a configuration holds; config/training/ has some.",
+        epilog="dope_ros/training/config.py tells what a configuration holds; docs/training.md and "
+        "config/training/ have examples.",
     )
     parser.add_argument("--config", type=Path, required=True, metavar="FILE.yaml", help="of the run")
     parser.add_argument(
@@ -31,7 +33,9 @@ def add_parser(verbs: Any) -> None:
         metavar="NAME=VALUE",
         help="change the configuration, for instance data.batch=4; may be repeated",
     )
-    parser.add_argument("--threads", type=int, default=0, help="that compute on a CPU (default: one a core)")
+    parser.add_argument(
+        "--threads", type=not_negative, default=0, help="that compute on a CPU (default: one a core)"
+    )
     parser.set_defaults(run=run)
 
 
@@ -44,5 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         from dope_ros.training.train import train
     config = read_config(arguments.config, arguments.set)
     use_threads(arguments.threads)
-    print(train(config, open_training_set(config), arguments.out))
+    with needed_for("train", "training"):  # some kinds of datasets import what others do not
+        pictures = open_training_set(config)
+    print(train(config, pictures, arguments.out))
     return 0
