@@ -7,6 +7,7 @@ The hand's side follows from where the thumb is, so that the mirror image of a r
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from dope_ros.pictures import write_picture
 from dope_ros.skeleton import HAND, Part, Side
 from dope_ros.training.datasets.labels import PartLabels
 from dope_ros.training.experts import Estimate
+from dope_ros.training.labels_file import FILE_NAME
 
 LITTLE_BASE, THUMB_BASE = HAND.index("little_base"), HAND.index("thumb_base")
 SIZE = 120
@@ -77,3 +79,13 @@ class DotExpert:
         moved = points + np.array([self.slip(self.calls), 0.0])
         solid = np.column_stack([points / 1000, np.zeros(21)])
         return Estimate(self.score, PartLabels.of(moved, keypoints_3d=solid), side)
+
+
+def forget_how_it_was_made(folder: Path, *names: str) -> None:
+    """Take entries of `made` out of a set's file of labels: an earlier release did not write them."""
+    path = folder / FILE_NAME
+    head, *lines = path.read_text().splitlines(keepends=True)
+    values = json.loads(head)
+    for name in names:
+        del values["made"][name]
+    path.write_text("".join([json.dumps(values) + "\n", *lines]))

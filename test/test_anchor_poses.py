@@ -43,11 +43,20 @@ def anchors() -> AnchorPoses:
 
 
 def labels_of_turn(turn: float, name: str) -> PartLabels:
-    return getattr(sample_of(scenes.standing(at=(0.2, 0, 4), turn=turn)).people[0], name)
+    return getattr(sample_of(scenes.standing(at=(0.2, 0, 2.5), turn=turn)).people[0], name)
 
 
-def box_of(labels: PartLabels) -> np.ndarray:
-    return labels.box(scenes.WIDTH, scenes.HEIGHT)
+def class_of(anchors: AnchorPoses, name: str, labels: PartLabels, height: int = scenes.HEIGHT) -> int:
+    """The class that a part is taught as, in a picture of that height."""
+    torch = pytest.importorskip("torch", reason="training needs torch")
+    from dope_ros.training.anchor_classes import nearest_classes
+    from dope_ros.training.targets import targets_of
+
+    part = PART_NAMES[name]
+    sample = sample_of(people=(PersonLabels.of({name: labels}),))
+    targets = targets_of(sample, scenes.WIDTH, height)[part]
+    (found,) = nearest_classes(targets, torch.from_numpy(anchors.poses[part]), anchors.classes[part])
+    return int(found)
 
 
 def test_there_are_as_many_anchor_poses_as_in_the_paper(anchors):
@@ -125,7 +134,7 @@ def test_a_pose_belongs_to_the_anchor_pose_that_is_like_it(anchors, name):
     part, side = PART_NAMES[name], HAND_SIDES.get(name)
     for turn in TURNS:
         labels = labels_of_turn(turn, name)
-        chosen = anchors.nearest(part, labels, box_of(labels), side)
+        chosen = class_of(anchors, name, labels)
         relative = labels.relative_3d()
         distances = np.linalg.norm(anchors.poses[part][..., 2:] - relative, axis=2).mean(axis=1)
         allowed = {Side.RIGHT: range(5), Side.LEFT: range(5, 10)}.get(side, range(10))
@@ -135,8 +144,8 @@ def test_a_pose_belongs_to_the_anchor_pose_that_is_like_it(anchors, name):
 def test_without_3d_the_pose_in_the_picture_decides(anchors):
     solid = labels_of_turn(TURNS[2], "body")
     flat = PartLabels.of(solid.keypoints_2d)
-    box = solid.box(10_000, 10_000)
-    chosen = anchors.nearest(Part.BODY, flat, box)
+    box = solid.box(scenes.WIDTH, scenes.HEIGHT)
+    chosen = class_of(anchors, "body", flat)
     extents = (solid.keypoints_2d - box[:2]) / (box[2:] - box[:2])
     distances = np.linalg.norm(anchors.poses[Part.BODY][:10, :, :2] - extents, axis=2).mean(axis=1)
     assert chosen == distances.argmin()
@@ -146,22 +155,20 @@ def test_a_body_without_legs_in_sight_is_an_upper_body(anchors):
     solid = labels_of_turn(0.1, "body")
     known = ~np.isin(np.arange(13), LOWER_BODY)
     upper = PartLabels.of(solid.keypoints_2d, known, keypoints_3d=solid.keypoints_3d, known_3d=known)
-    assert anchors.nearest(Part.BODY, upper, box_of(upper)) >= 10
-    assert anchors.nearest(Part.BODY, solid, box_of(solid)) < 10
+    assert class_of(anchors, "body", upper) >= 10
+    assert class_of(anchors, "body", solid) < 10
 
 
 def test_a_body_whose_legs_are_below_the_picture_is_an_upper_body(anchors):
     labels = labels_of_turn(0.1, "body")
     knees = labels.keypoints_2d[[BODY.index("left_knee"), BODY.index("right_knee")], 1]
-    cut = labels.box(scenes.WIDTH, int(knees.min()) - 5)
-    assert anchors.nearest(Part.BODY, labels, cut) >= 10
+    assert class_of(anchors, "body", labels, height=int(knees.min()) - 5) >= 10
 
 
 def test_the_place_of_a_pose_in_space_does_not_matter(anchors):
     labels = labels_of_turn(0.5, "body")
     moved = PartLabels.of(labels.keypoints_2d, keypoints_3d=labels.keypoints_3d + np.float32([4, 5, 6]))
-    box = box_of(labels)
-    assert anchors.nearest(Part.BODY, labels, box) == anchors.nearest(Part.BODY, moved, box)
+    assert class_of(anchors, "body", labels) == class_of(anchors, "body", moved)
 
 
 def test_poses_that_are_not_wholly_known_are_not_collected():
@@ -213,6 +220,31 @@ def test_a_file_of_something_else_is_refused(tmp_path):
         load_anchor_poses(tmp_path / "other.npz")
     with pytest.raises(ModelError, match=r"none\.npz: No such file"):
         load_anchor_poses(tmp_path / "none.npz")
+
+
+@pytest.mark.parametrize("kept", [0, 100, 0.5, 0.999])
+def test_a_file_that_was_cut_off_is_refused(tmp_path, anchors, kept):
+    path = tmp_path / "anchors.npz"
+    anchors.save(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(kept if kept >= 1 else kept * len(whole))])
+    with pytest.raises(ModelError, match=r"anchors\.npz: not anchor poses.*dope anchors"):
+        load_anchor_poses(path)
+
+
+def test_a_full_disk_leaves_the_anchor_poses_that_there_were(tmp_path, anchors, monkeypatch):
+    anchors.save(tmp_path / "anchors.npz")
+    before = (tmp_path / "anchors.npz").read_bytes()
+
+    def savez(file, **arrays):
+        del arrays
+        file.write(b"PK")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(np, "savez", savez)
+    with pytest.raises(OSError, match="No space"):
+        anchors.save(tmp_path / "anchors.npz")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [before]
 
 
 def test_the_picture_shows_something_for_each_anchor_pose(anchors):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from scenes import seen, standing
 from tiny_model import write_tiny_model
 
+from dope_ros.cli import main
 from dope_ros.poses import PART_NAMES
 from dope_ros.skeleton import SKELETONS
 
@@ -126,7 +128,6 @@ def test_an_overlay_takes_the_place_of_no_picture(tmp_path, model, picture):
     [
         (("infer", "PICTURE", "--out", "PICTURE"), "grey.png: File exists"),
         (("infer", "PICTURE", "--intrinsics", "0", "500", "320", "240"), "not 0 and 500"),
-        (("bench", "--runs", "0"), "--runs 0: at least one"),
         (("fetch", "dope", "--accept-licence", "--server", "shelf"), "begins with http:// or https://"),
     ],
 )
@@ -136,6 +137,60 @@ def test_what_cannot_be_done_is_one_line_and_no_traceback(model, picture, argume
     assert done.returncode == 1
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("bench --runs 0", "--runs: 0 is too small; give 1 or more"),
+        ("infer picture.jpg --threads -1", "--threads: -1 is too small; give 0 or more"),
+        ("eval --data folder:x --limit -1", "--limit: -1 is too small; give 1 or more"),
+        ("eval --data folder:x --seed -1", "--seed: -1 is too small; give 0 or more"),
+        ("eval --data folder:x --worst -1", "--worst: -1 is too small; give 0 or more"),
+        ("anchors --data folder:x --seed -1", "--seed: -1 is too small; give 0 or more"),
+        ("anchors --data folder:x --limit 0", "--limit: 0 is too small; give 1 or more"),
+        ("compose --things x --out y --count 0", "--count: 0 is too small; give 1 or more"),
+        ("compose --things x --out y --count 1 --size 0", "--size: 0 is too small; give 1 or more"),
+        ("compose --things x --out y --count 1 --seed -1", "--seed: -1 is too small; give 0 or more"),
+        ("synth --out y --count 1 --seed -1", "--seed: -1 is too small; give 0 or more"),
+        ("synth --out y --count -1", "--count: -1 is too small; give 0 or more"),
+        ("synth --out y --count many", "--count: 'many' is no whole number"),
+        ("synth --out y --count 1 --size 0", "--size: 0 is too small; give 1 or more"),
+        ("synth --out y --count 1 --workers 0", "--workers: 0 is too small; give 1 or more"),
+        ("train --config x --out y --threads -1", "--threads: -1 is too small; give 0 or more"),
+        ("export x --out y --height -1", "--height: -1 is too small; give 0 or more"),
+        ("export x --out y --width -1", "--width: -1 is too small; give 0 or more"),
+        ("export x --out y --proposals -1", "--proposals: -1 is too small; give 0 or more"),
+        ("build x --out y --workspace-mb 0", "--workspace-mb: 0 is too small; give 1 or more"),
+    ],
+)
+def test_a_number_that_is_too_small_is_a_wrong_argument(capsys, arguments, said):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments.split())
+    assert stopped.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("eval", "--data", "DATASET"),
+        ("anchors", "--data", "DATASET"),
+        ("compose", "--data", "DATASET", "--out", "OUT", "--count", "1"),
+        ("compose", "--mosaic", "DATASET", "--out", "OUT", "--count", "1"),
+        ("train", "--config", "CONFIG", "--out", "OUT"),
+    ],
+)
+def test_what_a_dataset_needs_and_is_not_installed_is_one_line(tmp_path, monkeypatch, capsys, arguments):
+    if arguments[0] == "train":
+        pytest.importorskip("torch", reason="training needs torch")
+    monkeypatch.setitem(sys.modules, "cdflib", None)
+    monkeypatch.delitem(sys.modules, "dope_ros.training.datasets.human36m", raising=False)
+    config = tmp_path / "run.yaml"
+    config.write_text(f"data: {{sets: [{{open: 'human36m:{tmp_path}'}}]}}")
+    words = {"DATASET": f"human36m:{tmp_path}", "CONFIG": str(config), "OUT": str(tmp_path / "out")}
+    assert main([words.get(word, word) for word in arguments]) == 1
+    assert f"`dope {arguments[0]}` needs cdflib: pip install" in capsys.readouterr().err
 
 
 def test_a_missing_model_is_one_line_and_no_traceback(tmp_path, picture):

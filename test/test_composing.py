@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import dot_people
@@ -218,6 +218,66 @@ def test_the_command_composes_what_experts_labelled(tmp_path, capsys):
     assert sum(len(list(sample.instances(Part.HAND))) for sample in dataset) >= 3
 
 
+@pytest.mark.parametrize("kind", ["--data", "--mosaic"])
+def test_a_composed_set_is_not_split_for_its_pictures_share_their_sources(tmp_path, kind):
+    out = tmp_path / "set"
+    command = ["compose", kind, labelled_hands(tmp_path), "--out", str(out), "--size", "100"]
+    assert main([*command, "--count", "30"]) == 0
+    assert len(open_dataset(f"labelled:{out}")) == 30
+    for split in ("train", "test"):
+        with pytest.raises(DatasetError, match=rf"no split '{split}'.*--data labelled@train:"):
+            open_dataset(f"labelled@{split}:{out}")
+
+
+def compose(kind, source, out, *more) -> int:
+    return main(["compose", kind, str(source), "--out", str(out), "--size", "100", "--count", "2", *more])
+
+
+def write_background(folder):
+    folder.mkdir()
+    noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8)
+    cv2.imwrite(str(folder / "noise.png"), noise)
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["--data", "--mosaic"])
+def test_a_set_of_sources_that_have_grown_is_not_added_to(tmp_path, capsys, kind):
+    source, out = labelled_hands(tmp_path), tmp_path / "set"
+    assert compose(kind, source, out) == 0
+    dot_people.write_hand(tmp_path / "hands", "4.png", left=29)
+    label_pictures(Task(tmp_path / "hands", (Part.HAND,)), DotExpert(), tmp_path / "labels")
+    assert compose(kind, source, out) == 1
+    assert "(sizes was [4], is [5]); write into another folder" in capsys.readouterr().err
+
+
+def test_a_set_on_other_backgrounds_is_not_added_to(tmp_path, capsys):
+    backgrounds = write_background(tmp_path / "backgrounds")
+    sources = {"--data": labelled_hands(tmp_path), "--things": write_things(tmp_path / "things")}
+    for kind, source in sources.items():
+        out = tmp_path / f"set{kind}"
+        assert compose(kind, source, out) == 0
+        assert compose(kind, source, out, "--backgrounds", str(backgrounds)) == 1
+        assert "(backgrounds was 0, is 1)" in capsys.readouterr().err
+
+
+def test_a_set_of_things_that_have_become_more_is_not_added_to(tmp_path, capsys):
+    things, out = write_things(tmp_path / "things"), tmp_path / "set"
+    assert compose("--things", things, out) == 0
+    cv2.imwrite(str(things / "more.png"), np.zeros((40, 60, 3), np.uint8))
+    assert compose("--things", things, out) == 1
+    assert "(sizes was [2], is [3])" in capsys.readouterr().err
+
+
+def test_a_composed_set_of_an_earlier_release_goes_on_if_what_it_tells_is_the_same(tmp_path, capsys):
+    source, out = labelled_hands(tmp_path), tmp_path / "set"
+    assert compose("--data", source, out) == 0
+    dot_people.forget_how_it_was_made(out, "sizes", "backgrounds")
+    assert compose("--data", source, out) == 0
+    assert len(open_dataset(f"labelled:{out}")) == 2
+    assert compose("--mosaic", source, out) == 1
+    assert "sources was ['labels all'], is None" in capsys.readouterr().err
+
+
 # Things
 
 
@@ -379,6 +439,18 @@ def test_a_photograph_without_labels_of_a_part_is_ignored_for_it_in_a_mosaic():
         middle = person[part].labels.keypoints_2d.mean(axis=0)
         covering = [(box[:2] <= middle).all() and (middle <= box[2:]).all() for box in entry.ignored[other]]
         assert sum(covering) == 1
+
+
+def test_beside_the_only_label_of_a_photograph_all_of_it_is_ignored_in_a_mosaic():
+    hand = replace(marked(spread_hand(30) + np.array([40, 20])), incomplete=frozenset({Part.HAND}))
+    tile = tile_of(hand, 80, (200, 100))
+    boxes = tile.ignored(Part.HAND)
+    assert len(boxes) == 4
+    assert (boxes[:, :2] >= tile.box[:2] - 0.5).all()
+    assert (boxes[:, 2:] <= tile.box[2:] + 0.5).all()
+    points = tile.sample.people[0].left_hand.keypoints_2d
+    inside = (points[:, None] > boxes[:, :2]) & (points[:, None] < boxes[:, 2:])
+    assert not inside.all(axis=2).any()
 
 
 def test_the_command_composes_mosaics_of_what_experts_labelled(tmp_path, capsys):

@@ -23,8 +23,8 @@ from dope_ros.pictures import write_picture
 from dope_ros.skeleton import HEAD, Part, Side
 from dope_ros.training.augmentation import flip_part
 from dope_ros.training.datasets import open_dataset
+from dope_ros.training.datasets.labelled import is_held_back
 from dope_ros.training.datasets.labels import PartLabels, Sample
-from dope_ros.training.datasets.records import readable
 from dope_ros.training.experts import Estimate
 from dope_ros.training.labelling.agreement import (
     TRUST,
@@ -181,7 +181,7 @@ def test_a_hand_whose_elbow_is_out_of_sight_is_not_sought():
 def test_a_labelled_set_gives_back_what_the_expert_said(tmp_path):
     task = hands_in(tmp_path / "pictures")
     label_pictures(task, DotExpert(), tmp_path / "set")
-    samples = {sample.name: sample for sample, _ in readable(open_dataset(f"labelled:{tmp_path / 'set'}"))}
+    samples = {sample.name: sample for sample in open_dataset(f"labelled:{tmp_path / 'set'}")}
     assert sorted(samples) == [f"IMG_{i:04d}.png" for i in range(3)]
     sample = samples["IMG_0002.png"]
     ((side, labels),) = sample.instances(Part.HAND)
@@ -312,6 +312,56 @@ def test_a_set_of_other_pictures_is_not_added_to(tmp_path):
         label_pictures(hands_in(tmp_path / "others"), DotExpert(), tmp_path / "set")
 
 
+class FindsNothing:
+    """Whatever it is asked for."""
+
+    def estimate(self, picture: np.ndarray, part: Part, boxes: np.ndarray) -> list[None]:
+        del picture, part
+        return [None] * len(boxes)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"new_person": re.compile("0.png$")}, r"new_person was None, is 0\.png\$"),
+        ({"boxes": {"IMG_0000.png": WHOLE[None] - 1}}, r"boxes was \w+, is \w+"),
+        ({"boxes": None}, r"boxes was \w+, is None"),
+    ],
+    ids=["people", "other boxes", "no boxes"],
+)
+def test_a_set_that_was_labelled_in_another_way_is_not_added_to(tmp_path, changes, told):
+    task = replace(hands_in(tmp_path / "pictures"), boxes={"IMG_0000.png": WHOLE[None]})
+    label_pictures(task, FindsNothing(), tmp_path / "set")
+    before = (tmp_path / "set" / FILE_NAME).read_bytes()
+    with pytest.raises(DatasetError, match=f"made in another way.*{told}.*another folder"):
+        label_pictures(replace(task, **changes), FindsNothing(), tmp_path / "set")
+    assert (tmp_path / "set" / FILE_NAME).read_bytes() == before
+
+
+def test_boxes_in_another_order_are_the_same_and_fewer_are_not(tmp_path):
+    task = hands_in(tmp_path / "pictures")
+    boxes = {f"IMG_{i:04d}.png": WHOLE[None] for i in range(3)}
+    label_pictures(replace(task, boxes=boxes), FindsNothing(), tmp_path / "set")
+    turned = {name: boxes[name] for name in reversed(boxes)}
+    assert label_pictures(replace(task, boxes=turned), FindsNothing(), tmp_path / "set").kept == 3
+    del boxes["IMG_0001.png"]
+    with pytest.raises(DatasetError, match=r"boxes was \w+, is \w+"):
+        label_pictures(replace(task, boxes=boxes), FindsNothing(), tmp_path / "set")
+
+
+def test_a_set_of_an_earlier_release_is_read_and_goes_on_if_what_it_tells_is_the_same(tmp_path):
+    task = hands_in(tmp_path / "pictures")
+    label_pictures(task, DotExpert(), tmp_path / "set")
+    dot_people.forget_how_it_was_made(tmp_path / "set", "new_person", "boxes")
+    assert len(open_dataset(f"labelled:{tmp_path / 'set'}")) == 3
+    assert label_pictures(task, DotExpert(), tmp_path / "set").kept == 3
+    with pytest.raises(DatasetError, match=r"parts was \['hand'\], is \['face'\]"):
+        label_pictures(replace(task, parts=(Part.FACE,)), DotExpert(), tmp_path / "set")
+
+
 def test_a_broken_line_is_named_and_skipped(tmp_path, caplog):
     label_pictures(hands_in(tmp_path / "pictures", 101), DotExpert(), tmp_path / "set")
     path = tmp_path / "set" / FILE_NAME
@@ -346,6 +396,20 @@ def test_train_and_test_share_nobody_and_are_all(tmp_path):
     people = people_of(sorted(names["all"]), task.new_person)
     assert len(set(people.values())) == 20
     assert not {people[name] for name in names["train"]} & {people[name] for name in names["test"]}
+
+
+def test_a_split_of_a_set_of_too_few_people_is_not_taken_for_unclear(tmp_path):
+    label_pictures(hands_in(tmp_path / "pictures", 1), DotExpert(), tmp_path / "set")
+    empty = "train" if is_held_back("IMG_0000.png") else "test"
+    with pytest.raises(DatasetError, match=rf"set {empty}: there is no picture in it; .* too few people"):
+        open_dataset(f"labelled@{empty}:{tmp_path / 'set'}")
+
+
+def test_a_set_of_which_no_picture_is_clear_says_so(tmp_path):
+    expert = DotExpert(slip=lambda call: 6.0 * (call % 3 == 1))
+    label_pictures(hands_in(tmp_path / "pictures"), expert, tmp_path / "set")
+    with pytest.raises(DatasetError, match="no picture in it was clear to the experts"):
+        open_dataset(f"labelled:{tmp_path / 'set'}")
 
 
 def test_a_person_goes_on_in_the_order_of_the_camera_until_a_new_one_begins():

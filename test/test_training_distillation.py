@@ -206,6 +206,13 @@ def test_an_expert_for_a_part_that_it_does_not_find_is_refused(network):
         Teacher(expert_like(network, [Part.FACE]), [Part.HAND], TeachingSettings())
 
 
+def test_an_expert_for_a_part_that_the_student_does_not_find_is_refused(network):
+    student = expert_like(network, [Part.FACE]).network
+    expert = Teacher(expert_like(network, [Part.HAND]), [Part.HAND], TeachingSettings())
+    with pytest.raises(ModelError, match=r"one for the hand, which the student does not.*network\.parts"):
+        expert.check(student)
+
+
 def test_an_expert_is_the_network_with_one_part(network, people):
     expert = expert_like(network, [Part.HAND]).network
     images = batch_of(people).images()

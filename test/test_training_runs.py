@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import csv
+import errno
 import os
 import signal
 import socket
@@ -36,7 +38,7 @@ from dope_ros.training.batches import collate  # noqa: E402
 from dope_ros.training.config import NetworkSettings, plain, read_config  # noqa: E402
 from dope_ros.training.datasets.labels import Sample  # noqa: E402
 from dope_ros.training.datasets.records import BrokenRecord  # noqa: E402
-from dope_ros.training.journal import read_journal  # noqa: E402
+from dope_ros.training.journal import Journal, read_journal  # noqa: E402
 from dope_ros.training.objective import Objective, ObjectiveSettings  # noqa: E402
 from dope_ros.training.opening import open_training_set  # noqa: E402
 from dope_ros.training.optimisation import ScheduleSettings, rate_share  # noqa: E402
@@ -239,6 +241,23 @@ def test_a_run_does_not_go_on_with_another_configuration(finished):
         train(other, training_set(drawn_people(16), other), folder)
 
 
+def test_a_run_does_not_go_on_with_another_number_of_pictures(finished):
+    folder, config = finished
+    with pytest.raises(DopeError, match=r"a run over 16 pictures, and now there are 24.*another folder"):
+        open_run(config, 24, folder, torch.device("cpu"))
+    assert open_run(config, 16, folder, torch.device("cpu")).step == 2
+
+
+def test_a_run_of_an_earlier_release_did_not_tell_its_number_of_pictures_and_goes_on(finished, tmp_path):
+    folder, config = finished
+    copied_run(folder, tmp_path, plain(config))
+    state = state_of(tmp_path)
+    del state["pictures"]
+    torch.save(state, tmp_path / "state.pt")
+    run = open_run(config, 24, tmp_path, torch.device("cpu"))
+    assert (run.step, run.pictures) == (2, 24)
+
+
 def copied_run(folder: Path, to: Path, config: dict[str, Any]) -> None:
     """A copy of a finished run whose state tells another configuration."""
     for name in ("state.pt", "model.pt", "losses.csv"):
@@ -295,7 +314,7 @@ def test_a_run_in_any_precision_goes_on_as_if_it_had_not_ended(tmp_path, start, 
     pictures = training_set(drawn_people(8), config)
     train(longer, pictures, tmp_path / "whole")
     train(config, pictures, tmp_path / "parts")
-    scaler = open_run(config, tmp_path / "parts", torch.device("cpu")).scaler
+    scaler = open_run(config, 8, tmp_path / "parts", torch.device("cpu")).scaler
     assert scaler.state_dict() == state_of(tmp_path / "parts")["scaler"]
     assert scaler.is_enabled() is (precision == "float16")
     train(longer, pictures, tmp_path / "parts")
@@ -435,8 +454,41 @@ class TestOrder:
         assert {draw.index for draw in batch} == {0, 1, 2}
 
     def test_unequal_shares_are_refused(self):
-        with pytest.raises(ValueError, match="8 pictures"):
+        with pytest.raises(DopeError, match=r"data\.batch: 8 pictures .* 3 processes; .* multiple of 3"):
             DataOrder(20, 8, 0, (0, 1), Share(0, 3))
+
+
+class TestJournal:
+    @pytest.fixture
+    def journal(self, tmp_path):
+        journal = Journal(tmp_path, 0)
+        for step in (1, 2, 3):
+            journal.add({"step": step, "loss": 0.25 * step})
+        return tmp_path / "losses.csv"
+
+    @pytest.mark.parametrize("last", ["4", "4\n", "4,", "4,0.", "4,0.5,7\n", "4,0.x\n", "\0\0\0\0", "\0\n"])
+    def test_a_last_line_that_was_cut_off_is_left_out_and_the_log_goes_on(self, journal, last):
+        with journal.open("a") as file:
+            file.write(last)
+        assert [row["step"] for row in read_journal(journal)] == [1, 2, 3]
+        Journal(journal.parent, 3).add({"step": 4, "loss": 1})
+        assert journal.read_text() == "step,loss\n1,0.25\n2,0.5\n3,0.75\n4,1\n"
+
+    def test_a_full_disk_while_lines_are_taken_out_costs_none(self, journal, monkeypatch):
+        before = journal.read_text()
+        writer = csv.DictWriter.writerow
+        written = []
+
+        def full_after_one(self, row):
+            if written:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            written.append(row)
+            return writer(self, row)
+
+        monkeypatch.setattr(csv.DictWriter, "writerow", full_after_one)
+        with pytest.raises(OSError, match="No space"):
+            Journal(journal.parent, 2)
+        assert journal.read_text() == before
 
 
 class TestSchedule:
@@ -470,11 +522,32 @@ class TestConfig:
 
     @pytest.mark.parametrize(
         ("change", "named"),
-        [("optimiser.rat=1", "rat"), ("data.batch=many", "data.batch"), ("seed", "NAME=VALUE")],
+        [
+            ("optimiser.rat=1", "rat"),
+            ("data.batch=many", "data.batch"),
+            ("seed", "NAME=VALUE"),
+            ("data.batch=0", r"data\.batch is 0"),
+            ("data.workers=-1", r"data\.workers is -1"),
+            ("log_every=0", "log_every is 0"),
+            ("save_every=0", "save_every is 0"),
+            ("seed=-1", "seed is -1"),
+            ("data.view={zoom: [0, 1]}", r"zoom of a view is from 0\.0 to 1\.0"),
+            ("data.view={zoom: [0.9, 0.5]}", r"zoom of a view is from 0\.9 to 0\.5"),
+            ("data.sets=[{open: 'folder:x', share: [0, 2]}]", r"share of folder:x is from 0\.0 to 2\.0"),
+            ("data.sets=[{open: 'folder:x', share: [0.5, 0.2]}]", r"share .* from 0\.5 to 0\.2"),
+            ("data.sets=[{open: 'folder:x', times: -1}]", "times of folder:x is -1"),
+            ("data.sets=[{open: 'folder:x', view: {zoom: [-1, 1]}}]", r"zoom of a view is from -1\.0"),
+        ],
     )
     def test_what_is_wrong_is_named(self, path, change, named):
         with pytest.raises(DopeError, match=named):
             read_config(path, [change])
+
+    @pytest.mark.parametrize("text", ["[data, network]", "folder:people", "5"])
+    def test_a_file_that_is_no_mapping_is_named(self, path, text):
+        path.write_text(text)
+        with pytest.raises(DopeError, match=r"run\.yaml: not a configuration.*not settings by their names"):
+            read_config(path, ["seed=1"])
 
     def test_a_missing_file_is_named(self, tmp_path):
         with pytest.raises(DopeError, match=r"nothing\.yaml"):

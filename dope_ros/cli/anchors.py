@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dope_ros.cli.argument_types import not_negative, positive
+from dope_ros.cli.requirements import needed_for
 from dope_ros.pictures import write_picture
 
 if TYPE_CHECKING:
@@ -38,9 +40,14 @@ def add_parser(verbs: Any) -> None:
         "--out", type=Path, default=Path("anchors.npz"), help="file to write (default: %(default)s)"
     )
     parser.add_argument(
-        "--limit", type=int, default=20_000, help="poses of a kind that are enough (default: %(default)s)"
+        "--limit",
+        type=positive,
+        default=20_000,
+        help="poses of a kind that are enough (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of all that is random (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=not_negative, default=0, help="of all that is random (default: %(default)s)"
+    )
     parser.set_defaults(run=run)
 
 
@@ -62,10 +69,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _shuffled(specifications: list[str], seed: int) -> Iterator[Sample]:
     """The samples of all datasets in random order; broken records are skipped."""
-    from dope_ros.training.datasets import open_dataset
-    from dope_ros.training.datasets.records import BrokenRecord, Faults
+    with needed_for("anchors", "training"):
+        from dope_ros.training.datasets import open_dataset
+        from dope_ros.training.datasets.records import BrokenRecord, Faults
 
-    datasets = [open_dataset(specification) for specification in specifications]
+        datasets = [open_dataset(specification) for specification in specifications]
     faults = [Faults(dataset.name, len(dataset)) for dataset in datasets]
     every = [(which, index) for which, dataset in enumerate(datasets) for index in range(len(dataset))]
     for which, index in np.random.default_rng(seed).permutation(every):

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from dope_ros.cli.argument_types import positive
 from dope_ros.cli.model_arguments import add_model_arguments, engine_from
 from dope_ros.errors import DopeError
 from dope_ros.pictures import read_picture
@@ -39,7 +40,7 @@ def add_parser(verbs: Any) -> None:
         default=SAMPLE_PICTURE,
         help="(default: one with three people, 640x480)",
     )
-    parser.add_argument("--runs", type=int, default=100, help="pictures to time (default: %(default)s)")
+    parser.add_argument("--runs", type=positive, default=100, help="pictures to time (default: %(default)s)")
     parser.add_argument("--node", action="store_true", help="time a node over DDS instead of this process")
     add_model_arguments(parser)
     parser.set_defaults(run=run)
@@ -47,8 +48,6 @@ def add_parser(verbs: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    if arguments.runs < 1:
-        raise DopeError(f"--runs {arguments.runs}: at least one picture has to be timed")
     picture = read_picture(arguments.picture)
     if arguments.node:
         return _bench_node(picture, arguments)

@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from dope_ros.cli.argument_types import positive
 from dope_ros.cli.precision import add_precision
 from dope_ros.cli.requirements import needed_for
 from dope_ros.errors import EngineError
@@ -25,7 +26,10 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="MODEL.engine", help="where to")
     add_precision(parser)
     parser.add_argument(
-        "--workspace-mb", type=int, default=1024, help="scratch memory of the layers (default: %(default)s)"
+        "--workspace-mb",
+        type=positive,
+        default=1024,
+        help="scratch memory of the layers (default: %(default)s)",
     )
     parser.add_argument("--target", help="build for another GPU, with TensorRT-RTX: see `dope check`")
     parser.set_defaults(run=run)

@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dope_ros.cli.argument_types import not_negative, positive
 from dope_ros.cli.requirements import needed_for
 from dope_ros.errors import DatasetError
+from dope_ros.pictures import picture_files
 
 if TYPE_CHECKING:
     from dope_ros.training.datasets.records import Dataset
@@ -61,9 +63,13 @@ def add_parser(verbs: Any) -> None:
         help="pictures without people, for all but mosaics; may be repeated (default: backgrounds are drawn)",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for the set")
-    parser.add_argument("--count", type=int, required=True, help="pictures in the set")
-    parser.add_argument("--size", type=int, default=400, help="of their sides, pixels (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of all that is random (default: %(default)s)")
+    parser.add_argument("--count", type=positive, required=True, help="pictures in the set")
+    parser.add_argument(
+        "--size", type=positive, default=400, help="of their sides, pixels (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seed", type=not_negative, default=0, help="of all that is random (default: %(default)s)"
+    )
     parser.set_defaults(run=run)
 
 
@@ -95,11 +101,19 @@ def _composer(arguments: argparse.Namespace) -> tuple[PictureComposer, dict[str,
     backgrounds = _backgrounds(arguments.backgrounds)
     if arguments.things:
         _check_folders("things", arguments.things)
-        made = {"things": [str(folder) for folder in arguments.things]}
+        made = {
+            "things": [str(folder) for folder in arguments.things],
+            "sizes": [len(picture_files(folder)) for folder in arguments.things],
+            "backgrounds": len(backgrounds),
+        }
         return ThingsComposer(arguments.things, backgrounds, Arrangement(size=arguments.size)), made
     sources = _photographs(arguments.data)
     composition = Composition(size=arguments.size)
-    made = {"sources": [source.name for source in sources]}
+    made = {
+        "sources": [source.name for source in sources],
+        "sizes": [len(source) for source in sources],
+        "backgrounds": len(backgrounds),
+    }
     return HandsAndFacesComposer(sources, backgrounds, composition), made
 
 
@@ -110,13 +124,15 @@ def _mosaic_composer(arguments: argparse.Namespace) -> tuple[PictureComposer, di
         raise DatasetError("--backgrounds: a mosaic has none, photographs fill it")
     sources = _photographs(arguments.mosaic)
     layout = Layout(size=arguments.size)
-    return MosaicComposer(sources, layout), {"mosaic": [source.name for source in sources]}
+    made = {"mosaic": [source.name for source in sources], "sizes": [len(source) for source in sources]}
+    return MosaicComposer(sources, layout), made
 
 
 def _photographs(specifications: list[str]) -> list[Dataset]:
-    from dope_ros.training.datasets import open_dataset
+    with needed_for("compose", "training"):
+        from dope_ros.training.datasets import open_dataset
 
-    sources = [open_dataset(specification) for specification in specifications]
+        sources = [open_dataset(specification) for specification in specifications]
     print(f"{sum(map(len, sources))} photographs", file=sys.stderr)
     return sources
 

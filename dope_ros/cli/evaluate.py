@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dope_ros.cli.argument_types import not_negative, positive
 from dope_ros.cli.model_arguments import add_model_arguments, engine_from
+from dope_ros.cli.requirements import needed_for
 from dope_ros.engine import Engine
 from dope_ros.errors import DatasetError, DopeError
 from dope_ros.pictures import write_picture
@@ -44,9 +46,9 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("dope-eval"), help="folder to write (default: %(default)s)"
     )
-    parser.add_argument("--limit", type=int, help="pictures to take, chosen by --seed (default: all)")
+    parser.add_argument("--limit", type=positive, help="pictures to take, chosen by --seed (default: all)")
     parser.add_argument(
-        "--seed", type=int, default=0, help="of the choice of pictures (default: %(default)s)"
+        "--seed", type=not_negative, default=0, help="of the choice of pictures (default: %(default)s)"
     )
     parser.add_argument(
         "--threshold",
@@ -56,7 +58,10 @@ def add_parser(verbs: Any) -> None:
         "on this dataset (default: %(default)s)",
     )
     parser.add_argument(
-        "--worst", type=int, default=8, help="worst cases to draw of each kind (default: %(default)s)"
+        "--worst",
+        type=not_negative,
+        default=8,
+        help="worst cases to draw of each kind (default: %(default)s)",
     )
     parser.add_argument("--integration", choices=INTEGRATIONS, default="ppi", help="(default: %(default)s)")
     add_model_arguments(parser)
@@ -65,10 +70,11 @@ def add_parser(verbs: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    from dope_ros.training.datasets import open_dataset
-    from dope_ros.training.evaluation import evaluate
+    with needed_for("eval", "training"):
+        from dope_ros.training.datasets import open_dataset
+        from dope_ros.training.evaluation import evaluate
 
-    dataset = open_dataset(arguments.data)
+        dataset = open_dataset(arguments.data)
     engine = engine_from(arguments)
     pipeline = Pipeline(engine, PipelineSettings(integration=arguments.integration, min_scores=EVERYTHING))
     evaluation = evaluate(pipeline, dataset, _chosen(len(dataset), arguments), _with_progress)

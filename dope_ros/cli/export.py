@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from dope_ros.cli.argument_types import not_negative
 from dope_ros.cli.bench import SAMPLE_PICTURE
 from dope_ros.cli.requirements import needed_for
 from dope_ros.errors import ModelError
@@ -35,11 +36,13 @@ def add_parser(verbs: Any) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="MODEL.onnx", help="where to")
     parser.add_argument(
-        "--height", type=int, default=0, help="of the input (default: the checkpoint's shorter side)"
+        "--height", type=not_negative, default=0, help="of the input (default: the checkpoint's shorter side)"
     )
-    parser.add_argument("--width", type=int, default=0, help="of the input (default: 4/3 of its height)")
     parser.add_argument(
-        "--proposals", type=int, default=0, help="boxes a picture (default: the checkpoint's)"
+        "--width", type=not_negative, default=0, help="of the input (default: 4/3 of its height)"
+    )
+    parser.add_argument(
+        "--proposals", type=not_negative, default=0, help="boxes a picture (default: the checkpoint's)"
     )
     _add_precision(parser)
     parser.add_argument(

@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from dope_ros.cli.argument_types import not_negative
 from dope_ros.engine import ENGINES, Engine, load_engine
 
 
@@ -17,7 +18,10 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         "--engine", choices=ENGINES, default="auto", help="what runs the network (default: %(default)s)"
     )
     parser.add_argument(
-        "--threads", type=int, default=0, help="CPU threads of the network (default: the runtime's choice)"
+        "--threads",
+        type=not_negative,
+        default=0,
+        help="CPU threads of the network (default: the runtime's choice)",
     )
 
 

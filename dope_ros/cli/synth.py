@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from dope_ros.cli.argument_types import not_negative, positive
 from dope_ros.cli.requirements import needed_for
 
 SCENES = ("everything", "everyday", "portraits")
@@ -25,10 +26,12 @@ def add_parser(verbs: Any) -> None:
         "docs/synthetic.md tells what the assets are and where to get them.",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for the set")
-    parser.add_argument("--count", type=int, required=True, help="pictures in the set")
-    parser.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
-    parser.add_argument("--size", type=int, default=400, help="pixels along a side (default: %(default)s)")
-    parser.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
+    parser.add_argument("--count", type=not_negative, required=True, help="pictures in the set")
+    parser.add_argument("--seed", type=not_negative, default=0, help="(default: %(default)s)")
+    parser.add_argument(
+        "--size", type=positive, default=400, help="pixels along a side (default: %(default)s)"
+    )
+    parser.add_argument("--workers", type=positive, default=1, help="processes (default: %(default)s)")
     parser.add_argument(
         "--assets",
         type=Path,

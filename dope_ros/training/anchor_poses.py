@@ -14,11 +14,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from scipy.cluster.vq import ClusterError, kmeans2
 
 from dope_ros.errors import DatasetError, ModelError
+from dope_ros.files import replaced_whole
 from dope_ros.settings import AnchorClasses
 from dope_ros.skeleton import LOWER_BODY, SKELETONS, Part, Side
 from dope_ros.training.augmentation import flip_part
@@ -52,45 +54,11 @@ class AnchorPoses:
     poses: Mapping[Part, np.ndarray]
     classes: Mapping[Part, AnchorClasses] = field(default_factory=lambda: dict(ANCHOR_CLASSES))
 
-    def nearest(self, part: Part, labels: PartLabels, box: np.ndarray, side: Side | None = None) -> int:
-        """The class of a labelled part.
-
-        The nearest anchor pose by the mean distance of joints, in 3D if that is known, else in the box.
-        Hands are compared with those of their side, bodies without any known leg in the picture with upper
-        bodies, others with whole ones.
-
-        Args:
-            box: [4], around the part, as much as is in the picture.
-            side: of a hand.
-        """
-        chosen = self._candidates(part, labels, box, side)
-        known, values = labels.known_2d, (labels.keypoints_2d - box[:2]) / np.maximum(box[2:] - box[:2], 1e-3)
-        anchors = self.poses[part][chosen][..., :2]
-        if labels.keypoints_3d is not None and labels.known_3d.any():
-            known, values = labels.known_3d, labels.keypoints_3d
-            anchors = self.poses[part][chosen][..., 2:]
-            values = values - values[known].mean(axis=0)
-            anchors = anchors - anchors[:, known].mean(axis=1, keepdims=True)
-        distances = np.linalg.norm(anchors[:, known] - values[known], axis=2).mean(axis=1)
-        return int(chosen[distances.argmin()])
-
-    def _candidates(self, part: Part, labels: PartLabels, box: np.ndarray, side: Side | None) -> np.ndarray:
-        classes = self.classes[part]
-        every = np.arange(classes.count)
-        if classes.left_from is not None:
-            return every[classes.left_from :] if side is Side.LEFT else every[: classes.left_from]
-        if classes.upper_body_from is None:
-            return every
-        legs = labels.keypoints_2d[list(LOWER_BODY)]
-        seen = labels.known_2d[list(LOWER_BODY)] & np.all((legs >= box[:2]) & (legs <= box[2:]), axis=1)
-        upper = not seen.any()
-        return every[classes.upper_body_from :] if upper else every[: classes.upper_body_from]
-
     def save(self, path: Path) -> None:
         """Write them, as `<part>_anchor_poses` and the beginnings of upper bodies and left hands."""
         arrays: dict[str, Any] = {f"{part.value}_anchor_poses": poses for part, poses in self.poses.items()}
         hand, body = self.classes[Part.HAND].left_from, self.classes[Part.BODY].upper_body_from
-        with path.open("wb") as file:
+        with replaced_whole(path) as partial, partial.open("wb") as file:
             np.savez(file, **arrays, hand_left_from=np.array(hand), body_upper_from=np.array(body))
 
 
@@ -106,7 +74,7 @@ def load_anchor_poses(path: Path) -> AnchorPoses:
             left_from, upper_from = int(arrays["hand_left_from"]), int(arrays["body_upper_from"])
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror or error}") from error
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, EOFError, BadZipFile) as error:
         raise ModelError(f"{path}: not anchor poses: {error}. Make them with `dope anchors`.") from error
     for part, array in poses.items():
         if array.ndim != 3 or array.shape[1:] != (len(SKELETONS[part]), 5):

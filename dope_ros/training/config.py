@@ -61,6 +61,15 @@ class SetSettings:
     share: tuple[float, float] = (0.0, 1.0)
     view: ShorterSide | RandomCrop | None = None
 
+    def __post_init__(self) -> None:
+        first, end = self.share
+        if not 0 <= first < end <= 1:
+            raise ValueError(
+                f"share of {self.open} is from {first} to {end}; give two within 0 and 1, the larger one last"
+            )
+        _check_at_least(0, {f"times of {self.open}": self.times})
+        _check_zoom(self.view)
+
 
 @dataclass(frozen=True, slots=True)
 class DataSettings:
@@ -80,6 +89,11 @@ class DataSettings:
     colours: bool = False
     batch: int = 8
     workers: int = 1
+
+    def __post_init__(self) -> None:
+        _check_at_least(1, {"data.batch": self.batch})
+        _check_at_least(0, {"data.workers": self.workers})
+        _check_zoom(self.view)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +144,23 @@ class TrainingConfig:
     log_every: int = 20
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        _check_at_least(1, {"save_every": self.save_every, "log_every": self.log_every})
+        _check_at_least(0, {"seed": self.seed})
+
+
+def _check_at_least(least: int, values: Mapping[str, int]) -> None:
+    for name, value in values.items():
+        if value < least:
+            raise ValueError(f"{name} is {value}; give it {least} or more")
+
+
+def _check_zoom(view: ShorterSide | RandomCrop | None) -> None:
+    # Not in RandomCrop itself: dacite would take its error to say that another view is meant.
+    if isinstance(view, RandomCrop) and not 0 < view.zoom[0] <= view.zoom[1]:
+        first, last = view.zoom
+        raise ValueError(f"zoom of a view is from {first} to {last}; give two above 0, the larger one last")
+
 
 def read_config(path: Path, changes: Sequence[str] = ()) -> TrainingConfig:
     """Read a run's configuration.
@@ -139,10 +170,13 @@ def read_config(path: Path, changes: Sequence[str] = ()) -> TrainingConfig:
         changes: `data.batch=4` and the like, in the words of the file; they win over it.
 
     Raises:
-        DopeError: the file is missing, is no YAML, or names something unknown or of the wrong kind.
+        DopeError: the file is missing, is no YAML, or names something unknown, of the wrong kind or out of
+            range.
     """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        if not isinstance(values, dict):
+            raise ValueError(f"it holds {values!r:.40}, not settings by their names")
         for change in changes:
             _change(values, change)
         return parse_config(values)
@@ -156,7 +190,8 @@ def parse_config(values: Mapping[str, Any]) -> TrainingConfig:
     """A configuration from what a YAML file holds.
 
     Raises:
-        dacite.DaciteError, TypeError, ValueError: something is unknown, missing or of the wrong kind.
+        dacite.DaciteError, TypeError, ValueError: something is unknown, missing, of the wrong kind or out of
+            range.
     """
     rules = dacite.Config(strict=True, cast=[Path, tuple], type_hooks={float: float})
     return dacite.from_dict(TrainingConfig, values, rules)

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+from dope_ros.files import replaced_whole
+
 logger = logging.getLogger(__name__)
 
 CSV_NAME = "losses.csv"
@@ -31,26 +33,42 @@ class Journal:
     def __init__(self, folder: Path, step: int) -> None:
         self._path = folder / CSV_NAME
         kept = [row for row in read_journal(self._path) if row["step"] <= step]
-        self._path.unlink(missing_ok=True)
-        for row in kept:
-            self.add(row)
+        with replaced_whole(self._path) as partial:
+            for row in kept:
+                _add(partial, row)
 
     def add(self, row: Mapping[str, float]) -> None:
         """Write a line; the columns are those of the first one."""
-        is_new = not self._path.exists()
-        with self._path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(row), lineterminator="\n")
-            if is_new:
-                writer.writeheader()
-            writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
+        _add(self._path, row)
+
+
+def _add(path: Path, row: Mapping[str, float]) -> None:
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(row), lineterminator="\n")
+        if not file.tell():
+            writer.writeheader()
+        writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
 
 
 def read_journal(path: Path) -> list[dict[str, float]]:
-    """The lines of a log; none where there is no file."""
+    """The lines of a log; none where there is no file.
+
+    A last line that was cut off, as on a full disk, is left out, and so is one that holds something else.
+    """
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    whole = [line for line in lines if line.endswith("\n")]
+    rows = map(_numbers, csv.DictReader(whole))
+    return [row for row in rows if row is not None]
+
+
+def _numbers(row: Mapping[str, str]) -> dict[str, float] | None:
+    """The values of a line; None where they are too few, too many, or no numbers."""
+    try:
+        return {name: float(value) for name, value in row.items()}
+    except (TypeError, ValueError):
+        return None
 
 
 def draw_losses(folder: Path) -> None:

@@ -84,6 +84,11 @@ class LabelsFile:
     made: Mapping[str, Any]
     lines: tuple[bytes, ...]
 
+    @property
+    def composed(self) -> bool:
+        """Whether `dope compose` made the set, which alone draws at random and says from which seed."""
+        return "seed" in self.made
+
 
 def read_labels_file(folder: Path) -> LabelsFile:
     """The file in a set's folder; a last line that was cut off is left out.
@@ -95,7 +100,7 @@ def read_labels_file(folder: Path) -> LabelsFile:
     try:
         head, *lines = path.read_bytes().splitlines(keepends=True)
         values = json.loads(head)
-        version, pictures, made = values["labelled_set"], folder / values["pictures"], values["made"]
+        version, pictures, made = values["labelled_set"], folder / values["pictures"], dict(values["made"])
     except OSError as error:
         raise DatasetError(f"{path}: {error.strerror}; `dope label` makes such files") from error
     except (KeyError, TypeError, ValueError) as error:
@@ -138,8 +143,11 @@ def _cut_to_whole_lines(path: Path) -> None:
 def _check_same(file: LabelsFile, pictures: Path, made: Mapping[str, Any]) -> None:
     if file.pictures.resolve() != pictures.resolve():
         raise DatasetError(f"{file.path} labels the pictures in {file.pictures}, not those in {pictures}")
-    if file.made != made:
-        raise DatasetError(f"{file.path} was made with {file.made}, not {made}; write into another folder")
+    # What the file does not tell, a set of an earlier release, may have been the same.
+    changed = [name for name, before in file.made.items() if before != made.get(name)]
+    if changed:
+        told = "; ".join(f"{name} was {file.made[name]}, is {made.get(name)}" for name in changed)
+        raise DatasetError(f"{file.path} was made in another way ({told}); write into another folder")
 
 
 def write_entry(file: IO[bytes], entry: Entry) -> None:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from torch.utils.data import Sampler
 
+from dope_ros.errors import DopeError
+
 
 @dataclass(frozen=True, slots=True)
 class Draw:
@@ -50,7 +52,10 @@ class DataOrder(Sampler[list[Draw]]):
         pictures: of a step, over all processes.
         seed: of the run.
         steps: first step and the one after the last.
-        share: of this process; `pictures` must divide into equal shares.
+        share: of this process.
+
+    Raises:
+        DopeError: `pictures` cannot be shared equally by the processes.
     """
 
     def __init__(
@@ -59,8 +64,9 @@ class DataOrder(Sampler[list[Draw]]):
         self._length, self._pictures, self._seed, self._steps = length, pictures, seed, steps
         self._share = share or Share()
         if pictures % self._share.processes:
-            raise ValueError(
-                f"{pictures} pictures a step cannot be shared equally by {self._share.processes} processes"
+            raise DopeError(
+                f"data.batch: {pictures} pictures a step cannot be shared equally by "
+                f"{self._share.processes} processes; give it a multiple of {self._share.processes}"
             )
 
     @property

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +38,7 @@ class Run:
     optimiser: of its weights.
     scaler: of the gradients, in float16.
     average: the moving average of its weights.
+    pictures: that it is trained on; epochs, their order and the learning rate go by their number.
     step: how many steps were done.
     """
 
@@ -45,6 +46,7 @@ class Run:
     optimiser: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     average: MovingAverage
+    pictures: int
     step: int = 0
 
     @property
@@ -69,16 +71,19 @@ def precision_named(name: str) -> torch.dtype:
     return PRECISIONS[name]
 
 
-def open_run(config: TrainingConfig, folder: Path, device: torch.device) -> Run:
+def open_run(config: TrainingConfig, pictures: int, folder: Path, device: torch.device) -> Run:
     """The run in `folder`, where it was left; a new one where there is none.
 
+    Args:
+        pictures: how many there are to train on.
+
     Raises:
-        DopeError: the configuration contradicts itself or is not that of the run there, or a file that is
-            needed cannot be read.
+        DopeError: the configuration contradicts itself or is not that of the run there, that run had another
+            number of pictures, or a file that is needed cannot be read.
     """
     torch.manual_seed(config.seed)
     if not (folder / STATE_NAME).exists():
-        return _run_from(begin(config.network), config, device)
+        return _run_from(begin(config.network), config, pictures, device)
     state = _read_state(folder / STATE_NAME, device)
     differing = _differences(_config_of(state, folder), config)
     if differing:
@@ -86,12 +91,23 @@ def open_run(config: TrainingConfig, folder: Path, device: torch.device) -> Run:
             f"{folder} holds a run with another {', '.join(differing)}; "
             f"train into another folder, or with {folder / CONFIG_NAME}"
         )
-    run = _run_from(read_checkpoint(folder / MODEL_NAME), config, device)
+    _check_same_number(state, pictures, folder)
+    run = _run_from(read_checkpoint(folder / MODEL_NAME), config, pictures, device)
     try:
         _go_on(run, state)
     except (KeyError, RuntimeError, ValueError) as error:
         raise DopeError(_cannot_go_on(folder, error)) from error
     return run
+
+
+def _check_same_number(state: Mapping[str, Any], pictures: int, folder: Path) -> None:
+    """Check that there are as many pictures as before; a state of an earlier release does not tell."""
+    before = state.get("pictures", pictures)
+    if before != pictures:
+        raise DopeError(
+            f"{folder} holds a run over {before} pictures, and now there are {pictures}, of which it would "
+            "have other epochs; train into another folder, or with the pictures that there were"
+        )
 
 
 def _go_on(run: Run, state: dict[str, Any]) -> None:
@@ -127,6 +143,7 @@ def save_run(run: Run, config: TrainingConfig, folder: Path) -> None:
     """Write the run's state, its model so far, and its configuration; each file whole or not at all."""
     state = {
         "config": plain(config),
+        "pictures": run.pictures,
         "step": run.step,
         "network": run.network.state_dict(),
         "average": run.average.network.state_dict(),
@@ -153,13 +170,13 @@ def memory_format_of(device: torch.device) -> torch.memory_format:
     return torch.channels_last if device.type == "cpu" else torch.contiguous_format
 
 
-def _run_from(start: Checkpoint, config: TrainingConfig, device: torch.device) -> Run:
+def _run_from(start: Checkpoint, config: TrainingConfig, pictures: int, device: torch.device) -> Run:
     network = start.network.to(device, memory_format=memory_format_of(device)).train()
     average = MovingAverage(deepcopy(network), config.average)
     freeze(network, config.optimiser.frozen)
     half = precision_named(config.precision) is torch.float16
     scaler = torch.amp.GradScaler(device.type, enabled=half)
-    return Run(start, make_optimiser(network, config.optimiser), scaler, average)
+    return Run(start, make_optimiser(network, config.optimiser), scaler, average, pictures)
 
 
 def _read_state(path: Path, device: torch.device) -> dict[str, Any]:

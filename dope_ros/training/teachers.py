@@ -91,9 +91,14 @@ class Teacher:
         """Check that the student's anchor-pose classes mean what the expert's mean.
 
         Raises:
-            ModelError: they are other ones.
+            ModelError: they are other ones, or the student does not find a part that the expert teaches.
         """
         for part in self.parts:
+            if part not in student.parts:
+                raise ModelError(
+                    f"teaching.experts has one for the {part.value}, which the student does not find; "
+                    f"leave it out, or name the {part.value} in network.parts"
+                )
             own, theirs = (net.predictor.anchor_poses(part) for net in (self._network, student))
             if own.shape != theirs.shape or not torch.allclose(own, theirs.to(own.device), atol=1e-3):
                 raise ModelError(

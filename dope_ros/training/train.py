@@ -50,7 +50,7 @@ def train(config: TrainingConfig, pictures: TrainingSet, folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with joined() as process:
-        trainer = make_trainer(config, folder, process)
+        trainer = make_trainer(config, len(pictures), folder, process)
         each_epoch = steps_per_epoch(len(pictures), config.data.batch)
         steps = trainer.run.step, config.schedule.epochs * each_epoch
         order = DataOrder(len(pictures), config.data.batch, config.seed, steps, process.share)
@@ -63,13 +63,16 @@ def train(config: TrainingConfig, pictures: TrainingSet, folder: Path) -> Path:
     return folder / MODEL_NAME
 
 
-def make_trainer(config: TrainingConfig, folder: Path, process: Process) -> Trainer:
+def make_trainer(config: TrainingConfig, pictures: int, folder: Path, process: Process) -> Trainer:
     """What a run needs, as its configuration says; the run itself is new, or the one in `folder`.
+
+    Args:
+        pictures: how many there are to train on.
 
     Raises:
         DopeError: as `train`.
     """
-    run = open_run(config, folder, process.device)
+    run = open_run(config, pictures, folder, process.device)
     check_same_step(process.of_all(run.step), folder)
     precision = precision_named(config.precision)
     teachers = read_teachers(config.teaching, config.rois.positive_iou, precision)

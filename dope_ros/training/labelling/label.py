@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -69,12 +72,12 @@ def label_pictures(task: Task, expert: Expert, out: Path, progress: Progress = i
         progress: wraps the pictures' names to show how far they are.
 
     Raises:
-        DatasetError: there are no pictures, or the set is one of other pictures.
+        DatasetError: there are no pictures, or the set is one of other pictures or made in another way.
         ExpertError: the expert failed.
     """
     names = _names(task)
     people = people_of(names, task.new_person)
-    with labels_to_add(out, task.pictures.resolve(), {"parts": [part.value for part in task.parts]}) as file:
+    with labels_to_add(out, task.pictures.resolve(), _made(task)) as file:
         done = {entry.picture: entry for entry in map(parse_entry, read_labels_file(out).lines)}
         for name in progress([name for name in names if name not in done]):
             entry = label_picture(task, expert, name, people[name])
@@ -82,6 +85,21 @@ def label_pictures(task: Task, expert: Expert, out: Path, progress: Progress = i
     entries = [parse_entry(line) for line in read_labels_file(out).lines]
     reasons = Counter(re.sub(r"[\d.]*\d", "#", entry.unclear) for entry in entries if entry.unclear)
     return Labelled(len(entries) - reasons.total(), len(done), reasons)
+
+
+def _made(task: Task) -> dict[str, Any]:
+    """What a set's lines depend on besides the pictures, for its file."""
+    return {
+        "parts": [part.value for part in task.parts],
+        "boxes": None if task.boxes is None else _digest(task.boxes),
+        "new_person": None if task.new_person is None else task.new_person.pattern,
+    }
+
+
+def _digest(boxes: Mapping[str, np.ndarray]) -> str:
+    """Another one for other boxes, whatever the order of the pictures."""
+    values = {name: np.asarray(of, np.float64).tolist() for name, of in boxes.items()}
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def label_picture(task: Task, expert: Expert, name: str, person: str) -> Entry:

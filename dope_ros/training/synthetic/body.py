@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -81,7 +82,7 @@ class BodyModel:
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 data = {name: arrays[name] for name in arrays.files}
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError, BadZipFile) as error:
             raise DatasetError(
                 f"{path}: not a file of bodies: {error}. Delete it to have it made anew"
             ) from error
