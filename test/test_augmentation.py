@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 
 from dope_ros.skeleton import BODY, FACE, Part, Side
 from dope_ros.training import augmentation
-from dope_ros.training.augmentation import CameraShake, ColourJitter, augment, flip, rescale, turn_camera
+from dope_ros.training.augmentation import CameraShake, ColourJitter, augment, flip, turn_camera
 from dope_ros.training.datasets.labels import PersonLabels
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -120,17 +120,6 @@ def test_the_known_joints_of_both_sides_are_swapped_too(picture, sample):
     _, flipped = flip(picture, replace(sample, people=(PersonLabels(body=partial),)))
     unknown = np.flatnonzero(~flipped.people[0].body.known_2d)
     assert [BODY.joints[index] for index in unknown] == ["right_wrist"]
-
-
-@pytest.mark.parametrize("scale", [0.4, 1.7])
-def test_labels_follow_a_scaled_picture(picture, sample, scale):
-    point = sample.people[0].body.keypoints_2d[0]
-    scaled_picture, scaled = rescale(with_dot(picture, point), sample, scale)
-    np.testing.assert_allclose(
-        dot(scaled_picture), scaled.people[0].body.keypoints_2d[0], atol=0.2 + scale / 2
-    )
-    assert_projects(scaled)
-    np.testing.assert_allclose(scaled.ignored_boxes(Part.BODY), BOXES[Part.BODY] * scale, atol=1)
 
 
 @scenes.light

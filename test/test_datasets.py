@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import pickle
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -20,8 +21,9 @@ from dope_ros.errors import DatasetError
 from dope_ros.geometry import Intrinsics
 from dope_ros.skeleton import BODY, FACE, HAND, HEAD, Part, Side
 from dope_ros.training.datasets import READERS, open_dataset
-from dope_ros.training.datasets.labels import PartLabels, Sample
-from dope_ros.training.datasets.records import DrawnFaults, Faults, readable
+from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample
+from dope_ros.training.datasets.pictures import PictureFile
+from dope_ros.training.datasets.records import DrawnFaults, Faults, read_sample
 from dope_ros.training.synthetic import format as rendered
 
 DEMO_PICTURES = Path(__file__).parent.parent / "demo" / "pictures"
@@ -76,6 +78,11 @@ def test_a_person_whom_mpii_gives_no_joints_is_an_ignored_box(tmp_path):
     sample = only(open_dataset(f"mpii:{tiny.write_mpii(tmp_path)}"))
     assert len(sample.people) == 1
     np.testing.assert_allclose(sample.ignored_boxes(Part.BODY), [(150, 50, 250, 150)])
+    assert sample.incomplete == set()
+
+
+def test_with_somebody_whom_mpii_does_not_place_nothing_is_known_beside_the_others(tmp_path):
+    assert only(open_dataset(f"mpii:{tiny.write_mpii(tmp_path, rough={})}")).incomplete == {Part.BODY}
 
 
 def test_a_garbled_annotation_of_mpii_is_skipped(tmp_path, caplog):
@@ -141,6 +148,17 @@ def test_the_68_landmarks_of_coco_wholebody_are_every_other_contour_point_and_al
     np.testing.assert_allclose(face.keypoints_2d[FACE.index("nose_bridge_0")], landmarks[27], atol=0.01)
 
 
+def test_hands_and_faces_of_coco_wholebody_are_asked_for_and_hidden_joints_of_bodies_stay_hidden(tmp_path):
+    folder = tiny.write_coco(tmp_path, "coco_wholebody_val_v1.0.json", [tiny.whole_body_person()])
+    sample = only(open_dataset(f"coco-wholebody@val2017:{folder}"))
+    pytest.importorskip("torch", reason="training needs torch")
+    from dope_ros.training.targets import targets_of
+
+    found = targets_of(sample, tiny.WIDTH, tiny.HEIGHT)
+    assert [len(found[part]) for part in Part] == [1, 2, 1]
+    assert [BODY.joints[i] for i in np.flatnonzero(~body_of(sample).visible)] == ["right_ankle", "left_knee"]
+
+
 def test_a_hand_that_coco_wholebody_does_not_hold_valid_is_not_labelled_and_its_person_ignored(tmp_path):
     person = tiny.whole_body_person(lefthand_valid=False)
     folder = tiny.write_coco(tmp_path, "coco_wholebody_val_v1.0.json", [person])
@@ -170,6 +188,13 @@ def test_lspe_joints_are_where_the_matrix_has_them_and_a_flag_of_zero_means_not_
     assert (len(dataset), dataset[2].name) == (3, "im00003.jpg")
     assert_limbs_by_name(body_of(dataset[0]))
     assert [BODY.joints[i] for i in np.flatnonzero(~body_of(dataset[0]).known_2d)] == ["left_wrist"]
+
+
+def test_of_what_is_beside_the_labelled_person_of_leeds_sports_pose_nothing_is_known(tmp_path):
+    lsp = open_dataset(f"lsp:{tiny.write_lsp(tmp_path / 'lsp', hidden='left_wrist')}")
+    lspe = open_dataset(f"lspe:{tiny.write_lspe(tmp_path / 'lspe', unlabelled='left_wrist', count=1)}")
+    for dataset in (lsp, lspe):
+        assert dataset[0].labelled == dataset[0].incomplete == {Part.BODY}
 
 
 # Human3.6M
@@ -277,6 +302,7 @@ def test_without_a_model_faces_of_menpo_have_no_3d(tmp_path):
     ((_, labels),) = sample.instances(Part.FACE)
     assert labels.keypoints_3d is None
     assert labels.known_2d.all()
+    assert sample.incomplete == {Part.FACE}, "other faces are not labelled"
 
 
 # Folders, rendered sets and the demo's pictures
@@ -343,8 +369,8 @@ def test_a_rendered_body_of_which_head_and_shoulders_are_seen_is_asked_for(tmp_p
 def test_the_pictures_of_the_demo_are_a_dataset_whose_3d_projects_onto_its_2d():
     dataset = open_dataset(f"cameras:{DEMO_PICTURES}")
     assert len(dataset) == 6
-    for sample, picture in readable(dataset):
-        assert picture.shape == (480, 640, 3)
+    for sample in dataset:
+        assert sample.source.read().shape == (480, 640, 3)
         for _, body in sample.instances(Part.BODY):
             projected = scenes.project(body.keypoints_3d, sample.intrinsics)
             np.testing.assert_allclose(projected, body.keypoints_2d, atol=0.5)
@@ -385,9 +411,12 @@ def test_broken_pictures_and_labels_are_skipped_while_reading(tmp_path, caplog):
     folder = many_rendered(tmp_path, 250)
     rendered.picture_path(folder, 7).write_bytes(b"no picture")
     rendered.labels_path(folder, 8).write_bytes(b"no labels")
+    dataset = open_dataset(f"rendered:{folder}")
+    faults = Faults(dataset.name, len(dataset))
     with caplog.at_level(logging.WARNING):
-        names = [sample.name for sample, _ in readable(open_dataset(f"rendered:{folder}"))]
-    assert len(names) == 248
+        read = [read_sample(dataset, index, faults) for index in range(len(dataset))]
+    assert [index for index, found in enumerate(read) if found is None] == [7, 8]
+    assert faults.count == 2
     assert "0000007.jpg: not a picture" in caplog.text
     assert "0000008.npz: not the labels" in caplog.text
 
@@ -471,6 +500,27 @@ def test_what_is_not_known_is_zero_and_never_visible():
 def test_a_box_goes_around_the_known_joints_with_a_margin_and_stays_in_the_picture():
     labels = PartLabels.of(np.array([(10, 20), (110, 220), (999, 999)]), np.array([True, True, False]))
     np.testing.assert_allclose(labels.box(100, 300), (0, 0, 99, 240))
+
+
+def test_beside_the_labels_of_an_incomplete_part_all_of_the_photograph_is_ignored():
+    labels = PartLabels.of(np.array([(30, 40), (70, 60)]))
+    sample = Sample(
+        "",
+        PictureFile(Path("none")),
+        (PersonLabels(face=labels),),
+        frozenset({Part.FACE}),
+        shown=np.float32([9.5, 19.5, 89.5, 99.5]),
+        incomplete=frozenset({Part.FACE, Part.BODY}),
+    )
+    photographed = sample.photographed(100, 100)
+    left, right, above, below = sample.ignored_within(Part.FACE, photographed)
+    np.testing.assert_allclose(left, (9.5, 19.5, 26, 99.5))
+    np.testing.assert_allclose(right, (74, 19.5, 89.5, 99.5))
+    np.testing.assert_allclose(above, (9.5, 19.5, 89.5, 38))
+    np.testing.assert_allclose(below, (9.5, 62, 89.5, 99.5))
+    assert not len(sample.ignored_within(Part.BODY, photographed)), "it is not labelled at all"
+    nobody = replace(sample, people=())
+    np.testing.assert_allclose(nobody.ignored_within(Part.FACE, photographed), [sample.shown])
 
 
 def test_a_part_outside_of_the_picture_has_an_empty_box():

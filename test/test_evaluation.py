@@ -100,6 +100,14 @@ def test_no_threshold_has_a_better_f1_than_the_best_one(seed):
         assert metrics.f1_score(*curve.at(other)) <= best + 1e-12
 
 
+@pytest.mark.parametrize("count", [0, 3])
+def test_where_no_detection_is_right_no_threshold_is_the_best(count):
+    curve = metrics.precision_recall(np.arange(count, 0, -1.0), np.zeros(count, bool), 2)
+    threshold, best = curve.best_f1()
+    assert math.isnan(threshold)
+    assert best == 0
+
+
 def test_precision_and_recall_at_a_threshold_count_what_scores_above_it():
     curve = metrics.precision_recall(np.array([0.9, 0.5, 0.4]), np.array([True, False, True]), 4)
     assert curve.at(0.45) == (0.5, 0.25)
@@ -228,6 +236,15 @@ def test_a_detection_in_an_ignored_box_does_not_count():
         (-1, False),
         (0, True),
     ]
+
+
+def test_beside_somebody_whose_picture_is_incompletely_labelled_nothing_is_a_false_alarm():
+    person, other = scenes.standing(at=LEFT, score=0.9), scenes.standing(at=RIGHT, score=0.5)
+    again = replace(person, body=replace(scenes.moved(person.body, (4, 0)), score=0.4))
+    sample = sample_of(person, incomplete=frozenset({Part.BODY}))
+    picture = matched([person, other, again], sample)
+    assert picture.truth_of.tolist() == [0, -1, -1]
+    assert picture.counted.tolist() == [True, False, True], "that the person is found twice is known"
 
 
 def test_labels_with_too_few_joints_are_neither_found_nor_missed():
@@ -371,6 +388,23 @@ def test_detections_up_to_the_threshold_are_not_reported_but_are_in_ap():
     assert measured(people, sample_of(*people), threshold=None)["recall"] == 1
 
 
+def test_where_nothing_is_right_the_models_own_threshold_counts_instead_of_the_best():
+    ghosts = [scenes.standing(at=RIGHT, score=score) for score in (0.9, 0.4)]
+    pictures = [matched(ghosts, sample_of(scenes.standing(at=LEFT)))]
+    body = measure(pictures, Part.BODY, None, own=0.5)["all"]
+    assert (body["threshold"], body["false_alarms"], body["best_f1"]) == (0.5, 1, 0)
+    assert math.isnan(body["best_threshold"])
+
+
+@pytest.mark.parametrize(("part", "name"), [(Part.BODY, "pck_3d"), (Part.HAND, "auc_3d")])
+def test_where_nobody_is_found_no_joint_is_near_in_3d(part, name):
+    missed = measured([], sample_of(scenes.standing()), part)
+    assert missed[name] == 0
+    assert math.isnan(missed["mpjpe"])
+    flat = PartLabels.of(scenes.standing().body.keypoints_2d)
+    assert "pck_3d" not in measured([], sample_of(people=(PersonLabels(body=flat),)))
+
+
 def test_detections_in_ignored_boxes_cost_no_precision():
     person, other = scenes.standing(at=LEFT), scenes.standing(at=RIGHT)
     box = np.array([[*other.body.keypoints_2d.min(axis=0), *other.body.keypoints_2d.max(axis=0)]])
@@ -423,12 +457,14 @@ def test_among_the_worst_cases_a_detection_below_the_threshold_is_none():
 
 def test_what_cannot_be_measured_is_a_dash_in_the_table_and_null_in_json():
     numbers = {"labels": 2, "found": 0, "ap": 0.0, "nme": math.nan}
+    numbers |= {"best_f1": 0.0, "best_threshold": math.nan}
     report = Report("model", "set", 3, {Part.FACE: {"all": numbers, "small": {**numbers, "labels": 0}}})
     head, every, small = report.to_table().splitlines()[-3:]
-    assert head.split() == ["face", "labels", "found", "AP", "NME"]
-    assert every.split() == ["all", "2", "0", "0.000", "-"]
-    assert small.split() == ["small", "0", "-", "-", "-"]
-    assert json.loads(report.to_json())["parts"]["face"]["all"]["nme"] is None
+    assert head.split() == ["face", "labels", "found", "AP", "best", "F1", "at", "NME"]
+    assert every.split() == ["all", "2", "0", "0.000", "0.000", "-", "-"]
+    assert small.split() == ["small", "0", "-", "-", "-", "-", "-"]
+    written = json.loads(report.to_json())["parts"]["face"]["all"]
+    assert written["nme"] is written["best_threshold"] is None
 
 
 @pytest.fixture
@@ -475,6 +511,23 @@ def test_the_command_measures_a_model_on_pictures(tmp_path, labelled_pictures, c
     assert "PCKh@0.5" in capsys.readouterr().out
     height, width, _ = cv2.imread(str(out / "worst-body.jpg")).shape
     assert (height, width) == (2 * 240, 2 * 240)
+
+
+@pytest.mark.parametrize("integration", ["ppi", "nms"])
+def test_without_a_best_threshold_the_command_takes_that_of_the_model(
+    tmp_path, labelled_pictures, integration
+):
+    ghost = [scenes.seen(scenes.standing(at=(0, 0.1, 12), score=0.9))]
+    model = write_tiny_model(tmp_path / "one.onnx", ghost, scenes.HEIGHT, scenes.WIDTH)
+    numbers = {}
+    for threshold in ("model", "best"):
+        out = tmp_path / threshold
+        options = ["--threshold", threshold, "--integration", integration, "--out", str(out)]
+        assert main(["eval", "--data", f"cameras:{labelled_pictures}", "--model", str(model), *options]) == 0
+        numbers[threshold] = json.loads((out / "evaluation.json").read_text())["parts"]["body"]["all"]
+    assert numbers["best"] == numbers["model"]
+    assert numbers["best"]["best_threshold"] is None
+    assert numbers["best"]["threshold"] > 0
 
 
 def test_whatever_is_found_in_negatives_is_a_false_alarm(tmp_path, labelled_pictures, capsys):

@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from dope_ros.errors import ExpertError
 from dope_ros.skeleton import BODY, ELBOW, FACE, HAND, HEAD, LEFT_HIP, RIGHT_HIP, WRIST, Part, Side
 from dope_ros.training.datasets import open_dataset
-from dope_ros.training.datasets.records import readable
 from dope_ros.training.experts.mediapipe_client import CROPS, REQUIREMENT, CropShape, MediaPipeExpert, crop
 from dope_ros.training.experts.mediapipe_landmarks import LANDMARK_COUNTS, to_labels
 from dope_ros.training.experts.mediapipe_worker import LANDMARKS, read_message, write_message
@@ -194,7 +193,8 @@ def expert():
 
 def demo_picture(name):
     dataset = open_dataset(f"cameras:{DEMO_PICTURES}")
-    return next((sample, picture) for sample, picture in readable(dataset) if sample.name == name)
+    sample = next(sample for sample in dataset if sample.name == name)
+    return sample, sample.source.read()
 
 
 def bodies_and_boxes(sample, picture):

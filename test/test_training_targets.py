@@ -268,6 +268,23 @@ class TestRois:
         assert rois.labels[Part.FACE][row] == NOT_COUNTED
         assert rois.labels[Part.BODY][row] == BACKGROUND
 
+    def test_beside_somebody_whose_picture_is_incompletely_labelled_no_proposal_counts(self):
+        sample = replace(sample_of(PERSON), labelled=frozenset({Part.BODY}))
+        (x1, y1, x2, y2) = targets(sample)[Part.BODY].boxes[0].tolist()
+        of_half, next_to_it = (x1, y1, x2, (y1 + y2) / 2 - 5), (x2 - 3, y1, x2 + 20, y2)
+        seen = {}
+        for incomplete in (frozenset(), frozenset({Part.BODY})):
+            found = targets(replace(sample, incomplete=incomplete))
+            rois = rois_of(found, [self.FAR, of_half, next_to_it])
+            seen[incomplete] = {
+                tuple(box): label
+                for box, label in zip(rois.boxes.tolist(), rois.labels[Part.BODY].tolist(), strict=True)
+            }
+        whole = torch.tensor([(x1, y1, x2, y2), of_half, self.FAR, next_to_it]).tolist()
+        complete, told = ([of.get(tuple(box)) for box in whole] for of in seen.values())
+        assert complete == [1, BACKGROUND, BACKGROUND, BACKGROUND]
+        assert told == [1, BACKGROUND, None, None], "who counts for no part is not trained on"
+
     def test_every_positive_box_is_to_have_a_score_of_one(self):
         rois = rois_of(targets(sample_of(PERSON)), [self.FAR], shaken=6)
         assert (rois.fits[Part.HAND][rois.labels[Part.HAND] > BACKGROUND] == 1).all()

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a network sees of a picture in training: labels stay where the picture shows them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ from samples import Pixels  # noqa: E402
 from dope_ros.skeleton import SKELETONS, Part  # noqa: E402
 from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample  # noqa: E402
 from dope_ros.training.targets import OUTSIDE_WEIGHT, targets_of  # noqa: E402
-from dope_ros.training.views import PADDING, RandomCrop  # noqa: E402
+from dope_ros.training.views import PADDING, RandomCrop, resized  # noqa: E402
 
 HEIGHT, WIDTH = 120, 200
 JOINTS = len(SKELETONS[Part.BODY])
@@ -43,6 +45,21 @@ def test_a_joint_stays_on_what_the_picture_shows_of_it(zoom, max_roll):
     red = np.argwhere(bright[..., 0] - bright[..., 1:].max(axis=2) > 100)[:, ::-1]
     assert len(red)
     np.testing.assert_allclose(sample.people[0].body.keypoints_2d[0], red.mean(axis=0), atol=0.6)
+
+
+@pytest.mark.parametrize("scale", [0.4, 1.7])
+def test_labels_follow_a_scaled_picture(scale):
+    picture, box = np.zeros((HEIGHT, WIDTH, 3), np.uint8), np.float32([[10, 20, 60, 90]])
+    picture[56:65, 96:105] = RED
+    body = body_at(np.full((JOINTS, 2), (100, 60)))
+    person = replace(body.people[0], head_size=20.0)
+    scaled_picture, scaled = resized(
+        picture, replace(body, people=(person,), ignored={Part.BODY: box}), scale
+    )
+    red = np.argwhere(scaled_picture[..., 0] > 127)[:, ::-1]
+    np.testing.assert_allclose(scaled.people[0].body.keypoints_2d[0], red.mean(axis=0), atol=0.2 + scale / 2)
+    np.testing.assert_allclose(scaled.ignored_boxes(Part.BODY), box * scale, atol=1)
+    assert scaled.people[0].head_size == pytest.approx(20 * scale)
 
 
 def test_where_a_square_leaves_the_picture_it_is_padded_as_in_use():

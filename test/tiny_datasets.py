@@ -163,17 +163,24 @@ def structs(items: Sequence[Mapping[str, Any]]) -> np.ndarray:
     return array
 
 
-def write_mpii(folder: Path, pictures: int = 1, garbled: int | None = None) -> Path:
-    """A person with joints and one without in each picture, one of which may be garbled; a test picture."""
+def write_mpii(
+    folder: Path, pictures: int = 1, garbled: int | None = None, rough: Mapping[str, Any] | None = None
+) -> Path:
+    """A person with joints and one without in each picture, one of which may be garbled; a test picture.
+
+    rough: what is told of the person without joints besides the head.
+    """
     points = [
         {"x": x + 1, "y": y + 1, "id": index, "is_visible": "0" if index == 4 else "1"}
         for index, (x, y) in enumerate(places(MPII_JOINTS))
     ]
     head = {"x1": 1, "y1": 1, "x2": 21, "y2": 31}
     jointed = head | {"annopoints": structs([{"point": structs(points)}]), "scale": 1.0}
-    rough = head | {"objpos": structs([{"x": 200, "y": 100}]), "scale": 0.5}
+    told = {"objpos": structs([{"x": 200, "y": 100}]), "scale": 0.5} if rough is None else rough
     names = [f"{index:09d}.jpg" for index in range(pictures)]
-    images = [{"image": structs([{"name": name}]), "annorect": structs([jointed, rough])} for name in names]
+    images = [
+        {"image": structs([{"name": name}]), "annorect": structs([jointed, head | told])} for name in names
+    ]
     if garbled is not None:
         images[garbled] |= {
             "annorect": structs([{"annopoints": structs([{"point": structs([{"id": 99}])}])}])
@@ -228,12 +235,15 @@ def coco_person(**changes: Any) -> dict[str, Any]:
 
 
 def whole_body_person(**changes: Any) -> dict[str, Any]:
-    face = [f"landmark_{index}" for index in range(68)]
+    """Of hands and faces v is 1, as in the owners' annotations."""
+    names = {
+        "lefthand": [f"left_{name}" for name in OPENPOSE_HAND_JOINTS],
+        "righthand": [f"right_{name}" for name in OPENPOSE_HAND_JOINTS],
+        "face": [f"landmark_{index}" for index in range(68)],
+    }
     parts = {
-        "lefthand_kpts": triples([f"left_{name}" for name in OPENPOSE_HAND_JOINTS]),
-        "righthand_kpts": triples([f"right_{name}" for name in OPENPOSE_HAND_JOINTS]),
-        "face_kpts": triples(face),
-        **{f"{part}_valid": True for part in ("lefthand", "righthand", "face")},
+        **{f"{part}_kpts": triples(of, dict.fromkeys(of, 1)) for part, of in names.items()},
+        **{f"{part}_valid": True for part in names},
     }
     return coco_person() | parts | changes
 

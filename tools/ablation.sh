@@ -37,7 +37,11 @@ expert() { # PART
 
 students() { # SEED
     local experts="{body: expert-body/model.pt, hand: expert-hand/model.pt, face: expert-face/model.pt}"
-    local taught=("teaching.experts=$experts" "teaching.sure={$(sure body), $(sure hand), $(sure face)}" teaching.boxes=6)
+    local body hand face
+    body=$(sure body)
+    hand=$(sure hand)
+    face=$(sure face)
+    local taught=("teaching.experts=$experts" "teaching.sure={$body, $hand, $face}" teaching.boxes=6)
     student "union-$1" "seed=$1"
     student "pseudo-labels-$1" "seed=$1" "${taught[@]}" teaching.distil=false
     student "distillation-$1" "seed=$1" "${taught[@]}"
@@ -46,7 +50,10 @@ students() { # SEED
 sure() { # PART: from which score its expert is believed
     python -c 'import json, sys
 part, path = sys.argv[1:]
-print(part + ":", json.load(open(path))["parts"][part]["all"]["best_threshold"])' "$1" "expert-$1/own/evaluation.json"
+best = json.load(open(path))["parts"][part]["all"]["best_threshold"]
+if best is None:
+    sys.exit(f"{path}: no {part} that the expert finds is right, so no score is to be believed; train it for longer")
+print(part + ":", best)' "$1" "expert-$1/own/evaluation.json"
 }
 
 student() { # NAME CHANGE...

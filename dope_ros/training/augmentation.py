@@ -96,29 +96,6 @@ def flip_part(labels: PartLabels, part: Part, last_column: int) -> PartLabels:
     )
 
 
-def rescale(picture: np.ndarray, sample: Sample, scale: float) -> tuple[np.ndarray, Sample]:
-    """The picture `scale` times as large; its sides are rounded, and labels follow the rounded sides."""
-    height, width = picture.shape[:2]
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    factors = np.array(size) / (width, height)
-    camera = sample.intrinsics
-
-    def move(points: np.ndarray) -> np.ndarray:
-        return (points + 0.5) * factors - 0.5
-
-    moved = None
-    if camera is not None:
-        cx, cy = move(np.array([camera.cx, camera.cy]))
-        moved = Intrinsics(camera.fx * factors[0], camera.fy * factors[1], float(cx), float(cy))
-    people = tuple(
-        replace(one, head_size=None if one.head_size is None else one.head_size * scale)
-        for one in sample.people
-    )
-    labels = _moved(replace(sample, intrinsics=moved, people=people), size, move)
-    return cv2.resize(picture, size, interpolation=interpolation), labels
-
-
 def random_rotation(rng: np.random.Generator, shake: CameraShake | None = None) -> np.ndarray:
     """A small turn of the camera: [3, 3] float64, takes points of the old optical frame to the new one."""
     shake = shake or CameraShake()
@@ -178,7 +155,7 @@ def _moved(
     sample: Sample,
     size: tuple[int, int],
     move: Callable[[np.ndarray], np.ndarray],
-    rotation: np.ndarray | None = None,
+    rotation: np.ndarray,
 ) -> Sample:
     """The sample with all pixel positions moved and 3D turned; `size` is the new width and height."""
     people = tuple(
@@ -196,13 +173,11 @@ def _moved_part(
     labels: PartLabels,
     size: tuple[int, int],
     move: Callable[[np.ndarray], np.ndarray],
-    rotation: np.ndarray | None,
+    rotation: np.ndarray,
 ) -> PartLabels:
     flat = move(labels.keypoints_2d.astype(np.float64))
     inside = np.all((flat > -0.5) & (flat < np.array(size) - 0.5), axis=1)
-    solid = labels.keypoints_3d
-    if solid is not None and rotation is not None:
-        solid = solid @ rotation.T
+    solid = None if labels.keypoints_3d is None else labels.keypoints_3d @ rotation.T
     return PartLabels.of(flat, labels.known_2d, labels.visible & inside, solid, labels.known_3d)
 
 

@@ -151,7 +151,7 @@ def shows_upper_body_alone(part: Part, inside: np.ndarray) -> bool:
 
 def _part_targets(sample: Sample, part: Part, photographed: Photographed) -> PartTargets:
     clear: list[Instance] = []
-    ignored = [sample.ignored_boxes(part)]
+    ignored = [sample.ignored_within(part, photographed)]
     for side, labels in sample.instances(part):
         box = photographed.box_of(labels)
         if (box[2:] <= box[:2]).any():

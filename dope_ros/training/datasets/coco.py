@@ -14,7 +14,8 @@ The middle of the head is that of the ears, or where these are not both labelled
 eyes, ears and nose. People without labelled joints and crowds (`iscrowd`) are ignored boxes. Pictures
 without people are left out. COCO-WholeBody labels a hand or a face where it is clear enough (`*_valid`);
 the box of one that is not is all zero, so what it shows cannot be told from background and the person's
-whole box is ignored for that part.
+whole box is ignored for that part. What is labelled of a hand or a face counts as seen: v is 1 there in most
+files, which of a body says that a joint is hidden.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from typing import Any
 import numpy as np
 
 from dope_ros.errors import DatasetError
+from dope_ros.poses import PART_NAMES
 from dope_ros.skeleton import BODY, FACE, FACE_FEATURES, FINGERS, HAND, HEAD, Part
 from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample, reorder
 from dope_ros.training.datasets.pictures import PictureFile
@@ -70,8 +72,6 @@ FACE_POINTS = 68
 WHOLE_BODY_PARTS = {"left_hand": "lefthand", "right_hand": "righthand", "face": "face"}
 """Our parts by their prefix in COCO-WholeBody."""
 
-PARTS_OF_NAME = {"left_hand": Part.HAND, "right_hand": Part.HAND, "face": Part.FACE}
-
 
 @dataclass(frozen=True, slots=True)
 class Annotated:
@@ -80,7 +80,7 @@ class Annotated:
     box: x, y, width, height.
     crowd: a group of people.
     points: `body`, and the parts that COCO-WholeBody holds valid: [M, 3] float32, x, y, v (0 not labelled,
-        1 hidden, 2 seen).
+        1 hidden, 2 seen; of hands and faces 1 says no more than that it is labelled).
     """
 
     box: tuple[float, float, float, float]
@@ -142,7 +142,7 @@ def _triples(values: list[float], count: int) -> np.ndarray:
 
 def _sample(record: Record, prefixes: Mapping[str, str]) -> Sample:
     people = [_person(one) for one in record.people if not one.crowd]
-    wanted = {"body": Part.BODY} | {name: PARTS_OF_NAME[name] for name in prefixes}
+    wanted = {name: PART_NAMES[name] for name in ("body", *prefixes)}
     return Sample(
         name=record.path.name,
         source=PictureFile(record.path),
@@ -182,11 +182,11 @@ def _body(points: np.ndarray) -> PartLabels:
         head = points[[JOINTS.index(name) for name in HEAD_JOINTS]]
     labelled = head[head[:, 2] > 0]
     rows[HEAD] = (*labelled[:, :2].mean(axis=0), labelled[:, 2].max()) if len(labelled) else 0
-    return _labels(rows)
+    return _labels(rows, seen_from=2)
 
 
 def _hand(points: np.ndarray) -> PartLabels:
-    return _labels(reorder(points, SAME_HAND_NAMES, HAND_JOINTS, Part.HAND))
+    return _labels(reorder(points, SAME_HAND_NAMES, HAND_JOINTS, Part.HAND), seen_from=1)
 
 
 def _face(points: np.ndarray) -> PartLabels:
@@ -194,8 +194,9 @@ def _face(points: np.ndarray) -> PartLabels:
     contour = FACE_FEATURES["contour"]
     rows[contour.start : contour.stop : 2] = points[:JAW_POINTS]
     rows[contour.stop :] = points[JAW_POINTS:]
-    return _labels(rows)
+    return _labels(rows, seen_from=1)
 
 
-def _labels(rows: np.ndarray) -> PartLabels:
-    return PartLabels.of(rows[:, :2], known_2d=rows[:, 2] > 0, visible=rows[:, 2] > 1)
+def _labels(rows: np.ndarray, seen_from: int) -> PartLabels:
+    """Labels of rows x, y, v, [J, 3]; a joint is seen from that v on."""
+    return PartLabels.of(rows[:, :2], known_2d=rows[:, 2] > 0, visible=rows[:, 2] >= seen_from)

@@ -4,7 +4,8 @@
 
 `training.labels_file` describes the file. Pictures that were unclear to the experts are left out. A tenth of
 the people is for tests, chosen by a hash of the word that stands for them: it stays the same when pictures
-are added, and nobody is both trained and measured on.
+are added, and nobody is both trained and measured on. Pictures that were composed share the photographs they
+are made of, so such a set is of one split as a whole: that of its sources.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dope_ros.errors import DatasetError
 from dope_ros.training.datasets.labels import PersonLabels, Sample
 from dope_ros.training.datasets.pictures import PictureFile
 from dope_ros.training.datasets.records import (
+    SPLITS,
     BrokenRecord,
     Dataset,
     Faults,
@@ -33,15 +35,23 @@ logger = logging.getLogger(__name__)
 HELD_BACK = 0.1
 """The share of people who are for tests."""
 
-SPLITS = ("all", "train", "test")
-
 
 def read(folder: Path, split: str) -> Dataset:
-    """The clear pictures; `test` is a tenth of the people, `train` are the others."""
+    """The clear pictures; `test` is a tenth of the people, `train` are the others.
+
+    Raises:
+        DatasetError: there is no such set or split, or nothing clear in it, or too much of it is broken.
+    """
     if split not in SPLITS:
         raise DatasetError(f"a labelled set has the splits {', '.join(SPLITS)}, not '{split}'")
     existing(folder / FILE_NAME, "the file of labels that `dope label` writes")
     file = read_labels_file(folder)
+    if split != "all" and file.composed:
+        raise DatasetError(
+            f"{folder}: a composed set has no split '{split}': its pictures share their sources. Compose a "
+            "set for training and another for tests, each from sources of its own split "
+            "(`dope compose --data labelled@train:...`), and open all of it"
+        )
     kept = _clear(
         file,
         f"{folder.name} {split}",
@@ -65,9 +75,13 @@ def _clear(file: LabelsFile, name: str, belongs: Callable[[str], bool]) -> list[
     faults.summarise()
     if unclear:
         logger.info("%s: %d pictures that were unclear to the experts are left out", name, unclear)
-    if not kept:
+    if kept:
+        return kept
+    if unclear:
         raise DatasetError(f"{name}: no picture in it was clear to the experts")
-    return kept
+    raise DatasetError(
+        f"{name}: there is no picture in it; the set has too few people for that split, or none"
+    )
 
 
 def is_held_back(person: str) -> bool:

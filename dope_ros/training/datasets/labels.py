@@ -21,6 +21,9 @@ from dope_ros.skeleton import SKELETONS, Part, Side
 BOX_MARGIN = 0.1
 """Of the size of the joints' extent, on each side (DOPE, section 4.1)."""
 
+OUTER_EYES = 0.09
+"""Metres between the outer corners of the eyes of an adult: for faces that have no scale of their own."""
+
 HAND_SIDES: dict[str, Side] = {"left_hand": Side.LEFT, "right_hand": Side.RIGHT}
 
 
@@ -117,12 +120,14 @@ class Sample:
     source: where the pixels are.
     people: those who are labelled.
     labelled: the parts that this picture has labels for. Whatever shows such a part is labelled here or lies
-        in `ignored`, so the rest of the picture is free of it. Of other parts nothing is said: a proposal for
-        them is neither right nor wrong.
+        in `ignored`, so the rest of the picture is free of it, but for those that are `incomplete`. Of other
+        parts nothing is said: a proposal for them is neither right nor wrong.
     ignored: by part, [N, 4] float32 boxes (x1, y1, x2, y2, pixels) around what shows the part but has no
         usable joints: crowds, people too small to label.
     intrinsics: of the camera, where the set tells them; labels in 3D are then in its frame.
     shown: [4] float32, x1, y1, x2, y2, edges of what was photographed; padding lies beyond. None: all was.
+    incomplete: of `labelled`, the parts of which there may be more than is labelled or ignored, such as other
+        people behind the one who is labelled. Of what lies beside those who are, nothing is said.
     """
 
     name: str
@@ -132,6 +137,7 @@ class Sample:
     ignored: Mapping[Part, np.ndarray] = field(default_factory=dict)
     intrinsics: Intrinsics | None = None
     shown: np.ndarray | None = None
+    incomplete: frozenset[Part] = frozenset()
 
     def instances(self, part: Part) -> Iterator[tuple[Side | None, PartLabels]]:
         """All labelled bodies, hands or faces, hands with their side."""
@@ -143,6 +149,18 @@ class Sample:
     def ignored_boxes(self, part: Part) -> np.ndarray:
         """[N, 4] float32."""
         return self.ignored.get(part, np.zeros((0, 4), np.float32))
+
+    def ignored_within(self, part: Part, photographed: Photographed) -> np.ndarray:
+        """The ignored boxes of a part, and if it is incomplete, what lies beside its labels: [N, 4] float32.
+
+        Not all of the picture: that a box shows too little or too much of somebody who is labelled is known,
+        and without any background in a set a network that is trained on it would see people everywhere.
+        """
+        told = self.ignored_boxes(part)
+        if part not in self.labelled & self.incomplete:
+            return told
+        boxes = [photographed.box_of(labels) for _, labels in self.instances(part)]
+        return np.concatenate([told, photographed.beside(np.array(boxes).reshape(-1, 4))])
 
     def photographed(self, width: int, height: int) -> Photographed:
         """What was photographed of a picture of that size."""
@@ -171,6 +189,20 @@ class Photographed:
         """What `PartLabels.box` says of the rectangle: [4] float32, pixels of the picture."""
         points = labels.keypoints_2d[labels.known_2d] - self.origin
         return (box_around(points, *self.size) + np.tile(self.origin, 2)).astype(np.float32)
+
+    def beside(self, boxes: np.ndarray) -> np.ndarray:
+        """What lies left and right of all boxes [N, 4], above and below them: [M, 4] float32, M up to 4.
+
+        All of the rectangle if none of the boxes has an extent.
+        """
+        (x1, y1), (x2, y2) = self.origin - 0.5, self.origin + self.size - 0.5
+        inside = boxes[(boxes[:, 2:] > boxes[:, :2]).all(axis=1)]
+        if not len(inside):
+            return np.array([[x1, y1, x2, y2]], np.float32)
+        (left, top), (right, bottom) = inside[:, :2].min(axis=0), inside[:, 2:].max(axis=0)
+        sides = [[x1, y1, left, y2], [right, y1, x2, y2], [x1, y1, x2, top], [x1, bottom, x2, y2]]
+        found = np.array(sides, np.float32)
+        return found[(found[:, 2:] > found[:, :2]).all(axis=1)]
 
 
 def picture_edges(width: int, height: int) -> np.ndarray:

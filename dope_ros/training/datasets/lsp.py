@@ -9,7 +9,8 @@
 The layout and the order of the 14 joints are those of the README in each archive. `joints` is [3, 14, 2000]
 in LSP and [14, 3, 10000] in LSPE: x, y and a flag. The flags differ: in LSP every joint is labelled and the
 flag is 1 for a hidden one (Convolutional Pose Machines' genJSON.m inverts it); in LSPE 0 stands for a joint
-that is not labelled. One person is labelled in each picture, the most prominent one.
+that is not labelled. One person is labelled in each picture, the most prominent one: of what is beside them
+nothing is known.
 """
 
 from __future__ import annotations
@@ -101,7 +102,11 @@ def _sample(record: Record) -> Sample:
     if not body.known_2d.any():
         raise BrokenRecord("no joint is labelled")
     return Sample(
-        record.path.name, PictureFile(record.path), (PersonLabels(body=body),), frozenset({Part.BODY})
+        name=record.path.name,
+        source=PictureFile(record.path),
+        people=(PersonLabels(body=body),),
+        labelled=frozenset({Part.BODY}),
+        incomplete=frozenset({Part.BODY}),
     )
 
 

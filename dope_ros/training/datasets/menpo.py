@@ -10,11 +10,12 @@ The owners' page describes the landmarks but not the files; the folder of landma
 the challenge read it (its training set, `final_published`), and its videos are those of 300-VW, whose
 folders hold a `vid.avi` each. Files are Menpo's LJSON, version 1, 2 or 3, points in pictures with y before
 x and counted from 0 (menpo's io/input/landmark.py); the order of the 84 is that of the figure in
-jiankangdeng/MenpoBenchmark, which is ours. One face is labelled in each picture.
+jiankangdeng/MenpoBenchmark, which is ours. One face is labelled in each picture: of what is
+beside it nothing is known.
 
 The model's coordinates have neither the camera's axes nor a unit. They are turned by the rotation under
 which their orthographic projection fits the landmarks in the picture, and scaled to a mean adult face, the
-outer corners of whose eyes are `OUTER_EYES` apart.
+outer corners of whose eyes are `labels.OUTER_EYES` apart.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import numpy as np
 
 from dope_ros.errors import DatasetError
 from dope_ros.skeleton import FACE, FACE_FEATURES, Part
-from dope_ros.training.datasets.labels import PartLabels, PersonLabels, PictureSource, Sample
+from dope_ros.training.datasets.labels import OUTER_EYES, PartLabels, PersonLabels, PictureSource, Sample
 from dope_ros.training.datasets.pictures import PictureFile, VideoFrame
 from dope_ros.training.datasets.records import (
     BrokenRecord,
@@ -40,9 +41,6 @@ from dope_ros.training.datasets.records import (
 )
 
 PICTURE_LANDMARKS = "projected_image_space"
-
-OUTER_EYES = 0.09
-"""Metres between the outer corners of the eyes of an adult."""
 
 _OUTER_CORNERS = (FACE_FEATURES["right_eye"][0], FACE_FEATURES["left_eye"][3])
 
@@ -125,6 +123,7 @@ def _sample(record: Record) -> Sample:
         source=record.source,
         people=(PersonLabels(face=PartLabels.of(flat, keypoints_3d=solid)),),
         labelled=frozenset({Part.FACE}),
+        incomplete=frozenset({Part.FACE}),
     )
 
 

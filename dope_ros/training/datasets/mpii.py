@@ -8,7 +8,8 @@
 The layout is that of the README in the annotations' archive (Max Planck Institute for Informatics), which
 also names the joints: 0 right ankle ... 9 head top ... 15 left wrist. Coordinates there count from 1, as
 MATLAB's. People without joints have a rough position and scale (`objpos`, `scale` in units of 200 pixels):
-they are ignored boxes. Pictures without any joints are left out, as all test pictures are.
+they are ignored boxes. Where somebody has neither, what is beside the others is not known. Pictures without
+any joints are left out, as all test pictures are.
 """
 
 from __future__ import annotations
@@ -142,13 +143,15 @@ def _rough_box(rectangle: Any) -> np.ndarray | None:
 
 
 def _sample(record: Record) -> Sample:
-    rough = [one.rough_box for one in record.people if one.joints is None and one.rough_box is not None]
+    without_joints = [one.rough_box for one in record.people if one.joints is None]
+    rough = [box for box in without_joints if box is not None]
     return Sample(
         name=record.path.name,
         source=PictureFile(record.path),
         people=tuple(_person(one.joints, one.head) for one in record.people if one.joints is not None),
         labelled=frozenset({Part.BODY}),
         ignored={Part.BODY: np.array(rough, np.float32).reshape(-1, 4)},
+        incomplete=frozenset({Part.BODY}) if len(rough) < len(without_joints) else frozenset(),
     )
 
 

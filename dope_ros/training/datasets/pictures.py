@@ -43,12 +43,3 @@ class VideoFrame:
         if not read or bgr is None:
             raise ImageError(f"{self.path}: no frame {self.index}, or not a video that OpenCV can read")
         return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-
-
-def frame_count(path: Path) -> int:
-    """How many frames the video says it has; 0 if OpenCV cannot read it."""
-    video = cv2.VideoCapture(str(path))
-    try:
-        return max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT)))
-    finally:
-        video.release()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -24,6 +24,12 @@ FAULT_LIMIT = 0.01
 
 FEW_RECORDS = 100
 """A dataset of which fewer records were tried is judged as if it were so many."""
+
+HELD_BACK = 10
+"""Of so many pictures the last is for tests, in sets that have no splits of their own."""
+
+SPLITS = ("all", "train", "test")
+"""Of such sets."""
 
 DOUBT = 5.0
 """Standard deviations: so many more faults than its share are taken to be chance in a part of a dataset."""
@@ -207,6 +213,11 @@ def sound(
     return kept
 
 
+def is_of_split(index: int, split: str) -> bool:
+    """Whether a picture is of one of `SPLITS`: every tenth is of `test`, the others are of `train`."""
+    return split == "all" or (index % HELD_BACK == HELD_BACK - 1) is (split == "test")
+
+
 class FolderListing:
     """Whether files exist, asked of each folder once: `stat` of each file takes minutes on a network."""
 
@@ -241,21 +252,6 @@ def read_sample(dataset: Dataset, index: int, faults: Faults) -> tuple[Sample, n
     except (BrokenRecord, ImageError) as error:
         faults.skip(f"record {index}", error)
         return None
-
-
-def readable(dataset: Dataset, indices: Iterable[int] | None = None) -> Iterator[tuple[Sample, np.ndarray]]:
-    """Samples with their pictures, uint8 [H, W, 3], RGB; those that cannot be read are skipped.
-
-    Raises:
-        DatasetError: too many cannot be read.
-    """
-    chosen = list(range(len(dataset)) if indices is None else indices)
-    faults = Faults(dataset.name, len(chosen))
-    for index in chosen:
-        read = read_sample(dataset, index, faults)
-        if read is not None:
-            yield read
-    faults.summarise()
 
 
 def existing(path: Path, what: str) -> Path:

@@ -21,17 +21,16 @@ from dope_ros.skeleton import Part, Side
 from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample, cut_to_picture
 from dope_ros.training.datasets.pictures import PictureFile
 from dope_ros.training.datasets.records import (
+    SPLITS,
     BrokenRecord,
     Dataset,
     FolderListing,
     RecordDataset,
     existing,
+    is_of_split,
     sound,
 )
 from dope_ros.training.synthetic import format as rendered
-
-HELD_BACK = 10
-SPLITS = ("all", "train", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +50,10 @@ def read(folder: Path, split: str) -> Dataset:
         raise DatasetError(f"a rendered set has the splits {', '.join(SPLITS)}, not '{split}'")
     existing(folder / "labels", "the folder of labels")
     listing = FolderListing()
-    indices = [
-        i for i in rendered.complete_pictures(folder) if split == "all" or _held_back(i) is (split == "test")
-    ]
+    indices = [i for i in rendered.complete_pictures(folder) if is_of_split(i, split)]
     name = f"{folder.name} {split}"
     kept = sound(name, indices, lambda i: listing.require(rendered.picture_path(folder, i)), str)
     return RecordDataset(name, kept, partial(_sample, folder))
-
-
-def _held_back(index: int) -> bool:
-    return index % HELD_BACK == HELD_BACK - 1
 
 
 def _sample(folder: Path, index: int) -> Sample:

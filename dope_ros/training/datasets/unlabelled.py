@@ -12,12 +12,7 @@ from dope_ros.pictures import picture_files
 from dope_ros.skeleton import Part
 from dope_ros.training.datasets.labels import Sample
 from dope_ros.training.datasets.pictures import PictureFile
-from dope_ros.training.datasets.records import Dataset, checked, existing
-
-HELD_BACK = 10
-"""Of ten pictures the last is for tests."""
-
-SPLITS = ("all", "train", "test")
+from dope_ros.training.datasets.records import SPLITS, Dataset, checked, existing, is_of_split
 
 
 def read(folder: Path, split: str) -> Dataset:
@@ -34,16 +29,10 @@ def _read(folder: Path, split: str, labelled: frozenset[Part]) -> Dataset:
     if split not in SPLITS:
         raise DatasetError(f"a folder has the splits {', '.join(SPLITS)}, not '{split}'")
     files = picture_files(existing(folder, "the folder of pictures"))
-    chosen = [
-        path for index, path in enumerate(files) if split == "all" or _held_back(index) is (split == "test")
-    ]
+    chosen = [path for index, path in enumerate(files) if is_of_split(index, split)]
     return checked(
         f"{folder.name} {split}", chosen, partial(_sample, folder, labelled), lambda path: path.name
     )
-
-
-def _held_back(index: int) -> bool:
-    return index % HELD_BACK == HELD_BACK - 1
 
 
 def _sample(folder: Path, labelled: frozenset[Part], path: Path) -> Sample:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dope_ros.pipeline import Pipeline
+from dope_ros.settings import NmsSettings
 from dope_ros.skeleton import Part
 from dope_ros.training.datasets.records import Dataset, Faults, read_sample
 from dope_ros.training.evaluation.matching import Matched, match_picture, poses_of
@@ -22,16 +23,21 @@ class Evaluation:
     dataset: what was run on.
     pictures: for each part, the pictures that it is labelled in.
     count: of all pictures.
+    own_thresholds: by part, the scores above which the model's detections are reported in use.
     """
 
     dataset: Dataset
     pictures: Mapping[Part, Sequence[Matched]]
     count: int
+    own_thresholds: Mapping[Part, float]
 
     def report(self, model: str, thresholds: Mapping[Part, float | None]) -> Report:
-        """All numbers; `thresholds` are scores by part, None for the one at which F1 is best."""
+        """All numbers; `thresholds` are scores by part, None for the one at which F1 is best.
+
+        Where no detection is right no threshold is the best, and the model's own is taken.
+        """
         measures = {
-            part: measure(pictures, part, thresholds[part])
+            part: measure(pictures, part, thresholds[part], self.own_thresholds[part])
             for part, pictures in self.pictures.items()
             if pictures
         }
@@ -67,4 +73,10 @@ def evaluate(
         for part in sample.labelled:
             pictures[part].append(match_picture(poses_of(people, part), sample, index, part, size))
     faults.summarise()
-    return Evaluation(dataset, pictures, count)
+    return Evaluation(dataset, pictures, count, _own_thresholds(pipeline))
+
+
+def _own_thresholds(pipeline: Pipeline) -> dict[Part, float]:
+    if pipeline.settings.integration == "nms":
+        return dict.fromkeys(Part, NmsSettings().min_score)
+    return {part: ppi.th_persondetect for part, ppi in pipeline.engine.spec.ppi.items()}

@@ -91,7 +91,7 @@ def match_picture(
         size: width and height of the picture.
     """
     truths, unclear = truths_of(sample, part, size)
-    ignored = np.concatenate([sample.ignored_boxes(part), unclear])
+    ignored = np.concatenate([sample.ignored_within(part, sample.photographed(*size)), unclear])
     around = [box_around(pose.keypoints_2d, *size, margin=0) for pose in poses]
     boxes = np.array(around, np.float32).reshape(-1, 4)
     overlaps = np.array([[_overlap(pose, truth, size) for truth in truths] for pose in poses])

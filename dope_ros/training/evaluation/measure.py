@@ -61,16 +61,20 @@ class Sized:
     truths: Sequence[Truth]
 
 
-def measure(pictures: Sequence[Matched], part: Part, threshold: float | None) -> dict[str, dict[str, float]]:
+def measure(
+    pictures: Sequence[Matched], part: Part, threshold: float | None, own: float = 0.0
+) -> dict[str, dict[str, float]]:
     """All numbers of a part, for each of `SIZES`.
 
     Args:
         threshold: precision, recall and the measures of poses are of the detections that score above it. AP
             and the best threshold look at all. None: the threshold at which F1 is best over all sizes.
+        own: the model's own threshold, for where F1 should be best and no detection is right.
     """
     every = _sized(pictures, *SIZES["all"])
     best, _ = metrics.precision_recall(every.scores, every.correct, len(every.truths)).best_f1()
-    operating = best if threshold is None else threshold
+    wanted = best if threshold is None else threshold
+    operating = own if np.isnan(wanted) else wanted
     rows = {name: _sized(pictures, *limits) for name, limits in SIZES.items()}
     rows[LEGIBLE] = _sized(pictures, LEGIBLE_FROM[part], np.inf, _longer_side)
     return {name: _measure_size(row, part, operating) for name, row in rows.items()}
@@ -125,18 +129,22 @@ def _measure_poses(pairs: Sequence[Pair], truths: Sequence[Truth], part: Part) -
     """Poses that were not found count as wrong in PCK and AUC; errors are means over those that were."""
     total = sum(int(truth.labels.known_2d.sum()) for truth in truths)
     missed = total - sum(int(pair.truth.labels.known_2d.sum()) for pair in pairs)
-    if not pairs:
-        nothing = np.zeros((0, 1))
-        return {"near": _share_near(nothing, pairs, missed), **_measures_2d(nothing, pairs, part, missed)}
-    known = np.stack([pair.truth.labels.known_2d for pair in pairs])
-    found = np.stack([pair.pose.keypoints_2d for pair in pairs])
-    truth = np.stack([pair.truth.labels.keypoints_2d for pair in pairs])
-    errors = metrics.joint_errors(found, truth, known)
+    errors = _errors_2d(pairs)
     return {
         "near": _share_near(errors, pairs, missed),
         **_measures_2d(errors, pairs, part, missed),
         **_measures_3d(pairs, truths, part),
     }
+
+
+def _errors_2d(pairs: Sequence[Pair]) -> np.ndarray:
+    """[P, J], pixels; [0, 1] without pairs."""
+    if not pairs:
+        return np.zeros((0, 1))
+    known = np.stack([pair.truth.labels.known_2d for pair in pairs])
+    found = np.stack([pair.pose.keypoints_2d for pair in pairs])
+    truth = np.stack([pair.truth.labels.keypoints_2d for pair in pairs])
+    return metrics.joint_errors(found, truth, known)
 
 
 def _share_near(errors: np.ndarray, pairs: Sequence[Pair], missed: int) -> float:
@@ -165,20 +173,28 @@ def _measures_2d(errors: np.ndarray, pairs: Sequence[Pair], part: Part, missed: 
 
 def _measures_3d(pairs: Sequence[Pair], truths: Sequence[Truth], part: Part) -> dict[str, float]:
     """Millimetres; nothing where no label has 3D."""
-    solid = [pair for pair in pairs if pair.truth.labels.known_3d.any()]
-    if not solid:
+    total = sum(int(truth.labels.known_3d.sum()) for truth in truths)
+    if not total:
         return {}
-    known = np.stack([pair.truth.labels.known_3d for pair in solid])
-    found = np.stack([pair.pose.keypoints_3d for pair in solid]).astype(np.float64) * MILLIMETRES
-    truth = np.array([pair.truth.labels.keypoints_3d for pair in solid], np.float64) * MILLIMETRES
-    errors = metrics.joint_errors(
-        metrics.rooted(found, known, part), metrics.rooted(truth, known, part), known
-    )
-    procrustes = metrics.joint_errors(metrics.aligned(found, truth, known), truth, known)
-    missed = sum(int(one.labels.known_3d.sum()) for one in truths) - int(known.sum())
+    solid = [pair for pair in pairs if pair.truth.labels.known_3d.any()]
+    errors, procrustes = _errors_3d(solid, part)
+    missed = total - sum(int(pair.truth.labels.known_3d.sum()) for pair in solid)
     measures = {"mpjpe": metrics.mean_error(errors), "pa_mpjpe": metrics.mean_error(procrustes)}
     if part is Part.BODY:
         return measures | {"pck_3d": metrics.fraction_within(errors, BODY_3D_THRESHOLD, missed)}
     if part is Part.HAND:
         return measures | {"auc_3d": metrics.area_under_pck(errors, *HAND_3D_THRESHOLDS, missed)}
     return measures
+
+
+def _errors_3d(pairs: Sequence[Pair], part: Part) -> tuple[np.ndarray, np.ndarray]:
+    """From the root, and after Procrustes: [P, J], millimetres; [0, 1] without pairs."""
+    if not pairs:
+        return np.zeros((0, 1)), np.zeros((0, 1))
+    known = np.stack([pair.truth.labels.known_3d for pair in pairs])
+    found = np.stack([pair.pose.keypoints_3d for pair in pairs]).astype(np.float64) * MILLIMETRES
+    truth = np.array([pair.truth.labels.keypoints_3d for pair in pairs], np.float64) * MILLIMETRES
+    errors = metrics.joint_errors(
+        metrics.rooted(found, known, part), metrics.rooted(truth, known, part), known
+    )
+    return errors, metrics.joint_errors(metrics.aligned(found, truth, known), truth, known)

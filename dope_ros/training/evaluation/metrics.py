@@ -49,12 +49,12 @@ class PrecisionRecall:
         return float((np.diff(self.recalls, prepend=0.0) * envelope).sum())
 
     def best_f1(self) -> tuple[float, float]:
-        """The threshold at which F1 is best, and that F1; (0, 0) without detections.
+        """The threshold at which F1 is best, and that F1; (NaN, 0) where no detection is right.
 
         It lies half-way from the last score above it to the next.
         """
-        if not len(self.scores):
-            return 0.0, 0.0
+        if not self.recalls.any():
+            return float("nan"), 0.0
         f1 = f1_score(self.precisions, self.recalls)
         # Of equal scores none can be had without the others.
         last_of_equals = np.append(np.diff(self.scores) != 0, True)

@@ -16,7 +16,7 @@ from itertools import chain
 import numpy as np
 
 from dope_ros.skeleton import BODY, FACE_FEATURES, HEAD, Part
-from dope_ros.training.datasets.labels import PartLabels
+from dope_ros.training.datasets.labels import OUTER_EYES, PartLabels
 
 POSE_LANDMARKS = (
     "nose",
@@ -100,9 +100,8 @@ FACE_LANDMARKS: dict[str, Sequence[int]] = {
 }
 """MediaPipe's vertices of our features, but for the contour."""
 
-OUTER_EYES = 0.09
-"""Metres between the outer corners of the eyes of an adult: the mesh has no scale of its own."""
 OUTER_CORNERS = (33, 263)
+"""Of the eyes: the mesh has no scale of its own."""
 
 MIN_VISIBILITY = 0.5
 """A pose landmark that MediaPipe holds less likely to be in sight is not known."""

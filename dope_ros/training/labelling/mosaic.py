@@ -16,7 +16,14 @@ import numpy as np
 from dope_ros.poses import PART_NAMES
 from dope_ros.postprocess.candidates import box_ious
 from dope_ros.skeleton import Part
-from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample, in_picture, known_inside
+from dope_ros.training.datasets.labels import (
+    PartLabels,
+    PersonLabels,
+    Photographed,
+    Sample,
+    in_picture,
+    known_inside,
+)
 from dope_ros.training.datasets.records import Dataset
 from dope_ros.training.labels_file import Entry, unscored
 from dope_ros.training.targets import CLARITY
@@ -57,6 +64,14 @@ class Tile:
         height, width = self.pixels.shape[:2]
         x, y = self.corner
         return np.array([x, y, x + width - 1, y + height - 1], np.float32)
+
+    def ignored(self, part: Part) -> np.ndarray:
+        """[N, 4] float32; all of the photograph where it has no labels of the part."""
+        if part not in self.sample.labelled:
+            return self.box[None]
+        height, width = self.pixels.shape[:2]
+        here = Photographed(np.array(self.corner), np.array([width, height]))
+        return self.sample.ignored_within(part, here)
 
 
 class MosaicComposer:
@@ -169,10 +184,6 @@ def _shown(person: PersonLabels, size: int) -> PersonLabels:
 def _ignored(tiles: Sequence[Tile], labelled: frozenset[Part], size: int) -> dict[Part, np.ndarray]:
     """Boxes [N, 4] by part: those of the photographs, and all of a photograph without labels of a part."""
     boxes = {
-        part: np.concatenate(
-            [tile.sample.ignored[part] if part in tile.sample.labelled else tile.box[None] for tile in tiles]
-        )
-        for part in Part
-        if part in labelled
+        part: np.concatenate([tile.ignored(part) for tile in tiles]) for part in Part if part in labelled
     }
     return {part: of[(of[:, :2] < size - 0.5).all(axis=1)] for part, of in boxes.items()}

@@ -1,6 +1,6 @@
 # Copyright 2026 dope_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Reads BVH files: a skeleton at rest and its motion."""
+"""Reads BVH files: a skeleton at rest and how it turns in each frame."""
 
 from __future__ import annotations
 
@@ -16,21 +16,17 @@ from dope_ros.errors import DatasetError
 
 @dataclass(frozen=True, slots=True)
 class BvhClip:
-    """Motion of a skeleton.
+    """Motion of a skeleton, but for where its root is.
 
     joints: J names, parents before children. parents: [J] int, -1 for the root.
     offsets: [J, 3], each joint from its parent at rest, in the file's own unit and frame.
     rotations: [F, J, 3, 3], each joint against its parent.
-    positions: [F, 3], of the root.
-    seconds: between frames.
     """
 
     joints: tuple[str, ...]
     parents: np.ndarray
     offsets: np.ndarray
     rotations: np.ndarray
-    positions: np.ndarray
-    seconds: float
 
     def world_rotations(self) -> np.ndarray:
         """[F, J, 3, 3], each joint against the file's frame."""
@@ -62,17 +58,14 @@ def _parsed(text: str) -> BvhClip:
     hierarchy = _Hierarchy(iter(head.split()))
     numbers = iter(motion.split())
     count = int(_after(numbers, "Frames:"))
-    seconds = float(_after(numbers, "Time:"))
+    _after(numbers, "Time:")
     values = np.array(list(numbers), float)
     frames = values.reshape(count, sum(len(channels) for channels in hierarchy.channels))
-    rotations, positions = _moved(frames, hierarchy)
     return BvhClip(
         tuple(hierarchy.joints),
         np.array(hierarchy.parents),
         np.array(hierarchy.offsets),
-        rotations,
-        positions,
-        seconds,
+        _rotations(frames, hierarchy),
     )
 
 
@@ -118,9 +111,9 @@ def _after(words: Iterator[str], marker: str) -> str:
     raise ValueError(f"it has no {marker}")
 
 
-def _moved(frames: np.ndarray, hierarchy: _Hierarchy) -> tuple[np.ndarray, np.ndarray]:
+def _rotations(frames: np.ndarray, hierarchy: _Hierarchy) -> np.ndarray:
+    """[F, J, 3, 3], each joint against its parent, of the values of all channels [F, C]."""
     rotations = np.tile(np.eye(3), (len(frames), len(hierarchy.joints), 1, 1))
-    positions = np.zeros((len(frames), 3))
     column = 0
     for joint, channels in enumerate(hierarchy.channels):
         values = frames[:, column : column + len(channels)]
@@ -129,8 +122,4 @@ def _moved(frames: np.ndarray, hierarchy: _Hierarchy) -> tuple[np.ndarray, np.nd
         order = "".join(channels[k][0] for k in turning)
         if turning:
             rotations[:, joint] = Rotation.from_euler(order, values[:, turning], degrees=True).as_matrix()
-        if joint == 0:
-            moving = [k for k, channel in enumerate(channels) if channel.endswith("position")]
-            for k in moving:
-                positions[:, "XYZ".index(channels[k][0])] = values[:, k]
-    return rotations, positions
+    return rotations

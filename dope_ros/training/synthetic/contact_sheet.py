@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
@@ -24,25 +22,7 @@ from dope_ros.training.synthetic.format import (
     read_labels,
 )
 
-Colour = tuple[int, int, int]
-
 HIDDEN_COLOUR = (110, 110, 110)
-
-
-class Labelled(Protocol):
-    """A picture, uint8 [H, W, 3] RGB, with its labels."""
-
-    picture: np.ndarray
-    labels: PictureLabels
-
-
-def tile(pictures: Sequence[Labelled], columns: int, overlay: bool) -> np.ndarray:
-    """Pictures of one size in rows: uint8 RGB."""
-    shown = [draw_labels(one.picture, one.labels) if overlay else one.picture for one in pictures]
-    empty = np.zeros_like(shown[0])
-    shown += [empty] * (-len(shown) % columns)
-    rows = [np.concatenate(shown[start : start + columns], axis=1) for start in range(0, len(shown), columns)]
-    return np.concatenate(rows, axis=0)
 
 
 def draw_labels(picture: np.ndarray, labels: PictureLabels) -> np.ndarray:

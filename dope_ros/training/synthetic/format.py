@@ -25,6 +25,7 @@ import numpy as np
 
 from dope_ros.errors import DatasetError
 from dope_ros.geometry import Intrinsics
+from dope_ros.poses import PART_NAMES
 from dope_ros.skeleton import SKELETONS, Part, Side
 
 FORMAT = 1
@@ -129,7 +130,7 @@ def read_labels(path: Path) -> PictureLabels:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             width, height = (int(length) for length in arrays["size"])
-            parts = {name: _read_part(arrays, name, part) for name, part in PART_OF_NAME.items()}
+            parts = {name: _read_part(arrays, name, part) for name, part in PART_NAMES.items()}
             fx, fy, cx, cy = map(float, arrays["intrinsics"])
             intrinsics = Intrinsics(fx, fy, cx, cy)
     except OSError as error:
@@ -138,10 +139,6 @@ def read_labels(path: Path) -> PictureLabels:
         raise DatasetError(f"{path}: not the labels of a rendered picture: {error}") from error
     hands = {Side.RIGHT: parts["right_hand"], Side.LEFT: parts["left_hand"]}
     return PictureLabels(width, height, intrinsics, parts["body"], hands, parts["face"])
-
-
-PART_OF_NAME = {"body": Part.BODY, "right_hand": Part.HAND, "left_hand": Part.HAND, "face": Part.FACE}
-"""Prefixes of the arrays' names in a labels file, and the part that each tells of."""
 
 
 def _named_parts(labels: PictureLabels) -> Iterator[tuple[str, PartLabels]]:

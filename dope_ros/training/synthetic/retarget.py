@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -112,7 +113,7 @@ def read_captured(path: Path) -> CapturedPoses:
         with np.load(path, allow_pickle=False) as arrays:
             names = tuple(str(name) for name in arrays["names"])
             return CapturedPoses(names, arrays["rest"].astype(float), arrays["rotations"].astype(float))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise DatasetError(f"{path}: not a file of captured postures: {error}") from error
 
 
@@ -137,20 +138,20 @@ def retargeted(poses: CapturedPoses, model: BodyModel, anatomy: Anatomy) -> Pose
     return _library(local, world[:, 0], anatomy)
 
 
-def from_bvh(path: Path, model: BodyModel, anatomy: Anatomy, every: int = 1) -> PoseLibrary:
-    """Every n-th frame of a BVH file, made for this rig or for a skeleton with the usual names.
+def from_bvh(path: Path, model: BodyModel, anatomy: Anatomy) -> PoseLibrary:
+    """Every frame of a BVH file, made for this rig or for a skeleton with the usual names.
 
     Raises:
         DatasetError: it cannot be read, or its joints have other names.
     """
     clip = read_bvh(path)
     if {"upperleg01.L", "lowerarm01.R"} <= set(clip.joints):
-        return _library(_named_alike(clip, model)[::every], clip.rotations[::every, 0], anatomy)
+        return _library(_named_alike(clip, model), clip.rotations[:, 0], anatomy)
     if "Hips" not in clip.joints:
         raise DatasetError(f"{path}: its joints are named neither as MakeHuman's nor as Hips, LeftUpLeg, ...")
     ends = {int(parent): offset for parent, offset in zip(clip.parents, clip.offsets, strict=True)}
     rest = np.array([ends.get(joint, (0.0, 0.0, 0.0)) for joint in range(len(clip.joints))])
-    poses = CapturedPoses(clip.joints, rest, clip.world_rotations()[::every])
+    poses = CapturedPoses(clip.joints, rest, clip.world_rotations())
     return retargeted(poses, model, anatomy)
 
 
