@@ -51,7 +51,7 @@ def test_what_a_slow_network_will_ask_for_is_kept():
     matcher = Matcher(length=3)
     for stamp in range(0, 40, 10):
         matcher.put(stamp * MS, stamp)
-    matcher.keep_from(34 * MS)
+    matcher.keep_near(34 * MS, 20 * MS)
     for stamp in range(40, 200, 10):
         matcher.put(stamp * MS, stamp)
     assert matcher.nearest(34 * MS, 20 * MS, 0.0) == 30
@@ -61,11 +61,20 @@ def test_what_a_slow_network_will_ask_for_is_kept():
 
 def test_waiting_for_an_old_item_takes_no_more_memory_than_it_may():
     matcher = Matcher(length=3, most=5)
-    matcher.keep_from(0)
+    matcher.keep_near(0, 20 * MS)
     for stamp in range(10):
         matcher.put(stamp * MS, stamp)
     assert matcher.nearest(4 * MS, 0, 0.0) is None
     assert matcher.nearest(5 * MS, 0, 0.0) == 5
+
+
+def test_items_of_another_clock_are_not_kept_for_long():
+    matcher = Matcher(length=3)
+    matcher.keep_near(0, 20 * MS)
+    for stamp in range(5000, 5010):
+        matcher.put(stamp * MS, stamp)
+    assert matcher.nearest(5006 * MS, 0, 0.0) is None
+    assert matcher.nearest(5007 * MS, 0, 0.0) == 5007
 
 
 def test_a_bag_that_begins_anew_forgets_its_end():

@@ -73,7 +73,7 @@ class DepthCamera:
 
         Depth images that may be it are kept till then.
         """
-        self._images.keep_from(nanoseconds(header.stamp))
+        self._images.keep_near(nanoseconds(header.stamp), _nanoseconds_of(tolerance))
         return lambda: self.image_for(header, tolerance, patience)
 
     def image_for(self, header: Header, tolerance: float, patience: float) -> DepthImage | None:
@@ -85,7 +85,7 @@ class DepthCamera:
             patience: seconds to wait for it, and for a transform.
         """
         stamp = nanoseconds(header.stamp)
-        message = self._images.nearest(stamp, round(tolerance * 1e9), patience)
+        message = self._images.nearest(stamp, _nanoseconds_of(tolerance), patience)
         if message is None:
             self._warn(
                 f"no depth on '{self._topic}' within {tolerance * 1e3:.0f} ms of the image: "
@@ -114,3 +114,7 @@ class DepthCamera:
         camera = intrinsics_for(self._info, message.width, message.height)
         to_picture = self._transforms.lookup(header.frame_id, message.header.frame_id, header.stamp, patience)
         return DepthImage(metres, camera, to_picture)
+
+
+def _nanoseconds_of(seconds: float) -> int:
+    return round(seconds * 1e9)

@@ -24,22 +24,25 @@ class Matcher(Generic[T]):
 
     Args:
         length: so many items are kept.
-        most: so many at most while an older one is waited for, which `keep_from` says.
+        most: so many at most while an older one will be asked for, which `keep_near` says.
     """
 
     def __init__(self, length: int = 20, most: int = 120) -> None:
         self._length = length
         self._items: deque[tuple[int, T]] = deque(maxlen=most)
-        self._kept_from: int | None = None
+        self._kept: tuple[int, int] | None = None
         self._changed = threading.Condition()
 
-    def keep_from(self, stamp: int) -> None:
-        """Let no item go that may be the nearest to this stamp, until `nearest` has been asked for one.
+    def keep_near(self, stamp: int, tolerance: int) -> None:
+        """Let no item go that lies within `tolerance` of this stamp, until `nearest` has been asked for one.
 
         A slow network takes longer than many a depth camera needs for `length` images.
+
+        Args:
+            stamp, tolerance: nanoseconds.
         """
         with self._changed:
-            self._kept_from = stamp
+            self._kept = stamp - tolerance, stamp + tolerance
 
     def put(self, stamp: int, item: T) -> None:
         """Take in an item; the oldest one goes where there are too many.
@@ -64,15 +67,14 @@ class Matcher(Generic[T]):
         with self._changed:
             while not self._has_reached(stamp) and (left := deadline - monotonic()) > 0:
                 self._changed.wait(left)
-            self._kept_from = None
+            self._kept = None
             near = [
                 (abs(other - stamp), item) for other, item in self._items if abs(other - stamp) <= tolerance
             ]
         return min(near, key=lambda pair: pair[0])[1] if near else None
 
     def _oldest_is_kept(self) -> bool:
-        """Whether the oldest item may be the nearest to what is asked for: the next one comes after that."""
-        return self._kept_from is not None and self._items[1][0] > self._kept_from
+        return self._kept is not None and self._kept[0] <= self._items[0][0] <= self._kept[1]
 
     def _has_reached(self, stamp: int) -> bool:
         return any(other >= stamp for other, _ in self._items)
