@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from dope_ros.engine import Engine
+from dope_ros.engine.contract import ModelSpec
 from dope_ros.geometry import BODY_SIZES, DepthImage, Intrinsics, measure, place, place_nominally
 from dope_ros.poses import PartPose, Person, Proposals
 from dope_ros.postprocess.assemble import assemble
@@ -113,10 +114,7 @@ class Pipeline:
         """Detections of a part; by `ppi` also those that another part would have to vouch for."""
         anchors, ppi = self.engine.spec.anchors[part], self.engine.spec.ppi[part]
         if settings.integration == "nms":
-            nms = NmsSettings()
-            return suppress(
-                proposals, anchors, replace(nms, min_score=settings.min_scores.get(part, nms.min_score))
-            )
+            return suppress(proposals, anchors, NmsSettings(min_score=self._min_scores(settings)[part]))
         lowest = self._min_scores(settings)[part] / ppi.support
         return integrate(proposals, part, anchors, replace(ppi, th_persondetect=lowest))
 
@@ -126,9 +124,15 @@ class Pipeline:
         return assemble_supported(poses, self.engine.spec.ppi, self._min_scores(settings))
 
     def _min_scores(self, settings: PipelineSettings) -> dict[Part, float]:
-        """The lowest scores of detections by `ppi`, of every part."""
-        own = {part: ppi.th_persondetect for part, ppi in self.engine.spec.ppi.items()}
-        return own | dict(settings.min_scores)
+        """The lowest scores of detections, of every part."""
+        return own_min_scores(self.engine.spec, settings.integration) | dict(settings.min_scores)
+
+
+def own_min_scores(model: ModelSpec, integration: str) -> dict[Part, float]:
+    """The lowest scores of detections where nobody sets others, of every part."""
+    if integration == "nms":
+        return dict.fromkeys(Part, NmsSettings().min_score)
+    return {part: ppi.th_persondetect for part, ppi in model.ppi.items()}
 
 
 def _in_camera_frame(

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from dope_ros.cli.argument_types import not_negative, positive
 from dope_ros.cli.requirements import needed_for
 from dope_ros.errors import DatasetError
-from dope_ros.pictures import picture_files
 
 if TYPE_CHECKING:
     from dope_ros.training.datasets.records import Dataset
@@ -33,6 +32,20 @@ def add_parser(verbs: Any) -> None:
         "labelled:OUT.",
         epilog="Picture i of a seed is the same whatever --count; what is there is kept.",
     )
+    _add_sources(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for the set")
+    parser.add_argument("--count", type=positive, required=True, help="pictures in the set")
+    parser.add_argument(
+        "--size", type=positive, default=400, help="of their sides, pixels (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seed", type=not_negative, default=0, help="of all that is random (default: %(default)s)"
+    )
+    parser.set_defaults(run=run)
+
+
+def _add_sources(parser: argparse.ArgumentParser) -> None:
+    """What is put together, and before which backgrounds."""
     shown = parser.add_mutually_exclusive_group(required=True)
     shown.add_argument(
         "--data",
@@ -62,15 +75,6 @@ def add_parser(verbs: Any) -> None:
         metavar="FOLDER",
         help="pictures without people, for all but mosaics; may be repeated (default: backgrounds are drawn)",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for the set")
-    parser.add_argument("--count", type=positive, required=True, help="pictures in the set")
-    parser.add_argument(
-        "--size", type=positive, default=400, help="of their sides, pixels (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--seed", type=not_negative, default=0, help="of all that is random (default: %(default)s)"
-    )
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -101,12 +105,13 @@ def _composer(arguments: argparse.Namespace) -> tuple[PictureComposer, dict[str,
     backgrounds = _backgrounds(arguments.backgrounds)
     if arguments.things:
         _check_folders("things", arguments.things)
+        composer = ThingsComposer(arguments.things, backgrounds, Arrangement(size=arguments.size))
         made = {
             "things": [str(folder) for folder in arguments.things],
-            "sizes": [len(picture_files(folder)) for folder in arguments.things],
+            "sizes": composer.sizes,
             "backgrounds": len(backgrounds),
         }
-        return ThingsComposer(arguments.things, backgrounds, Arrangement(size=arguments.size)), made
+        return composer, made
     sources = _photographs(arguments.data)
     composition = Composition(size=arguments.size)
     made = {

@@ -15,11 +15,9 @@ import numpy as np
 from dope_ros.cli.argument_types import not_negative, positive
 from dope_ros.cli.model_arguments import add_model_arguments, engine_from
 from dope_ros.cli.requirements import needed_for
-from dope_ros.engine import Engine
 from dope_ros.errors import DatasetError, DopeError
 from dope_ros.pictures import write_picture
 from dope_ros.pipeline import INTEGRATIONS, Pipeline, PipelineSettings
-from dope_ros.settings import NmsSettings
 from dope_ros.skeleton import Part
 
 if TYPE_CHECKING:
@@ -81,7 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not any(evaluation.pictures.values()):
         raise DatasetError(f"{dataset.name}: nothing is labelled in it, so there is nothing to measure")
     model = arguments.model.name if arguments.model else "the model in the package"
-    thresholds = _thresholds(engine, arguments)
+    best = arguments.threshold == "best"
+    thresholds = dict.fromkeys(Part) if best else evaluation.own_thresholds
     report = evaluation.report(f"{model}, {engine.description}, {arguments.integration}", thresholds)
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "evaluation.json").write_text(report.to_json())
@@ -103,14 +102,6 @@ def _with_progress(indices: Sequence[int]) -> Iterable[int]:
     except ImportError as error:
         raise DopeError("`dope eval` needs tqdm: pip install tqdm") from error
     return over_pictures(indices)
-
-
-def _thresholds(engine: Engine, arguments: argparse.Namespace) -> dict[Part, float | None]:
-    if arguments.threshold == "best":
-        return dict.fromkeys(Part)
-    if arguments.integration == "nms":
-        return dict.fromkeys(Part, NmsSettings().min_score)
-    return {part: engine.spec.ppi[part].th_persondetect for part in Part}
 
 
 def _draw_worst_cases(evaluation: Evaluation, report: Report, arguments: argparse.Namespace) -> None:

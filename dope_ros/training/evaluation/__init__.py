@@ -7,8 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dope_ros.pipeline import Pipeline
-from dope_ros.settings import NmsSettings
+from dope_ros.pipeline import Pipeline, own_min_scores
 from dope_ros.skeleton import Part
 from dope_ros.training.datasets.records import Dataset, Faults, read_sample
 from dope_ros.training.evaluation.matching import Matched, match_picture, poses_of
@@ -73,10 +72,5 @@ def evaluate(
         for part in sample.labelled:
             pictures[part].append(match_picture(poses_of(people, part), sample, index, part, size))
     faults.summarise()
-    return Evaluation(dataset, pictures, count, _own_thresholds(pipeline))
-
-
-def _own_thresholds(pipeline: Pipeline) -> dict[Part, float]:
-    if pipeline.settings.integration == "nms":
-        return dict.fromkeys(Part, NmsSettings().min_score)
-    return {part: ppi.th_persondetect for part, ppi in pipeline.engine.spec.ppi.items()}
+    own = own_min_scores(pipeline.engine.spec, pipeline.settings.integration)
+    return Evaluation(dataset, pictures, count, own)

@@ -64,6 +64,11 @@ class ThingsComposer:
         self._things, self._backgrounds = tuple(map(_pictures_in, folders)), backgrounds
         self._arrangement = arrangement or Arrangement()
 
+    @property
+    def sizes(self) -> list[int]:
+        """How many pictures of things there are, by folder."""
+        return [len(things) for things in self._things]
+
     def compose(self, name: str, rng: np.random.Generator) -> tuple[np.ndarray, Entry]:
         """A picture, uint8 [size, size, 3], RGB, and its line of labels: all parts are labelled, nobody is.
 
