@@ -100,6 +100,13 @@ def test_topics_that_contradict_each_other_are_named(parameters, words):
         node.wait_for_log("cannot configure", words)
 
 
+def test_depth_topics_that_are_not_used_are_said_to_be(tmp_path):
+    model = write_tiny_model(tmp_path / "nobody.onnx", [], 48, 64)
+    parameters = {"image_topics": ["/front/image"], "depth_topics": ["/front/depth"], "use_depth": False}
+    with running_node({"model": model, **parameters}) as node:
+        node.wait_for_log("WARN", "depth_topics are not used, because use_depth is false")
+
+
 def test_each_silent_camera_is_named_although_their_topics_differ_by_a_number_alone(tmp_path):
     model = write_tiny_model(tmp_path / "nobody.onnx", [], 48, 64)
     with running_node({"model": model, "image_topics": ["/cam0/image_raw", "/cam1/image_raw"]}) as node:

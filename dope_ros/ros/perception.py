@@ -86,6 +86,8 @@ class Perception:
             self._opened = opened.pop_all()
         if settings.hri and settings.tracking.mode == "off":
             self._warn("hri without tracking: ids of bodies and faces mean nothing from image to image")
+        if settings.depth_topics and not settings.use_depth:
+            self._warn("depth_topics are not used, because use_depth is false")
 
     @property
     def description(self) -> str:
