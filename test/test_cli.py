@@ -150,7 +150,7 @@ def test_what_cannot_be_done_is_one_line_and_no_traceback(model, picture, argume
         ("anchors --data folder:x --seed -1", "--seed: -1 is too small; give 0 or more"),
         ("anchors --data folder:x --limit 0", "--limit: 0 is too small; give 1 or more"),
         ("compose --things x --out y --count 0", "--count: 0 is too small; give 1 or more"),
-        ("compose --things x --out y --count 1 --size 0", "--size: 0 is too small; give 1 or more"),
+        ("compose --things x --out y --count 1 --size 31", "--size: 31 is too small; give 32 or more"),
         ("compose --things x --out y --count 1 --seed -1", "--seed: -1 is too small; give 0 or more"),
         ("synth --out y --count 1 --seed -1", "--seed: -1 is too small; give 0 or more"),
         ("synth --out y --count -1", "--count: -1 is too small; give 0 or more"),

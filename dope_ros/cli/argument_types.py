@@ -25,6 +25,15 @@ def not_negative(text: str) -> int:
     return _from_least(0, text)
 
 
+def picture_side(text: str) -> int:
+    """A whole number of pixels that shows something, from 32 on.
+
+    Raises:
+        argparse.ArgumentTypeError: it is another one, or none.
+    """
+    return _from_least(32, text)
+
+
 def _from_least(least: int, text: str) -> int:
     try:
         value = int(text)

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dope_ros.cli.argument_types import not_negative, positive
+from dope_ros.cli.argument_types import not_negative, picture_side, positive
 from dope_ros.cli.requirements import needed_for
 from dope_ros.errors import DatasetError
 
@@ -36,7 +36,7 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for the set")
     parser.add_argument("--count", type=positive, required=True, help="pictures in the set")
     parser.add_argument(
-        "--size", type=positive, default=400, help="of their sides, pixels (default: %(default)s)"
+        "--size", type=picture_side, default=400, help="of their sides, pixels (default: %(default)s)"
     )
     parser.add_argument(
         "--seed", type=not_negative, default=0, help="of all that is random (default: %(default)s)"

@@ -68,7 +68,6 @@ class SetSettings:
                 f"share of {self.open} is from {first} to {end}; give two within 0 and 1, the larger one last"
             )
         _check_at_least(0, {f"times of {self.open}": self.times})
-        _check_zoom(self.view)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,6 @@ class DataSettings:
     def __post_init__(self) -> None:
         _check_at_least(1, {"data.batch": self.batch})
         _check_at_least(0, {"data.workers": self.workers})
-        _check_zoom(self.view)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +153,6 @@ def _check_at_least(least: int, values: Mapping[str, int]) -> None:
             raise ValueError(f"{name} is {value}; give it {least} or more")
 
 
-def _check_zoom(view: ShorterSide | RandomCrop | None) -> None:
-    # Not in RandomCrop itself: dacite would take its error to say that another view is meant.
-    if isinstance(view, RandomCrop) and not 0 < view.zoom[0] <= view.zoom[1]:
-        first, last = view.zoom
-        raise ValueError(f"zoom of a view is from {first} to {last}; give two above 0, the larger one last")
-
-
 def read_config(path: Path, changes: Sequence[str] = ()) -> TrainingConfig:
     """Read a run's configuration.
 
@@ -193,8 +184,17 @@ def parse_config(values: Mapping[str, Any]) -> TrainingConfig:
         dacite.DaciteError, TypeError, ValueError: something is unknown, missing, of the wrong kind or out of
             range.
     """
-    rules = dacite.Config(strict=True, cast=[Path, tuple], type_hooks={float: float})
+    hooks = {float: float, ShorterSide | RandomCrop: _view, ShorterSide | RandomCrop | None: _view}
+    rules = dacite.Config(strict=True, cast=[Path, tuple], type_hooks=hooks)
     return dacite.from_dict(TrainingConfig, values, rules)
+
+
+def _view(values: Any) -> Any:
+    """A view of the kind whose settings it names; dacite would name both kinds and not what is wrong."""
+    if not isinstance(values, dict):
+        return values
+    kind = ShorterSide if values.keys() & ShorterSide.__dataclass_fields__.keys() else RandomCrop
+    return dacite.from_dict(kind, values, dacite.Config(strict=True, cast=[tuple], type_hooks={float: float}))
 
 
 def plain(config: TrainingConfig) -> dict[str, Any]:

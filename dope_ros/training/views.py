@@ -48,11 +48,21 @@ class RandomCrop:
     size: of the square afterwards, pixels.
     zoom: from and to; the square's side in sides of a square picture, drawn evenly. Above 1 it leaves it.
     max_roll: degrees by which the camera is turned about its axis, at most, drawn evenly.
+
+    Raises:
+        ValueError: `zoom` is not from one above 0 to one that is no smaller.
     """
 
     size: int = 320
     zoom: tuple[float, float] = (0.62, 1.1)
     max_roll: float = 0.0
+
+    def __post_init__(self) -> None:
+        first, last = self.zoom
+        if not 0 < first <= last:
+            raise ValueError(
+                f"zoom of a view is from {first} to {last}; give two above 0, the larger one last"
+            )
 
     def __call__(
         self, picture: np.ndarray, sample: Sample, rng: np.random.Generator
