@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dope_ros.cli.requirements import needed_for
-from dope_ros.errors import DatasetError, ExpertError
+from dope_ros.errors import DatasetError, DopeError, ExpertError
 from dope_ros.skeleton import Part
 
 if TYPE_CHECKING:
     from dope_ros.training.labelling.label import Labelled
 
 MEDIAPIPE = "DOPE_MEDIAPIPE_PYTHON"
+
+LEAST_IOU = 0.05
+"""Of a person's box with what MediaPipe finds in it, at least."""
 
 
 def add_parser(verbs: Any) -> None:
@@ -31,18 +34,23 @@ def add_parser(verbs: Any) -> None:
         help="label pictures with MediaPipe's experts",
         description="Labels pictures that have no labels with what MediaPipe's models say of them, as a set "
         "that training and evaluation open as labelled:OUT. Each part is looked at three times; where that "
-        "gives different poses, the picture is named and left out.",
+        "gives different poses, the picture is named and left out. With --data: completes a dataset's bodies "
+        "in 2D by 3D, where MediaPipe sees the same pose, and by hands and faces.",
         epilog="Called again it goes on with the pictures that have no line yet. docs/datasets.md says how "
         "to make MediaPipe's environment.",
     )
-    parser.add_argument("--pictures", type=Path, required=True, metavar="FOLDER", help="pictures to label")
+    pictures = parser.add_mutually_exclusive_group(required=True)
+    pictures.add_argument("--pictures", type=Path, metavar="FOLDER", help="pictures to label")
+    pictures.add_argument(
+        "--data", metavar="KIND[@SPLIT]:FOLDER", help="a dataset of bodies in 2D to complete, such as COCO"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for the set")
     parser.add_argument(
         "--parts",
         nargs="+",
         choices=[part.value for part in Part],
         required=True,
-        help="to label; without --boxes each picture shows one of each",
+        help="to label; of --pictures without --boxes each shows one of each; with --data bodies always are",
     )
     parser.add_argument(
         "--boxes",
@@ -71,19 +79,43 @@ def add_parser(verbs: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     with needed_for("label", "training"):
-        from dope_ros.cli.progress import over_pictures
-        from dope_ros.training.experts.mediapipe_client import MEND, MediaPipeExpert
-        from dope_ros.training.labelling.label import Task, label_pictures
+        from dope_ros.training.experts.mediapipe_client import MEND
     if arguments.mediapipe is None:
         raise ExpertError(f"neither --mediapipe nor {MEDIAPIPE} names a Python with MediaPipe. {MEND}")
-    boxes = None if arguments.boxes is None else read_boxes(arguments.boxes)
-    parts = tuple(map(Part, arguments.parts))
-    task = Task(arguments.pictures, parts, boxes, arguments.new_person)
-
-    with MediaPipeExpert(arguments.mediapipe, least_iou=0.0 if boxes is None else 0.05) as expert:
-        labelled = label_pictures(task, expert, arguments.out, over_pictures)
+    labelled = _label(arguments) if arguments.data is None else _complete(arguments)
     _tell(labelled, arguments.out)
     return 0
+
+
+def _label(arguments: argparse.Namespace) -> Labelled:
+    with needed_for("label", "training"):
+        from dope_ros.cli.progress import over_pictures
+        from dope_ros.training.experts.mediapipe_client import MediaPipeExpert
+        from dope_ros.training.labelling.label import Task, label_pictures
+
+    boxes = None if arguments.boxes is None else read_boxes(arguments.boxes)
+    task = Task(arguments.pictures, _parts(arguments), boxes, arguments.new_person)
+    with MediaPipeExpert(arguments.mediapipe, least_iou=0.0 if boxes is None else LEAST_IOU) as expert:
+        return label_pictures(task, expert, arguments.out, over_pictures)
+
+
+def _complete(arguments: argparse.Namespace) -> Labelled:
+    with needed_for("label", "training"):
+        from dope_ros.cli.progress import over_pictures
+        from dope_ros.training.datasets import open_dataset
+        from dope_ros.training.experts.mediapipe_client import MediaPipeExpert
+        from dope_ros.training.labelling.completion import Completion, complete_dataset
+
+    told = [name for name in ("boxes", "new_person") if getattr(arguments, name) is not None]
+    if told:
+        raise DopeError(f"--{told[0].replace('_', '-')} goes with --pictures, not with --data")
+    task = Completion(open_dataset(arguments.data), arguments.data, _parts(arguments))
+    with MediaPipeExpert(arguments.mediapipe, least_iou=LEAST_IOU) as expert:
+        return complete_dataset(task, expert, arguments.out, over_pictures)
+
+
+def _parts(arguments: argparse.Namespace) -> tuple[Part, ...]:
+    return tuple(map(Part, arguments.parts))
 
 
 def read_boxes(path: Path) -> dict[str, np.ndarray]:

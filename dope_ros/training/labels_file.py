@@ -11,7 +11,8 @@ folder, if it is not absolute, and `made` says how the set is made. A line of a 
     ignored     by part, boxes x1, y1, x2, y2
     people      of each, by the part's name (`body`, `left_hand`, ...): `score`, `disagreement` (see
                 `training.labelling.agreement`), `keypoints_2d` [J][2], pixels from the middle of the first
-                one, and `keypoints_3d` [J][3], metres on optical axes; null where not known
+                one, and `keypoints_3d` [J][3], metres on optical axes; null where not known; `hidden`, the
+                indices of joints that are known but not seen, if there are any
     unclear     why the picture is not to be used; such lines hold nothing else but `picture` and `person`
 
 Lines are only ever added, so a file that was cut off in a line goes on from the line before.
@@ -187,7 +188,7 @@ def parse_entry(line: bytes) -> Entry:
             },
             unclear=values.get("unclear"),
         )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise DatasetError(f"not a line of labels: {error!r}") from error
 
 
@@ -200,14 +201,20 @@ def _part_values(part: ExpertLabels) -> dict[str, Any]:
     }
     if labels.keypoints_3d is not None:
         values["keypoints_3d"] = _known(labels.keypoints_3d, labels.known_3d, 4)
+    hidden = np.flatnonzero(labels.known_2d & ~labels.visible)
+    if len(hidden):
+        values["hidden"] = hidden.tolist()
     return values
 
 
 def _part_labels(name: str, values: Mapping[str, Any]) -> ExpertLabels:
     joints = len(SKELETONS[PART_NAMES[name]])
     solid = values.get("keypoints_3d")
+    visible = np.ones(joints, bool)
+    visible[values.get("hidden", [])] = False
     labels = PartLabels.of(
         _points(values["keypoints_2d"], (joints, 2)),
+        visible=visible,
         keypoints_3d=None if solid is None else _points(solid, (joints, 3)),
     )
     return ExpertLabels(labels, values["score"], values["disagreement"])

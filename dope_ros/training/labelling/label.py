@@ -19,6 +19,7 @@ from dope_ros.errors import DatasetError, ImageError
 from dope_ros.pictures import picture_files, read_picture
 from dope_ros.poses import PART_NAMES
 from dope_ros.skeleton import Part
+from dope_ros.training.datasets.labels import PartLabels
 from dope_ros.training.experts import Expert
 from dope_ros.training.labelling.agreement import Judgement, Unclear, judge, without_repetitions
 from dope_ros.training.labelling.part_boxes import part_boxes
@@ -64,6 +65,13 @@ class Labelled:
     kept: int = 0
     unclear: Counter[str] = field(default_factory=Counter)
 
+    @classmethod
+    def of(cls, out: Path, kept: int) -> Labelled:
+        """What the set in a folder holds, of which `kept` pictures were labelled before."""
+        entries = entries_of(out)
+        reasons = Counter(re.sub(r"[\d.]*\d", "#", entry.unclear) for entry in entries if entry.unclear)
+        return cls(len(entries) - reasons.total(), kept, reasons)
+
 
 def label_pictures(task: Task, expert: Expert, out: Path, progress: Progress = iter) -> Labelled:
     """Label pictures into the set in `out`; those that are in it already are not labelled again.
@@ -78,13 +86,20 @@ def label_pictures(task: Task, expert: Expert, out: Path, progress: Progress = i
     names = _names(task)
     people = people_of(names, task.new_person)
     with labels_to_add(out, task.pictures.resolve(), _made(task)) as file:
-        done = {entry.picture: entry for entry in map(parse_entry, read_labels_file(out).lines)}
+        done = {entry.picture for entry in entries_of(out)}
         for name in progress([name for name in names if name not in done]):
             entry = label_picture(task, expert, name, people[name])
             write_entry(file, entry)
-    entries = [parse_entry(line) for line in read_labels_file(out).lines]
-    reasons = Counter(re.sub(r"[\d.]*\d", "#", entry.unclear) for entry in entries if entry.unclear)
-    return Labelled(len(entries) - reasons.total(), len(done), reasons)
+    return Labelled.of(out, kept=len(done))
+
+
+def entries_of(out: Path) -> list[Entry]:
+    """The lines of the set in a folder.
+
+    Raises:
+        DatasetError: there is none, or it is broken.
+    """
+    return [parse_entry(line) for line in read_labels_file(out).lines]
 
 
 def _made(task: Task) -> dict[str, Any]:
@@ -186,9 +201,25 @@ def _person(
     seen = body.seen if isinstance(body, Unclear) else body.labels.labels
     if isinstance(body, Judgement) and Part.BODY in parts:
         found[body.name] = body.labels
-    for name, part_box in ({} if seen is None else part_boxes(seen)).items():
+    return found if seen is None else found | hands_and_face(parts, expert, picture, seen)
+
+
+def hands_and_face(
+    parts: Iterable[Part], expert: Expert, picture: np.ndarray, body: PartLabels
+) -> dict[str, ExpertLabels]:
+    """Of a body, the hands and the face that the expert is believed, by their names.
+
+    Args:
+        parts: to look for; bodies among them are passed over.
+        picture: uint8 [H, W, 3], RGB.
+
+    Raises:
+        ExpertError: the expert failed.
+    """
+    found: dict[str, ExpertLabels] = {}
+    for name, box in part_boxes(body).items():
         part = PART_NAMES[name]
-        judgement = judge(expert, picture, part, part_box) if part in parts else None
+        judgement = judge(expert, picture, part, box) if part in parts else None
         if isinstance(judgement, Judgement) and judgement.name == name:
             found[name] = judgement.labels
     return found
