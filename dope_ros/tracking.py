@@ -31,6 +31,9 @@ STANDSTILL = 5
 REMEMBERED = 300
 """Who is not seen is forgotten after so many others; where stamps stand still, no track grows too old."""
 
+PAUSE = 3.0
+"""An interval so many times the usual one is a pause of the film; in a shorter one nobody is missed."""
+
 PICTURE_GATE, PICTURE_DRIFT = 0.35, 0.5
 """How far a person may be from where it was expected, as a share of its extent in the picture; and how much
 further for each second that it was not seen."""
@@ -43,6 +46,10 @@ VELOCITY_SECONDS, ROOT_VELOCITY_SECONDS = 0.25, 1.0
 
 SPACE_WEIGHT = 0.5
 """What the way in space counts, next to that in the picture."""
+
+NEW_COST = 1 + SPACE_WEIGHT
+"""What taking a person for somebody new costs: as much as a match can at most. A good match is not given up
+so that another person gets any match at all."""
 
 IMPOSSIBLE = 1e6
 
@@ -125,6 +132,7 @@ class Tracks:
 
     velocities: [T, 2] pixels per second. root_velocities: [T, 3] metres per second.
     last: [T] seconds. hits: [T], how often each was seen.
+    given: [T], how many ids were given by the time each was last seen.
     """
 
     ids: np.ndarray
@@ -133,9 +141,10 @@ class Tracks:
     root_velocities: np.ndarray
     last: np.ndarray
     hits: np.ndarray
+    given: np.ndarray
 
     @classmethod
-    def begun(cls, ids: np.ndarray, seen: Seen, seconds: float) -> Tracks:
+    def begun(cls, ids: np.ndarray, seen: Seen, seconds: float, given: int) -> Tracks:
         """Tracks of people who are seen for the first time."""
         count = len(ids)
         return cls(
@@ -145,6 +154,7 @@ class Tracks:
             np.zeros((count, 3)),
             np.full(count, seconds),
             np.ones(count, int),
+            np.full(count, given),
         )
 
     def rows(self, index: np.ndarray) -> Tracks:
@@ -156,10 +166,13 @@ class Tracks:
             self.root_velocities[index],
             self.last[index],
             self.hits[index],
+            self.given[index],
         )
 
     def joined(self, other: Tracks) -> Tracks:
         """These tracks and others."""
+        if not len(other.ids):
+            return self
         return Tracks(
             np.concatenate([self.ids, other.ids]),
             self.seen.joined(other.seen),
@@ -167,6 +180,7 @@ class Tracks:
             np.concatenate([self.root_velocities, other.root_velocities]),
             np.concatenate([self.last, other.last]),
             np.concatenate([self.hits, other.hits]),
+            np.concatenate([self.given, other.given]),
         )
 
     def expected(self, seconds: float) -> Seen:
@@ -178,7 +192,7 @@ class Tracks:
             self.seen.roots + self.root_velocities * elapsed,
         )
 
-    def moved_to(self, now: Seen, seconds: float) -> Tracks:
+    def moved_to(self, now: Seen, seconds: float, given: int) -> Tracks:
         """The same tracks, seen again."""
         elapsed = seconds - self.last
         gains = _gains(elapsed, VELOCITY_SECONDS, self.hits)
@@ -193,6 +207,7 @@ class Tracks:
             self.root_velocities + root_gains * (root_shift * rate - self.root_velocities),
             np.maximum(self.last, seconds),
             self.hits + 1,
+            np.full_like(self.given, given),
         )
 
 
@@ -201,39 +216,49 @@ class Tracker:
 
     def __init__(self) -> None:
         self._next_id = 0
-        self._now = -np.inf
-        self._tracks = Tracks.begun(np.empty(0, int), seen_of([]), 0.0)
+        self._now = np.nan
+        self._interval = np.nan
+        self._tracks = Tracks.begun(np.empty(0, int), seen_of([]), 0.0, 0)
 
     def __call__(self, people: Sequence[Person], seconds: float, memory: float) -> list[Person]:
         """The same people in the same order, with the ids of their tracks.
 
         Args:
             seconds: when they were seen. If it goes back, all tracks end.
-            memory: seconds that a track lasts without being seen.
+            memory: seconds that a track lasts without being seen; it lasts until the next picture at least,
+                unless that is one after a pause.
         """
-        if seconds < self._now - LATE:
-            memory = -np.inf
+        tracks = self._tracks.rows(self._lasting(seconds, memory))
+        self._interval = np.fmax(seconds - self._now, self._interval / 2)  # past pictures that come twice
         self._now = seconds
-        tracks = self._tracks.rows(seconds - self._tracks.last <= memory)
         now = seen_of(people)
-        costs = assignment_costs(tracks.expected(seconds), now, seconds - tracks.last)
-        rows, columns = linear_sum_assignment(costs)
-        possible = costs[rows, columns] < IMPOSSIBLE
-        rows, columns = rows[possible], columns[possible]
+        rows, columns = _cheapest_matches(
+            assignment_costs(tracks.expected(seconds), now, seconds - tracks.last)
+        )
         ids = np.full(len(people), -1)
         ids[columns] = tracks.ids[rows]
         new = np.flatnonzero(ids < 0)
         ids[new] = self._next_id + np.arange(len(new))
         self._next_id += len(new)
-        unseen = tracks.ids >= self._next_id - REMEMBERED
+        unseen = self._next_id - tracks.given < REMEMBERED
         unseen[rows] = False
         self._tracks = (
             tracks.rows(rows)
-            .moved_to(now.rows(columns), seconds)
+            .moved_to(now.rows(columns), seconds, self._next_id)
             .joined(tracks.rows(unseen))
-            .joined(Tracks.begun(ids[new], now.rows(new), seconds))
+            .joined(Tracks.begun(ids[new], now.rows(new), seconds, self._next_id))
         )
         return [replace(person, id=int(ids[row])) for row, person in enumerate(people)]
+
+    def _lasting(self, seconds: float, memory: float) -> np.ndarray:
+        """Which tracks there still are: [T] bool."""
+        last, interval = self._tracks.last, seconds - self._now
+        if interval < -LATE:
+            return np.zeros(len(last), bool)
+        remembered = seconds - last <= memory
+        if interval > PAUSE * self._interval:
+            return remembered
+        return remembered | (last >= self._now)
 
 
 def seen_of(people: Sequence[Person]) -> Seen:
@@ -271,6 +296,16 @@ def assignment_costs(expected: Seen, now: Seen, unseen: np.ndarray) -> np.ndarra
     in_space = np.where(np.isnan(distances), in_picture, distances / gates)
     possible = shared & (in_picture < 1) & (in_space < 1)
     return np.where(possible, in_picture + SPACE_WEIGHT * in_space, IMPOSSIBLE)
+
+
+def _cheapest_matches(costs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The tracks and the people in the cheapest assignment of costs [T, P]; the others are somebody new."""
+    tracks, people = costs.shape
+    being_new = np.full((people, people), IMPOSSIBLE)
+    np.fill_diagonal(being_new, NEW_COST)
+    rows, columns = linear_sum_assignment(np.concatenate([costs, being_new]))
+    matched = rows < tracks
+    return rows[matched], columns[matched]
 
 
 def _gains(elapsed: np.ndarray, seconds: float, hits: np.ndarray) -> np.ndarray:

@@ -6,6 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scenes
+from hypothesis import given
+from hypothesis import strategies as st
 from scenes import seen, standing
 from sequences import film, five_crossing, idf1, walk
 
@@ -66,6 +69,29 @@ def test_people_keep_their_order_and_all_but_their_ids():
     assert [person.id for person in swapped] == [1, 0]
     assert [person.body for person in swapped] == [person.body for person in people[::-1]]
     assert all(person.metric for person in swapped)
+
+
+@scenes.light
+@given(beside=st.floats(0.2, 1.5), gone_for=st.floats(0.1, 2.4))
+def test_somebody_who_stands_still_keeps_the_id_when_another_comes(beside, gone_for):
+    still = standing((0, 0, 3))
+    tracker = Tracker()
+    tracker([still, standing((-1, 0, 3))], 0.0, MEMORY)
+    tracker([still], gone_for - 0.1, MEMORY)
+    assert tracker([still, standing((beside, 0, 3))], gone_for, MEMORY)[0].id == 0
+
+
+@pytest.mark.parametrize("interval", [0.1, 1.0, 4.0])
+def test_somebody_seen_in_every_picture_keeps_the_id_whatever_the_memory(interval):
+    person = standing((0, 0, 3))
+    tracker = Tracker()
+    assert {tracker([person], frame * interval, 0.0)[0].id for frame in range(5)} == {0}
+
+
+def test_pictures_that_come_twice_make_no_pause():
+    person = standing((0, 0, 3))
+    tracker = Tracker()
+    assert {tracker([person], seconds, 0.0)[0].id for seconds in (0.0, 1.0, 1.0, 2.0, 2.0, 3.0)} == {0}
 
 
 def test_time_that_goes_back_ends_all_tracks():
@@ -137,6 +163,16 @@ def test_tracks_do_not_pile_up_where_stamps_stand_still():
         first = tracker([person, passer], 0.0, MEMORY)[0]
     assert first.id == 0
     assert len(tracker._tracks.ids) <= REMEMBERED + 2
+
+
+def test_somebody_who_was_there_all_along_is_remembered_after_many_others():
+    person = standing((0, 0, 3))
+    tracker = Tracker()
+    for frame in range(REMEMBERED + 2):
+        passer = standing((0, 0, 6 if frame % 2 else 60), parts=["face"])
+        tracker([person, passer], 0.1 * frame, 0.05)
+    assert tracker([], 0.1 * frame + 0.01, MEMORY) == []
+    assert tracker([person], 0.1 * frame + 0.02, MEMORY)[0].id == 0
 
 
 def test_stamps_that_stand_still_are_announced_once(caplog):
