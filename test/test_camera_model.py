@@ -14,6 +14,12 @@ from dope_ros.geometry import Intrinsics, Lens, place
 
 BARREL = (-0.28, 0.07, 0.0006, -0.0004, 0.0)
 RATIONAL = (0.6, -2.1, 0.0003, -0.0002, 1.1, 0.5, -1.9, 1.05)
+WIDE = (6.0, 3.5, 0.0, 0.0, 0.2, 6.3, 5.6, 1.1)
+"""As of a depth camera that sees 120 degrees; its picture is bent, but not folded, up to 76 degrees."""
+
+FOLDED = Intrinsics(520, 510, 322, 236, Lens.RADIAL_TANGENTIAL, (-0.3, 0.02, 0.0006, -0.0004))
+"""What it sees more than 48 degrees off its axis would be projected towards the middle again."""
+
 FISHEYE = (-0.02, 0.004, -0.001, 0.0002)
 
 LENSES = {
@@ -32,6 +38,15 @@ def test_a_pixel_leads_back_to_the_line_of_sight_that_it_came_from(camera, lines
     points = np.concatenate([np.array(lines), np.ones((len(lines), 1))], axis=1)
     back = camera.normalise(camera.project(points))
     np.testing.assert_allclose(back, np.array(lines), rtol=0, atol=1e-4)
+
+
+@scenes.light
+@given(angle=st.floats(0, 75), roll=st.floats(-np.pi, np.pi))
+def test_a_pixel_at_the_rim_of_a_wide_lens_leads_back_too(angle, roll):
+    wide = Intrinsics(252, 252, 256, 256, Lens.RADIAL_TANGENTIAL, WIDE)
+    line = np.tan(np.deg2rad(angle)) * np.array([np.cos(roll), np.sin(roll)])
+    back = wide.normalise(wide.project(np.append(line, 1.0)))
+    np.testing.assert_allclose(np.rad2deg(np.arctan(np.hypot(*back))), angle, rtol=0, atol=1e-3)
 
 
 @every_lens
@@ -57,12 +72,53 @@ def test_a_person_seen_through_a_lens_is_placed_where_it_stands(camera, at):
     np.testing.assert_allclose(found.root, person.root, atol=5e-3 * at[2])
 
 
+@scenes.light
+@given(pixel=st.tuples(st.floats(-5000, 5000), st.floats(-5000, 5000)))
+def test_no_line_of_sight_lies_where_the_picture_of_a_lens_has_folded_back(pixel):
+    assert np.rad2deg(np.arctan(FOLDED.fold)) == pytest.approx(48.7, abs=0.1)
+    line = FOLDED.normalise(np.array(pixel))
+    if np.isfinite(line).all():
+        assert np.hypot(*line) <= FOLDED.fold
+        np.testing.assert_allclose(FOLDED.project(np.append(line, 1.0)), pixel, rtol=0, atol=1.0)
+
+
+def test_only_lenses_that_bend_strongly_fold():
+    assert CAMERA.fold == np.inf
+    assert LENSES["plumb_bob"].fold == np.inf
+    assert FOLDED.scaled(2, 2).fold == FOLDED.fold
+
+
 def test_joints_that_no_line_of_sight_reaches_do_not_move_the_person():
-    camera = LENSES["plumb_bob"]
-    person = standing((0.0, 0.0, 3.0), parts=["body"])
-    pixels = camera.project(person.body.keypoints_3d)
+    pixels = FOLDED.project(standing((0.0, 0.0, 3.0), parts=["body"]).body.keypoints_3d)
     pixels[0] = (-4000, 9000)
-    assert np.isnan(camera.normalise(pixels)[0]).all()
+    assert np.isnan(FOLDED.normalise(pixels)[0]).all()
+    assert_placed_in_spite_of(pixels, FOLDED)
+
+
+@scenes.light
+@given(unseen=st.sets(st.integers(0, 12), min_size=1, max_size=9))
+def test_a_person_is_placed_by_the_joints_that_lines_of_sight_reach(unseen):
+    pixels = FOLDED.project(standing((0.0, 0.0, 3.0), parts=["body"]).body.keypoints_3d)
+    pixels[list(unseen)] = (-4000, 9000)
+    assert_placed_in_spite_of(pixels, FOLDED)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_person_whom_no_line_of_sight_reaches_lies_at_the_nominal_depth():
+    person = scenes.with_pixels(seen(standing(parts=["body"])), {"body": np.full((13, 2), (-4000, 9000))})
+    (found,) = place([person], FOLDED, 3.5)
+    assert not found.metric
+    assert found.body.keypoints_3d[:, 2].mean() == pytest.approx(3.5, abs=1e-4)
+
+
+def test_a_joint_far_outside_of_the_picture_does_not_move_the_person():
+    pixels = LENSES["plumb_bob"].project(standing((0.0, 0.0, 3.0), parts=["body"]).body.keypoints_3d)
+    pixels[0] = (-4000, 9000)
+    assert_placed_in_spite_of(pixels, LENSES["plumb_bob"])
+
+
+def assert_placed_in_spite_of(pixels, camera):
+    person = standing((0.0, 0.0, 3.0), parts=["body"])
     (found,) = place([scenes.with_pixels(seen(person), {"body": pixels})], camera, 3.0)
     assert found.metric
     np.testing.assert_allclose(found.root, person.root, atol=0.02)

@@ -6,11 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scenes
 from depth_scene import render, spoiled
+from hypothesis import given
+from hypothesis import strategies as st
 from scenes import CAMERA, HEIGHT, WIDTH, seen, standing
 
-from dope_ros.geometry import DepthImage, Intrinsics, Transform, measure, place
-from dope_ros.skeleton import HAND_WRIST, LEFT_WRIST
+from dope_ros.geometry import DepthImage, Intrinsics, Lens, Transform, depth, measure, place
+from dope_ros.skeleton import BODY, HAND_WRIST, LEFT_WRIST
 
 WRONG_SIZE = 1.25
 """The network takes people for so much larger than they are, so that without depth they are too far away."""
@@ -31,8 +34,8 @@ def placed_too_far(person, noise=2.0, seed=0):
     return placed
 
 
-def measured(person, metres, **depth):
-    return measure([person], DepthImage(metres, **depth), CAMERA, HEIGHT, WIDTH)[0]
+def measured(person, metres, **seen_from):
+    return measure([person], DepthImage(metres, **seen_from), CAMERA, HEIGHT, WIDTH)[0]
 
 
 @pytest.mark.parametrize("turn", [0.0, 0.6, 1.2, 3.0])
@@ -109,6 +112,59 @@ def test_a_depth_camera_beside_the_camera_measures_the_same():
     found = measured(placed, spoiled(scene, 0.01, 0.2), camera=depth_camera, to_picture=turned)
     assert found.depth_measured
     assert abs(found.root[2] - 3.0) < 0.03
+
+
+@pytest.mark.parametrize("focal", [350.0, 260.0, 200.0, 150.0])
+def test_a_depth_camera_that_sees_much_wider_than_the_camera_measures_the_same(focal):
+    person = standing((0.2, 0.0, 3.0))
+    wide = Intrinsics(focal, focal, 320.0, 240.0)
+    scene = render([person], wide, wall=4.5)
+    found = measured(placed_too_far(person), spoiled(scene, 0.01, 0.2), camera=wide)
+    assert found.depth_measured
+    assert abs(found.root[2] - 3.0) < 0.03
+
+
+@scenes.light
+@given(focal=st.floats(100, 300), middle=st.floats(75, 85), bent=st.floats(-0.1, 0.2))
+def test_a_depth_image_seen_through_its_own_camera_stays_as_it_is(focal, middle, bent):
+    camera = Intrinsics(focal, focal, middle, 60.0, Lens.RADIAL_TANGENTIAL, (bent, 0.0, 0.0, 0.0))
+    metres = np.random.default_rng(0).uniform(1, 5, (120, 160)).astype(np.float32)
+    aligned = DepthImage(metres, camera).aligned(camera, 120, 160)
+    np.testing.assert_array_equal(aligned.metres, metres)
+
+
+def test_in_a_mirrored_picture_the_same_is_measured():
+    person = standing((0.2, 0.0, 3.0), parts=["body"])
+    placed = placed_too_far(person)
+    scene = spoiled(render([person], wall=4.5), noise=0.05, holes=0.2)
+    body = replace(
+        placed.body,
+        keypoints_2d=(np.float32([WIDTH - 1, 0]) + placed.body.keypoints_2d * np.float32([-1, 1]))[
+            BODY.mirrored
+        ],
+        keypoints_3d=(placed.body.keypoints_3d * np.float32([-1, 1, 1]))[BODY.mirrored],
+    )
+    mirrored = replace(placed, body=body, root=placed.root * np.float32([-1, 1, 1]))
+    found, expected = measured(mirrored, scene[:, ::-1]), measured(placed, scene)
+    np.testing.assert_allclose(found.root[2], expected.root[2], rtol=0, atol=1e-5)
+
+
+def test_what_the_lens_of_the_camera_would_fold_into_the_picture_is_not_in_it():
+    camera = Intrinsics(520.0, 510.0, 322.0, 236.0, Lens.RADIAL_TANGENTIAL, (-0.3, 0.0, 0.0, 0.0))
+    wide = Intrinsics(200.0, 200.0, 320.0, 240.0)
+    columns, rows = np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT))
+    beyond = np.hypot(*np.moveaxis(wide.normalise(np.stack([columns, rows], axis=-1)), -1, 0)) > 1.5
+    aligned = DepthImage(np.where(beyond, 1.0, 0.0), wide).aligned(camera, HEIGHT, WIDTH)
+    assert beyond.any()
+    assert not aligned.metres.any()
+
+
+def test_lines_of_sight_of_a_depth_camera_are_straightened_once():
+    camera = Intrinsics(430.0, 430.0, 40.0, 30.0, Lens.RADIAL_TANGENTIAL, (-0.2, 0.03, 0.0, 0.0))
+    before = depth._lines_of_sight.cache_info().misses
+    for metres in (1.0, 2.0, 3.0):
+        DepthImage(np.full((60, 80), metres, np.float32), camera).aligned(CAMERA, HEIGHT, WIDTH)
+    assert depth._lines_of_sight.cache_info().misses == before + 1
 
 
 def test_the_nearer_of_two_people_on_one_line_of_sight_is_not_taken_for_the_other():

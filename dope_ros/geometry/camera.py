@@ -6,12 +6,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 import cv2
 import numpy as np
 
-REFINEMENTS = 6
-"""Rounds that bring what OpenCV undistorts in few iterations to a hundredth of a pixel."""
+ROUNDS = (cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 100, 1e-9)
+"""When OpenCV's iteration ends: its own few rounds lose the rim of strongly bent lenses. Pixels."""
+
+UNDISTORT_POINTS = getattr(cv2, "undistortPointsIter", cv2.undistortPoints)
+"""OpenCV 4 has a function of its own that can be told when to end; in OpenCV 5 there is one for both."""
+
+FOLD_STEPS = 1000
+"""Of a right angle: so finely is looked for where a lens's picture folds back."""
 
 WORST_ERROR = 1.0
 """Pixels. A pixel that comes back further off than that lies outside of what the lens model describes."""
@@ -58,7 +65,8 @@ class Intrinsics:
     def normalise(self, pixels: np.ndarray) -> np.ndarray:
         """Pixels [..., 2] to the plane at z = 1: [..., 2] float64.
 
-        NaN where no line of sight reaches a pixel, far outside of the picture of a strongly bent lens.
+        NaN where no line of sight within `fold` reaches a pixel, far outside of the picture of a strongly
+        bent lens.
         """
         pixels = np.asarray(pixels, np.float64)
         if self.lens is Lens.PINHOLE:
@@ -76,19 +84,30 @@ class Intrinsics:
         return self._distorted(flat).reshape(on_plane.shape) if len(flat) else on_plane
 
     @property
+    def fold(self) -> float:
+        """Tangent of the angle off the axis at which the picture folds back; infinite if it never does.
+
+        Points at wider angles are projected towards the middle again: the lens model does not describe them.
+        """
+        return _fold(self.lens, self.distortion)
+
+    @property
     def _matrix(self) -> np.ndarray:
         return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1]], np.float64)
 
     def _undistorted(self, pixels: np.ndarray) -> np.ndarray:
-        undistort = cv2.fisheye.undistortPoints if self.lens is Lens.FISHEYE else cv2.undistortPoints
-        lines = undistort(pixels[:, None], self._matrix, np.array(self.distortion))[:, 0]
+        lines = self._solved(pixels[:, None])[:, 0]
         with np.errstate(over="ignore", invalid="ignore"):
-            for _ in range(REFINEMENTS):
-                errors = pixels - self._distorted(lines)
-                lines = lines + errors / (self.fx, self.fy)
             errors = pixels - self._distorted(lines)
-        lines[~(np.abs(errors) < WORST_ERROR).all(axis=1)] = np.nan
+        described = (np.abs(errors) < WORST_ERROR).all(axis=1) & (np.hypot(*lines.T) <= self.fold)
+        lines[~described] = np.nan
         return lines
+
+    def _solved(self, pixels: np.ndarray) -> np.ndarray:
+        matrix, distortion = self._matrix, np.array(self.distortion)
+        if self.lens is Lens.FISHEYE:
+            return cv2.fisheye.undistortPoints(pixels, matrix, distortion)
+        return UNDISTORT_POINTS(pixels, matrix, distortion, R=None, P=None, criteria=ROUNDS)
 
     def _distorted(self, on_plane: np.ndarray) -> np.ndarray:
         points = np.ones((len(on_plane), 1, 3))
@@ -96,6 +115,18 @@ class Intrinsics:
         project = cv2.fisheye.projectPoints if self.lens is Lens.FISHEYE else cv2.projectPoints
         pixels, _ = _projected(project, points, self._matrix, np.array(self.distortion))
         return pixels.reshape(-1, 2)
+
+
+@lru_cache(maxsize=16)
+def _fold(lens: Lens, distortion: tuple[float, ...]) -> float:
+    """Where the radial part of a lens ceases to lead outwards, as `Intrinsics.fold` has it."""
+    if lens is Lens.PINHOLE:
+        return np.inf
+    radial = distortion if lens is Lens.FISHEYE else (*distortion[:2], 0.0, 0.0, *distortion[4:8])
+    lines = np.tan(np.linspace(0, np.pi / 2, FOLD_STEPS, endpoint=False))
+    bent = Intrinsics(1, 1, 0, 0, lens, radial).project(np.stack([lines, 0 * lines, 1 + 0 * lines], axis=1))
+    folded = np.flatnonzero(np.diff(bent[:, 0]) <= 0)
+    return float(lines[folded[0]]) if len(folded) else np.inf
 
 
 def _projected(

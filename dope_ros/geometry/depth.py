@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -92,14 +93,13 @@ class DepthImage:
         """
         if self.camera is None:
             return self
-        rows, columns = self.metres.shape
         points = _points(self.metres, self.camera)
         if self.to_picture is not None:
             points = self.to_picture.apply(points)
-        points = points[points[:, 2] > 0]
-        cell = max(1.0, width / columns, height / rows)
-        across, down = np.floor(intrinsics.project(points) / cell).astype(int).T
-        grid = np.zeros((int(np.ceil(height / cell)), int(np.ceil(width / cell))), np.float32)
+        points = points[_in_view(points, intrinsics)]
+        grid = np.zeros(_grid_shape(self.camera, intrinsics, height, width), np.float32)
+        per_pixel = np.array([grid.shape[1] / width, grid.shape[0] / height])
+        across, down = np.floor((intrinsics.project(points) + 0.5) * per_pixel).astype(int).T
         inside = (across >= 0) & (down >= 0) & (across < grid.shape[1]) & (down < grid.shape[0])
         order = np.argsort(-points[inside, 2])  # of those written to one cell the last one stays
         grid[down[inside][order], across[inside][order]] = points[inside, 2][order]
@@ -188,7 +188,7 @@ def _measure_wrist(
 def _samples(metres: np.ndarray, pixels: np.ndarray, radius: float, size: tuple[int, int]) -> np.ndarray:
     """Depths in discs about pixels [N, 2] of a picture of `size`: [N, D] metres, NaN where there is none."""
     scale = np.array([metres.shape[1] / size[1], metres.shape[0] / size[0]])
-    points = (pixels[:, None] + DISC * max(radius, 1.0)) * scale
+    points = (pixels[:, None] + DISC * max(radius, 1.0) + 0.5) * scale  # whole numbers are pixels' middles
     columns, rows = np.floor(points).astype(int).transpose(2, 0, 1)
     inside = (columns >= 0) & (rows >= 0) & (columns < metres.shape[1]) & (rows < metres.shape[0])
     depths = np.full(inside.shape, np.nan)
@@ -231,14 +231,41 @@ def _trunk_half(body: np.ndarray) -> float:
     return float(((1 - sideways**2) / TRUNK_FRONT**2 + sideways**2 / TRUNK_SIDE**2) ** -0.5)
 
 
+def _in_view(points: np.ndarray, camera: Intrinsics) -> np.ndarray:
+    """Which points [N, 3] lie ahead of a camera, at angles that its lens model describes: [N] bool."""
+    ahead = np.isfinite(points[:, 0]) & (points[:, 2] > 0)
+    if np.isinf(camera.fold):
+        return ahead
+    return ahead & (np.hypot(points[:, 0], points[:, 1]) <= camera.fold * points[:, 2])
+
+
+def _grid_shape(depth_camera: Intrinsics, camera: Intrinsics, height: int, width: int) -> tuple[int, int]:
+    """Rows and columns of a grid over a picture, whose cells are no finer than a depth camera's pixels.
+
+    In a finer grid most cells would be holes.
+    """
+    down, across = min(1.0, depth_camera.fy / camera.fy), min(1.0, depth_camera.fx / camera.fx)
+    return max(1, round(height * down)), max(1, round(width * across))
+
+
 def _points(metres: np.ndarray, camera: Intrinsics) -> np.ndarray:
-    """All that was measured, in the depth camera's frame: [N, 3]."""
-    rows, columns = np.nonzero(np.isfinite(metres) & (metres > 0))
-    pixels = np.stack([columns, rows], axis=1)
-    lines = camera.normalise(pixels)
-    depths = metres[rows, columns].astype(np.float64)[:, None]
-    points = np.concatenate([lines * depths, depths], axis=1)
-    return points[np.isfinite(points).all(axis=1)]
+    """All that was measured, in the depth camera's frame: [N, 3] float64; NaN outside of its lens model."""
+    measured = np.flatnonzero(np.isfinite(metres) & (metres > 0))
+    lines = _lines_of_sight(camera, *metres.shape).take(measured, axis=0)
+    depths = metres.ravel()[measured, None].astype(np.float64)
+    return np.concatenate([lines * depths, depths], axis=1)
+
+
+@lru_cache(maxsize=8)
+def _lines_of_sight(camera: Intrinsics, rows: int, columns: int) -> np.ndarray:
+    """Of all pixels of a camera, row by row, on the plane at z = 1: [rows * columns, 2] float32, read-only.
+
+    They are the same for every image, and to straighten those of a lens takes longer than all else.
+    """
+    pixels = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).reshape(-1, 2)
+    lines = camera.normalise(pixels).astype(np.float32)
+    lines.flags.writeable = False
+    return lines
 
 
 def _at(person: Person, joints: np.ndarray) -> Person:

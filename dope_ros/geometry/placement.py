@@ -97,12 +97,13 @@ def fit_translations(poses_3d: np.ndarray, sightlines: np.ndarray, pixel: float)
         pixel: the size of a pixel on that plane.
     """
     seen = np.isfinite(sightlines[..., 0])
+    counts = seen.sum(axis=1)
     sightlines = np.where(seen[..., None], sightlines, 0.0)
     equations = NormalEquations.of(poses_3d, sightlines)
-    translations = equations.solved(_weights_near_the_middle(sightlines, seen))
+    translations = equations.solved(_weights_near_the_middle(sightlines, seen, counts))
     for _ in range(REWEIGHTINGS):
         depths, errors = _errors(poses_3d, sightlines, translations)
-        weights = _geman_mcclure(np.where(seen, errors, np.inf), 2)
+        weights = _geman_mcclure(np.where(seen, errors, np.inf), counts, 2)
         translations = equations.solved(weights / depths**2)
     depths, errors = _errors(poses_3d, sightlines, translations)
     return Fit(translations, _covariances(sightlines, depths, errors, weights, pixel * PIXEL_NOISE))
@@ -151,18 +152,29 @@ def _errors(
     return depths, _lengths(moved[..., :2] / depths[..., None] - sightlines)
 
 
-def _weights_near_the_middle(sightlines: np.ndarray, seen: np.ndarray) -> np.ndarray:
+def _weights_near_the_middle(sightlines: np.ndarray, seen: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Weights to start with: a joint far from all others would else pull the first fit to itself for good."""
-    from_middle = _lengths(sightlines - np.median(sightlines, axis=1, keepdims=True))
-    return _geman_mcclure(np.where(seen, from_middle, np.inf), 3)
+    ordered = np.sort(np.where(seen[..., None], sightlines, np.inf), axis=1)
+    middle = (_at_ranks(ordered, (counts - 1) // 2) + _at_ranks(ordered, counts // 2)) / 2
+    return _geman_mcclure(np.where(seen, _lengths(sightlines - middle), np.inf), counts, 3)
 
 
-def _geman_mcclure(errors: np.ndarray, medians: float) -> np.ndarray:
-    """Geman and McClure's weights [P, J], a quarter where an error is so many times the median."""
-    middle = errors.shape[1] // 2
-    scale = np.maximum(medians * np.partition(errors, middle, axis=1)[:, [middle]], 1e-9)
+def _geman_mcclure(errors: np.ndarray, counts: np.ndarray, medians: float) -> np.ndarray:
+    """Geman and McClure's weights [P, J], a quarter where an error is so many times the median.
+
+    Args:
+        errors: [P, J]; infinite for joints that are not seen, whose weight is 0 and which are no part of the
+            median. Of a pose with no others the weights are NaN.
+        counts: [P], how many joints are seen.
+    """
+    scale = np.maximum(medians * _at_ranks(np.sort(errors, axis=1), counts // 2), 1e-9)
     with np.errstate(invalid="ignore"):
         return 1 / (1 + (errors / scale) ** 2) ** 2
+
+
+def _at_ranks(ordered: np.ndarray, ranks: np.ndarray) -> np.ndarray:
+    """Of ordered values [P, J, ...] those of the ranks [P]: [P, 1, ...]."""
+    return ordered[np.arange(len(ranks)), ranks][:, None]
 
 
 def _covariances(
