@@ -24,13 +24,16 @@ def read_picture(path: Path) -> np.ndarray:
     """A picture file as uint8 [height, width, 3], RGB, turned upright as its EXIF says.
 
     Raises:
-        ImageError: there is no such file, or OpenCV cannot read it.
+        ImageError: there is no such file, or OpenCV cannot read it or refuses its size.
     """
     try:
         data = path.read_bytes()
     except OSError as error:
         raise ImageError(f"{path}: {error.strerror}") from error
-    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    try:
+        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    except cv2.error as error:
+        raise ImageError(f"{path}: OpenCV refuses it: {error.err}") from error
     if bgr is None:
         raise ImageError(f"{path}: not a picture that OpenCV can read")
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
@@ -42,7 +45,10 @@ def write_picture(path: Path, picture: np.ndarray) -> None:
     Raises:
         ImageError: it cannot be written there.
     """
-    encoded, data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    try:
+        encoded, data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    except cv2.error as error:
+        raise ImageError(f"{path}: OpenCV cannot write it: {error.err}") from error
     if not encoded:
         raise ImageError(f"{path}: OpenCV cannot write {path.suffix} files")
     try:

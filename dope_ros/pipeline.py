@@ -13,7 +13,7 @@ from dope_ros.engine import Engine
 from dope_ros.engine.contract import ModelSpec
 from dope_ros.geometry import BODY_SIZES, DepthImage, Intrinsics, measure, place, place_nominally
 from dope_ros.poses import PartPose, Person, Proposals
-from dope_ros.postprocess.assemble import assemble
+from dope_ros.postprocess.assemble import assemble, assemble_in_turn, in_order
 from dope_ros.postprocess.integrate import integrate
 from dope_ros.postprocess.nms import suppress
 from dope_ros.postprocess.support import assemble_supported
@@ -60,7 +60,7 @@ class Pipeline:
     """A picture in, people out: the network and what turns its proposals into people.
 
     `settings` may be replaced at any time; a picture under way keeps those it began with.
-    `stopwatch` holds the seconds that each stage of the last picture took.
+    `stopwatch` holds the seconds that each stage took, the last time it ran.
     """
 
     def __init__(self, engine: Engine, settings: PipelineSettings | None = None) -> None:
@@ -82,8 +82,9 @@ class Pipeline:
             depth_source: of the picture's depth image, for cameras with known intrinsics.
 
         Returns:
-            People by falling score, 2D in the picture's pixels, 3D in metres in the camera's optical frame;
-            without intrinsics at a nominal depth under an assumed field of view, `metric` false.
+            People with a body by falling score, then those of whom only a hand or a face is seen, likewise.
+            2D is in the picture's pixels, 3D in metres in the camera's optical frame; without intrinsics at
+            a nominal depth under an assumed field of view, `metric` false.
 
         Raises:
             ImageError: the picture is empty or not uint8 RGB.
@@ -120,7 +121,7 @@ class Pipeline:
 
     def _assemble(self, poses: Mapping[Part, list[PartPose]], settings: PipelineSettings) -> list[Person]:
         if settings.integration == "nms":
-            return assemble(poses[Part.BODY], poses[Part.HAND], poses[Part.FACE])
+            return _assemble_suppressed(poses)
         return assemble_supported(poses, self.engine.spec.ppi, self._min_scores(settings))
 
     def _min_scores(self, settings: PipelineSettings) -> dict[Part, float]:
@@ -133,6 +134,16 @@ def own_min_scores(model: ModelSpec, integration: str) -> dict[Part, float]:
     if integration == "nms":
         return dict.fromkeys(Part, NmsSettings().min_score)
     return {part: ppi.th_persondetect for part, ppi in model.ppi.items()}
+
+
+def _assemble_suppressed(poses: Mapping[Part, list[PartPose]]) -> list[Person]:
+    """People of what `suppress` left. What it would drop by itself takes no hand or face from the others."""
+    least = NmsSettings().min_score
+    weak = {part: [pose for pose in of_part if pose.score < least] for part, of_part in poses.items()}
+    if not any(weak.values()):
+        return assemble(poses[Part.BODY], poses[Part.HAND], poses[Part.FACE])
+    sure = {part: [pose for pose in of_part if pose.score >= least] for part, of_part in poses.items()}
+    return in_order(assemble_in_turn(sure, weak))
 
 
 def _in_camera_frame(

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import scenes
 from scenes import CAMERA, HEIGHT, WIDTH, seen, standing
 from tiny_model import constant_outputs, default_entry, write_tiny_model
 
@@ -195,6 +196,20 @@ def test_suppression_knows_no_support(tmp_path):
     path = write_tiny_model(tmp_path / "tiny.onnx", [seen(whole)], HEIGHT, WIDTH, metadata=json.dumps(entry))
     (person,) = Pipeline(load_engine(path), PipelineSettings(integration="nms"))(picture_of())
     assert (person.body.score, person.face.score) == (pytest.approx(0.5), pytest.approx(0.5))
+
+
+def test_a_body_that_suppression_would_drop_takes_no_hand_from_another(tmp_path):
+    """Evaluation asks for weak bodies too, and judges the hands of the others by the sides published."""
+    somebody = seen(standing((0, 0, 3), parts=["body", "right_hand"]))
+    beside = replace(somebody, right_hand=scenes.moved(somebody.right_hand, (-30, 0)))
+    ghost = seen(standing((-1.27, -0.15, 3), score=0.125, parts=["body"]))
+    path = write_tiny_model(tmp_path / "tiny.onnx", [beside, ghost], HEIGHT, WIDTH)
+    pipeline = Pipeline(load_engine(path), PipelineSettings(integration="nms"))
+    (published,) = pipeline(picture_of())
+    pipeline.settings = replace(pipeline.settings, min_scores=dict.fromkeys(Part, 0.1))
+    first, second = pipeline(picture_of())
+    assert list(published.parts()) == list(first.parts()) == ["body", "right_hand"]
+    assert list(second.parts()) == ["body"]
 
 
 @pytest.mark.parametrize("depth", [1.5, 3.0])

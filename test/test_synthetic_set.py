@@ -105,7 +105,8 @@ def test_impossible_settings_are_refused(tmp_path, wrong):
 
 
 def test_the_command_renders_a_set_and_a_contact_sheet(tmp_path, capsys):
-    common = ["--size", str(SIZE), "--bodies", str(bodies_file()), "--backgrounds", "/nowhere"]
+    (tmp_path / "empty").mkdir()
+    common = ["--size", str(SIZE), "--bodies", str(bodies_file()), "--backgrounds", str(tmp_path / "empty")]
     assert main(["synth", "--out", str(tmp_path / "e"), "--count", "2", *common]) == 0
     assert "2 pictures rendered, 2 in" in capsys.readouterr().err
     sheet = cv2.imread(str(tmp_path / "e" / "contact_sheet.jpg"))
@@ -117,3 +118,10 @@ def test_the_command_says_which_folder_is_missing(tmp_path, capsys):
     common = ["--count", "1", "--bodies", str(bodies_file()), "--assets", str(tmp_path / "absent")]
     assert main(["synth", "--out", str(tmp_path / "f"), *common]) == 1
     assert "absent: no such folder of assets" in capsys.readouterr().err
+
+
+def test_a_folder_of_backgrounds_that_is_missing_is_named_before_anything_is_rendered(tmp_path, capsys):
+    common = ["--count", "1", "--bodies", str(bodies_file()), "--backgrounds", str(tmp_path / "absent")]
+    assert main(["synth", "--out", str(tmp_path / "f"), *common]) == 1
+    assert "absent: there is no such folder of backgrounds" in capsys.readouterr().err
+    assert not (tmp_path / "f").exists()

@@ -14,6 +14,7 @@ import numpy as np
 
 from dope_ros.cli.argument_types import not_negative, positive
 from dope_ros.cli.requirements import needed_for
+from dope_ros.errors import DopeError
 from dope_ros.pictures import write_picture
 
 if TYPE_CHECKING:
@@ -53,6 +54,9 @@ def add_parser(verbs: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
+    picture = arguments.out.with_suffix(".png")
+    if picture == arguments.out:
+        raise DopeError(f"--out {picture}: their picture goes there; give a name such as {picture.stem}.npz")
     from dope_ros.training.anchor_picture import draw_anchor_poses
     from dope_ros.training.anchor_poses import collect, find_anchor_poses
 
@@ -61,7 +65,6 @@ def run(arguments: argparse.Namespace) -> int:
     anchors = find_anchor_poses(collected, arguments.seed)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     anchors.save(arguments.out)
-    picture = arguments.out.with_suffix(".png")
     write_picture(picture, draw_anchor_poses(anchors))
     print(f"{arguments.out}, {picture}", file=sys.stderr)
     return 0

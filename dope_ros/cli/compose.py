@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dope_ros.cli.argument_types import not_negative, picture_side, positive
-from dope_ros.cli.requirements import needed_for
+from dope_ros.cli.requirements import check_folders, needed_for
 from dope_ros.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _composer(arguments: argparse.Namespace) -> tuple[PictureComposer, dict[str,
         from dope_ros.training.labelling.things import Arrangement, ThingsComposer
     backgrounds = _backgrounds(arguments.backgrounds)
     if arguments.things:
-        _check_folders("things", arguments.things)
+        check_folders("things", arguments.things)
         composer = ThingsComposer(arguments.things, backgrounds, Arrangement(size=arguments.size))
         made = {
             "things": [str(folder) for folder in arguments.things],
@@ -146,13 +146,7 @@ def _backgrounds(folders: list[Path]) -> BackgroundSource:
     from dope_ros.training.synthetic.background import BackgroundSource, find_pictures
     from dope_ros.training.synthetic.cloth import ClothSource
 
-    _check_folders("backgrounds", folders)
+    check_folders("backgrounds", folders)
     backgrounds = BackgroundSource(find_pictures(folders), ClothSource())
     print(f"{len(backgrounds)} backgrounds", file=sys.stderr)
     return backgrounds
-
-
-def _check_folders(purpose: str, folders: list[Path]) -> None:
-    missing = [str(folder) for folder in folders if not folder.is_dir()]
-    if missing:
-        raise DatasetError(f"{missing[0]}: there is no such folder of {purpose}")

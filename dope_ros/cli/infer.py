@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -92,6 +93,8 @@ def _intrinsics(values: list[float] | None) -> Intrinsics | None:
     if values is None:
         return None
     fx, fy, cx, cy = values
+    if not all(map(math.isfinite, values)):
+        raise DopeError(f"--intrinsics: {fx:g}, {fy:g}, {cx:g}, {cy:g} are not all finite")
     if min(fx, fy) <= 0:
         raise DopeError(f"--intrinsics: focal lengths are above 0 pixels, not {fx:g} and {fy:g}")
     return Intrinsics(fx, fy, cx, cy)
@@ -138,17 +141,18 @@ def _json_lines(path: Path) -> IO[str]:
 
 
 def _overlay_paths(arguments: argparse.Namespace) -> Iterator[Path]:
-    """One path for each picture, none of them a picture's own.
+    """One path for each picture, none of them that of a picture.
 
     Pictures of the same name in different folders get a number, those in OUT itself a word.
     """
-    taken: set[str] = set()
+    pictures = {picture.resolve() for picture in arguments.pictures}
+    taken: set[Path] = set()
     for picture in arguments.pictures:
         inside = picture.parent.resolve() == arguments.out.resolve()
         stem = f"{picture.stem}-overlay" if inside else picture.stem
-        name, number = stem, 1
-        while name in taken:
+        overlay, number = arguments.out / f"{stem}.png", 1
+        while overlay in taken or overlay.resolve() in pictures:
             number += 1
-            name = f"{stem}-{number}"
-        taken.add(name)
-        yield arguments.out / f"{name}.png"
+            overlay = arguments.out / f"{stem}-{number}.png"
+        taken.add(overlay)
+        yield overlay

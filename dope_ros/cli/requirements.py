@@ -1,13 +1,14 @@
 # Copyright 2026 dope_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Says which optional requirements a verb is missing."""
+"""Says which optional requirements a verb is missing, and which folders."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from dope_ros.errors import DopeError
+from dope_ros.errors import DatasetError, DopeError
 
 
 @contextmanager
@@ -23,3 +24,17 @@ def needed_for(verb: str, extra: str) -> Iterator[None]:
         raise DopeError(
             f"`dope {verb}` needs {error.name}: pip install '.[{extra}]' in a checkout of dope_ros"
         ) from error
+
+
+def check_folders(purpose: str, folders: Iterable[Path]) -> None:
+    """Folders that a user names are there.
+
+    Args:
+        purpose: what they hold.
+
+    Raises:
+        DatasetError: one is missing.
+    """
+    missing = [str(folder) for folder in folders if not folder.is_dir()]
+    if missing:
+        raise DatasetError(f"{missing[0]}: there is no such folder of {purpose}")

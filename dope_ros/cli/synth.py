@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dope_ros.cli.argument_types import not_negative, positive
-from dope_ros.cli.requirements import needed_for
+from dope_ros.cli.requirements import check_folders, needed_for
 
 SCENES = ("everything", "everyday", "portraits")
 """The names in `scene_mix`, which is not imported before it is needed."""
@@ -67,6 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         from dope_ros.training.synthetic.generate import SetSettings, generate
         from dope_ros.training.synthetic.render import Sources
         from dope_ros.training.synthetic.scene_mix import SCENE_MIXES
+    check_folders("backgrounds", arguments.backgrounds)
     bodies = ensure_bodies(arguments.bodies or default_bodies_file())
     mix = SCENE_MIXES[arguments.scenes]
     sources = Sources(bodies, arguments.assets, tuple(arguments.backgrounds), mix)

@@ -9,7 +9,7 @@ all bodies, hands and faces at once decides, and each hand and face goes to one 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from dope_ros.poses import PartPose, Person
-from dope_ros.skeleton import ELBOW, FINGER_BASES, HAND_WRIST, HEAD, WRIST, Side
+from dope_ros.skeleton import ELBOW, FINGER_BASES, HAND_WRIST, HEAD, WRIST, Part, Side
 
 UNATTACHED_COST = 1.5
 """What leaving a hand or face alone costs: an attachment that costs more is none.
@@ -51,6 +51,24 @@ def assemble(
     """
     people, lone_hands, lone_faces = attach(people_of(bodies), hands, faces)
     return in_order([*people, *map(person_of, [*lone_hands, *lone_faces])])
+
+
+def assemble_in_turn(
+    sure: Mapping[Part, Sequence[PartPose]], weak: Mapping[Part, Sequence[PartPose]]
+) -> list[Person]:
+    """Make people of sure detections, as if there were no others; weak ones take what is left then.
+
+    Args:
+        sure, weak: detections of each part in any order, as for `assemble`.
+
+    Returns:
+        One person for each body, then one for each hand and face that belongs to nobody; not in order yet.
+    """
+    people, hands, faces = attach(people_of(sure[Part.BODY]), sure[Part.HAND], sure[Part.FACE])
+    people, hands, faces = attach(
+        [*people, *people_of(weak[Part.BODY])], [*hands, *weak[Part.HAND]], [*faces, *weak[Part.FACE]]
+    )
+    return [*people, *map(person_of, [*hands, *faces])]
 
 
 def people_of(bodies: Iterable[PartPose]) -> list[Person]:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dope_ros.poses import PART_NAMES, PartPose, Person
-from dope_ros.postprocess.assemble import attach, in_order, people_of, person_of
+from dope_ros.postprocess.assemble import assemble_in_turn, in_order, person_of
 from dope_ros.settings import PpiSettings
 from dope_ros.skeleton import Part
 
@@ -45,11 +45,7 @@ def assemble_supported(
         least = settings[part].th_persondetect
         sure[part] = [pose for pose in of_part if pose.score > least]
         weak[part] = [pose for pose in of_part if pose.score <= least]
-    people, hands, faces = attach(people_of(sure[Part.BODY]), sure[Part.HAND], sure[Part.FACE])
-    people, hands, faces = attach(
-        [*people, *people_of(weak[Part.BODY])], [*hands, *weak[Part.HAND]], [*faces, *weak[Part.FACE]]
-    )
-    everybody = [*people, *map(person_of, [*hands, *faces])]
+    everybody = assemble_in_turn(sure, weak)
     return in_order(left for person in everybody for left in _accepted(person, settings, min_scores))
 
 
