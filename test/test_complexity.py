@@ -9,6 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from dope_ros.engine import DEFAULT_MODEL
 from dope_ros.engine.complexity import HARDWARE, T4, Cost, Hardware, costs_by_stage, lower_bound, table
+from dope_ros.engine.lowering import without_roi_align
 
 
 def convolution(groups=1):
@@ -29,10 +30,32 @@ def test_a_convolution_costs_what_it_multiplies_and_moves(groups):
     assert costs["backbone"].bytes == 2 * (480 + 960 + weights)
 
 
+def roi_align(samples):
+    """A model that cuts 5 boxes of 7 x 7 bins out of 4 channels, 10 x 12 cells."""
+    shapes = {"features": [1, 4, 10, 12], "boxes": [5, 4], "regions": [5, 4, 7, 7]}
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, of) for name, of in shapes.items()]
+    sizes = {"output_height": 7, "output_width": 7, "sampling_ratio": samples}
+    node = helper.make_node("RoiAlign", ["features", "boxes", "images"], ["regions"], "cut", **sizes)
+    images = helper.make_tensor("images", TensorProto.INT64, [5], [0] * 5)
+    graph = helper.make_graph([node], "graph", values[:2], values[2:], [images])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+@pytest.mark.parametrize("samples", [1, 2])
+def test_a_roi_align_moves_floats_and_costs_what_it_is_lowered_to(samples):
+    bins = 5 * 4 * 7 * 7
+    sampled = bins * samples**2
+    pooled = sampled + bins if samples > 1 else 0
+    wanted = {"RoIAlign": Cost(4 * sampled, floats=4 * 10 * 12 + sampled + pooled)}
+    assert costs_by_stage(roi_align(samples)) == wanted
+    assert costs_by_stage(without_roi_align(roi_align(samples))) == wanted
+    assert wanted["RoIAlign"].bytes == 4 * (4 * 10 * 12 + sampled + pooled)
+
+
 def test_a_stage_takes_as_long_as_the_slower_of_computing_and_moving():
     gpu = Hardware("gpu", flops=2e12, bandwidth=1e9)
-    assert gpu.milliseconds(Cost(macs=1e12, values=1)) == pytest.approx(1000)
-    assert gpu.milliseconds(Cost(macs=1, values=1e9)) == pytest.approx(2000)
+    assert gpu.milliseconds(Cost(macs=1e12, halves=1)) == pytest.approx(1000)
+    assert gpu.milliseconds(Cost(macs=1, halves=1e9)) == pytest.approx(2000)
     assert lower_bound({"a": Cost(1e12, 1), "b": Cost(1, 1e9)}, gpu) == pytest.approx(3000)
 
 

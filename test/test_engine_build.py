@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """TensorRT compiles the networks, and engines are kept, checked and built again."""
 
-from dataclasses import dataclass, replace
+import sys
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,15 +15,16 @@ from tiny_model import write_tiny_model
 pytest.importorskip("tensorrt_rtx", reason="building ahead needs tensorrt-rtx, which is for x86-64")
 
 from dope_ros.cli import main
-from dope_ros.engine import DEFAULT_MODEL, load_engine
-from dope_ros.engine.build import build_engine, cached_engine, forget_engine, key_of
-from dope_ros.engine.builder import BuildError, BuildOptions, _keep_precisions
+from dope_ros.engine import DEFAULT_MODEL, first_that_opens, load_engine
+from dope_ros.engine.build import build_engine, cached_engine, key_of
+from dope_ros.engine.builder import BuildError, BuildOptions, _described, _keep_precisions
 from dope_ros.engine.half import Precision
 from dope_ros.engine.model_file import read_model
 from dope_ros.engine.packaged import DEFAULT_MODEL_INT8
 from dope_ros.engine.plan import PlanKey, cache_folder, read_plan, write_plan
+from dope_ros.engine.protocol import GivenUpError
 from dope_ros.engine.targets import TARGETS, check_target, target_named
-from dope_ros.engine.tensorrt_api import find_tensorrt, find_tensorrt_of, require_driver
+from dope_ros.engine.tensorrt_api import find_tensorrt, find_tensorrt_of, make_logger, require_driver
 from dope_ros.errors import EngineError, ModelError
 
 T4 = TARGETS["t4"]
@@ -67,6 +69,8 @@ def exported(tmp_path_factory):
     wanted = {"compact": (COMPACT, 50), "real-time": (real_time, 50), "paper": (PUBLISHED, 1000)}
     for name, (config, proposals) in wanted.items():
         export_model(random_checkpoint(config), folder / f"{name}.onnx", ExportOptions(proposals=proposals))
+    of_half = ExportOptions(proposals=50, half=True)
+    export_model(random_checkpoint(COMPACT), folder / "half.onnx", of_half)
     return folder
 
 
@@ -77,6 +81,17 @@ def test_tensorrt_compiles_the_networks_in_half_precision(exported, tensorrt, ne
     result = check_target(exported / f"{network}.onnx", tensorrt, target_named(target), precision)
     assert not result.failed, str(result)
     assert result.size > 1e6
+
+
+@pytest.mark.parametrize("precision", [Precision.HALF, Precision.ALL_HALF], ids=lambda p: p.value)
+def test_tensorrt_compiles_a_model_that_was_exported_in_half_precision(exported, tensorrt, precision):
+    result = check_target(exported / "half.onnx", tensorrt, T4, precision)
+    assert not result.failed, str(result)
+
+
+def test_a_model_in_half_precision_gives_no_engine_in_float(exported, tensorrt):
+    result = check_target(exported / "half.onnx", tensorrt, T4, Precision.FLOAT)
+    assert "the model is in half precision; export it without --half" in result.fault
 
 
 def test_the_model_in_the_package_compiles_for_a_t4(tensorrt):
@@ -106,6 +121,28 @@ def test_what_stops_tensorrt_is_named(tmp_path, tensorrt):
     result = check_target(tmp_path / "stuck.onnx", tensorrt, T4, Precision.HALF)
     assert result.failed
     assert "the_culprit" in str(result) or "Unique" in str(result)
+
+
+def parser_error(**said):
+    return SimpleNamespace(**{name: lambda value=value: value for name, value in said.items()})
+
+
+def test_a_node_without_a_name_is_told_by_its_place():
+    known = parser_error(node=7, node_name="roi", node_operator="RoiAlign", desc="no")
+    nameless = parser_error(node=7, node_name="", node_operator="", desc="no")
+    of_tensorrt_8 = parser_error(node=7, desc="no")
+    said = [_described(error) for error in (known, nameless, of_tensorrt_8)]
+    assert said == ["node roi (RoiAlign): no", "node number 7: no", "node number 7: no"]
+
+
+def test_of_several_errors_the_first_is_the_reason(tensorrt):
+    log = make_logger(tensorrt)
+    assert log.reason == "TensorRT gives no reason"
+    severities = tensorrt.module.ILogger.Severity
+    log.log(severities.WARNING, "slow")
+    log.log(severities.ERROR, "could not find any implementation for node {conv}")
+    log.log(severities.ERROR, "assertion engine != nullptr failed")
+    assert log.reason == "could not find any implementation for node {conv}"
 
 
 def test_a_file_that_is_no_model_is_said_to_be_none(tmp_path, tensorrt):
@@ -146,8 +183,46 @@ def given_up(step):
 def test_a_build_that_is_given_up_ends(model, tensorrt):
     if not hasattr(tensorrt.module, "IProgressMonitor"):
         pytest.skip("this TensorRT cannot be interrupted")
-    with pytest.raises(BuildError, match="given up"):
+    with pytest.raises(GivenUpError, match="given up"):
         build_engine(model, tensorrt, T4, AHEAD, given_up)
+
+
+def opened_after_building(model, tensorrt, progress):
+    """The engine that `auto` takes where the building of TensorRT's is all that can fail."""
+
+    def open_tensorrt():
+        build_engine(model, tensorrt, T4, AHEAD, progress)
+        pytest.fail("TensorRT was to refuse it")
+
+    return first_that_opens(open_tensorrt, lambda: load_engine(model, "onnx"), model.name, progress)
+
+
+def test_after_a_build_that_is_given_up_nothing_else_is_tried(model, tensorrt):
+    if not hasattr(tensorrt.module, "IProgressMonitor"):
+        pytest.skip("this TensorRT cannot be interrupted")
+    with pytest.raises(GivenUpError):
+        opened_after_building(model, tensorrt, given_up)
+
+
+def test_a_model_that_cannot_be_lowered_for_tensorrt_runs_on_onnx_runtime(tmp_path, tensorrt):
+    model, told = onnx.load(write_tiny_model(tmp_path / "odd.onnx")), []
+    adaptive = {"output_height": 2, "output_width": 2}  # as many samples as fit: ONNX's default
+    model.graph.node.extend(
+        [
+            helper.make_node("Transpose", ["floats"], ["channels_first"], perm=[0, 3, 1, 2]),
+            helper.make_node("RoiAlign", ["channels_first", "roi", "of"], ["cut"], "adaptive", **adaptive),
+        ]
+    )
+    model.graph.initializer.extend(
+        [
+            helper.make_tensor("roi", TensorProto.FLOAT, [1, 4], [0, 0, 9, 9]),
+            helper.make_tensor("of", TensorProto.INT64, [1], [0]),
+        ]
+    )
+    onnx.save(model, tmp_path / "odd.onnx")
+    engine = opened_after_building(tmp_path / "odd.onnx", tensorrt, told.append)
+    assert "ONNX Runtime" in engine.description
+    assert any("TensorRT cannot: adaptive: only square RoiAlign" in line for line in told)
 
 
 # Engine files
@@ -257,11 +332,70 @@ def test_an_engine_that_cannot_be_kept_is_used_all_the_same(model, tensorrt, tmp
     assert any("engine not kept" in line for line in told)
 
 
-def test_an_engine_that_is_forgotten_is_built_again(model, tensorrt, cache):
+def test_a_cache_that_cannot_be_searched_holds_nothing(model, tensorrt, tmp_path, monkeypatch):
+    too_long = tmp_path / ("a" * 300)  # for which the system has an error, whoever asks
+    monkeypatch.setenv("XDG_CACHE_HOME", str(too_long))
+    told = []
+    assert cached_engine(model, tensorrt, T4, AHEAD, told.append).data
+    assert any("there is none yet" in line for line in told)
+
+
+# Engines that TensorRT cannot load: its builder, and a stand-in for its runtime, which needs a GPU
+
+
+def unable(tensorrt, error):
+    """The TensorRT with a runtime that loads nothing and says why."""
+
+    class Runtime:
+        def __init__(self, log):
+            self.log = log
+
+        def deserialize_cuda_engine(self, _):
+            self.log.log(tensorrt.module.ILogger.Severity.ERROR, error)
+
+    module = SimpleNamespace(**vars(tensorrt.module) | {"Runtime": Runtime})
+    return replace(tensorrt, module=module)
+
+
+REFUSED = "[stdArchiveReader.cpp] Error Code 1: Serialization (Version tag does not match)"
+NO_MEMORY = "[runtime.cpp::deserializeCudaEngine] Error Code 2: OutOfMemory (no further information)"
+
+
+def loaded(model, tensorrt, progress):
+    pytest.importorskip("torch", reason="TensorRT's buffers need torch")
+    from dope_ros.engine.tensorrt import _built
+
+    return _built(model, tensorrt, T4, AHEAD, progress)
+
+
+def test_an_engine_in_the_cache_that_tensorrt_refuses_is_replaced_once(model, tensorrt, cache):
     plan = cached_engine(model, tensorrt, T4, AHEAD, silent)
-    assert forget_engine(plan)
-    assert not forget_engine(plan)
-    assert not list(cache.glob("*.engine"))
+    path = cache / plan.key.file_name()
+    write_plan(path, replace(plan, data=plan.data[:-100]))
+    told = []
+    with pytest.raises(EngineError, match=r"cannot load the engine: .*Version tag does not match"):
+        loaded(model, unable(tensorrt, REFUSED), told.append)
+    assert len(read_plan(path).data) > len(plan.data) - 100
+    assert sum("the engine in the cache is built again" in line for line in told) == 1
+    assert sum("engine kept as" in line for line in told) == 1
+
+
+@pytest.mark.usefixtures("cache")
+def test_an_engine_just_built_that_tensorrt_refuses_is_not_built_again(model, tensorrt):
+    told = []
+    with pytest.raises(EngineError, match="Version tag"):
+        loaded(model, unable(tensorrt, REFUSED), told.append)
+    assert not any("in the cache" in line for line in told)
+    assert sum("engine kept as" in line for line in told) == 1
+
+
+def test_an_engine_in_the_cache_that_there_is_no_memory_for_stays(model, tensorrt, cache):
+    plan = cached_engine(model, tensorrt, T4, AHEAD, silent)
+    told = []
+    with pytest.raises(EngineError, match="OutOfMemory"):
+        loaded(model, unable(tensorrt, NO_MEMORY), told.append)
+    assert told == []
+    assert read_plan(cache / plan.key.file_name()) == plan
 
 
 def test_a_model_whose_weights_lie_in_another_file_is_another_one_with_other_weights(tensorrt, tmp_path):
@@ -271,9 +405,32 @@ def test_a_model_whose_weights_lie_in_another_file_is_another_one_with_other_wei
     before = key_of(read_model(model), tensorrt, T4, AHEAD)
     weights.write_bytes(weights.read_bytes() + b" ")
     assert key_of(read_model(model), tensorrt, T4, AHEAD).model != before.model
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(ModelError, match=r"its weights are in dope-lite\.onnx, which is cut off"):
+        read_model(model)
     weights.unlink()
     with pytest.raises(ModelError, match=r"its weights are in .*dope-lite\.onnx, which is not there"):
         read_model(model)
+
+
+def test_a_model_whose_weights_are_a_link_to_another_folder_is_read(tmp_path):
+    for path in (DEFAULT_MODEL, DEFAULT_MODEL_INT8):
+        (tmp_path / path.name).symlink_to(path)
+    linked, own = (
+        read_model(folder / DEFAULT_MODEL_INT8.name) for folder in (tmp_path, DEFAULT_MODEL.parent)
+    )
+    assert linked == own
+
+
+@pytest.mark.parametrize("place", ["../weights", "/dev/zero"])
+def test_weights_outside_a_models_folder_are_not_read(tmp_path, place):
+    model = onnx.load(write_tiny_model(tmp_path / "tiny.onnx"))
+    tensor = model.graph.initializer[0]
+    onnx.external_data_helper.set_external_data(tensor, place)
+    tensor.data_location = TensorProto.EXTERNAL
+    (tmp_path / "tiny.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match="not below its own folder"):
+        read_model(tmp_path / "tiny.onnx")
 
 
 def test_an_engine_is_run_by_the_tensorrt_that_built_it(tensorrt):
@@ -282,16 +439,30 @@ def test_an_engine_is_run_by_the_tensorrt_that_built_it(tensorrt):
         find_tensorrt_of("TensorRT 8.5.2")
 
 
+def test_a_folder_called_tensorrt_is_none(tensorrt, tmp_path, monkeypatch):
+    (tmp_path / "tensorrt").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "tensorrt", raising=False)
+    found = str(find_tensorrt())
+    monkeypatch.delitem(sys.modules, "tensorrt", raising=False)
+    assert found == str(tensorrt)
+
+
 # What TensorRT 8 is told of precisions: a stand-in for the part of its interface that is used
 
 
 @dataclass
 class Layer8:
-    """A layer of TensorRT 8 with the kinds of its inputs and outputs."""
+    """A layer of TensorRT 8 with the kinds of its inputs and outputs, as TensorRT infers them.
+
+    `types` are the outputs' types that were set.  Of others `get_output_type` says float32, unless they are
+    whole numbers by nature.
+    """
 
     type: str
     inputs: list
     outputs: list
+    types: dict = field(default_factory=dict)
     precision: str | None = None
 
     @property
@@ -305,11 +476,14 @@ class Layer8:
     def get_input(self, index):
         return SimpleNamespace(dtype=self.inputs[index])
 
+    def get_output(self, index):
+        return SimpleNamespace(dtype=self.outputs[index])
+
     def get_output_type(self, index):
-        return self.outputs[index]
+        return self.types.get(index, "int32" if self.outputs[index] == "int32" else "float32")
 
     def set_output_type(self, index, kind):
-        self.outputs[index] = kind
+        self.types[index] = self.outputs[index] = kind
 
 
 def held(*layers):
@@ -328,7 +502,7 @@ def test_layers_that_choose_among_floats_are_held_to_float():
     half = Layer8("convolution", ["float16", "float16"], ["float16"])
     best = Layer8("topk", ["float32"], ["float32", "int32"])
     larger = Layer8("elementwise", ["float32", "float32"], ["bool"])
-    cast = Layer8("cast", ["float32"], ["float16"])
+    cast = Layer8("cast", ["float32"], ["float16"], {0: "float16"})
     assert held(half, best, larger, cast) == ["obey", "fp16"]
     assert [layer.precision for layer in (half, best, larger, cast)] == [
         "float16",
@@ -336,8 +510,14 @@ def test_layers_that_choose_among_floats_are_held_to_float():
         "float32",
         None,
     ]
-    assert best.outputs == ["float32", "int32"]
-    assert larger.outputs == ["bool"]
+    assert half.types == {0: "float16"}
+    assert best.types == {0: "float32"}
+    assert larger.types == {}
+
+
+def test_a_model_whose_casts_alone_are_in_half_precision_may_use_it():
+    cast = Layer8("identity", ["float32"], ["float16"], {0: "float16"})
+    assert held(cast) == ["obey", "fp16"]
 
 
 def test_a_float_model_has_no_half_precision():
@@ -352,6 +532,13 @@ def test_the_command_builds_ahead(model, tmp_path, capsys):
     assert main(["build", str(model), "--out", str(out), "--target", "t4"]) == 0
     assert read_plan(out).key.gpu == "Tesla T4"
     assert "tiny.engine" in capsys.readouterr().out
+
+
+def test_an_engine_that_nothing_would_take_for_one_is_not_built(model, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["build", str(model), "--out", str(tmp_path / "tiny.plan"), "--target", "t4"])
+    assert "tiny.plan' does not end in .engine" in capsys.readouterr().err
+    assert not (tmp_path / "tiny.plan").exists()
 
 
 def test_the_command_checks_targets(model, capsys):

@@ -7,11 +7,14 @@ import io
 import tarfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from dope_ros.cli import main
+from dope_ros.cli.download import download
 from dope_ros.cli.fetch import unpack, weights_folder
+from dope_ros.errors import EngineError
 
 CHECKPOINT = bytes(range(256)) * 4000
 NAME = "DOPErealtime_v1_0_0.pth"
@@ -124,6 +127,22 @@ def test_a_file_that_is_not_there_is_said_not_to_be_there(server, capsys):
     server.content = None
     assert fetch(server, "--accept-licence") == 1
     assert f"{NAME}.tgz: the server answers 404" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_a_full_disk_is_no_broken_connection(server, tmp_path):
+    (tmp_path / "archive.part").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        download(server.url, tmp_path / "archive")
+
+
+def test_a_user_without_a_home_is_told_to_name_a_cache(monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("HOME", raising=False)
+    # Nobody's entry in the list of users, as in a container that runs as a number.
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    with pytest.raises(EngineError, match="set XDG_CACHE_HOME"):
+        weights_folder()
 
 
 @pytest.mark.parametrize(

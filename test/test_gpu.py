@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """TensorRT on a real GPU: `pytest -m gpu`.  Elsewhere these tests are skipped."""
 
+import gc
+import weakref
 from dataclasses import replace
 from itertools import cycle
 from time import perf_counter
@@ -70,14 +72,29 @@ def key_here():
     return key_of(read_model(DEFAULT_MODEL), find_tensorrt(), this_gpu(), BuildOptions())
 
 
-def assert_alike(one, other, pixels=1.0):
-    """Proposals of the same boxes say nearly the same; near ties may choose other boxes."""
+def assert_alike(one, other, boxes=0.25):
+    """Proposals of the same boxes say nearly the same; near ties may choose other boxes.
+
+    The graph rounded to half precision on ONNX Runtime is off by up to 0.006 px, 1.3 px and 4.4 mm.
+    """
     from dope_ros.engine.export import differences
 
     found = differences(one, other)
+    assert found.matched > 0
     assert found.matched >= 4 * found.unmatched
-    assert found.boxes < pixels
+    assert found.boxes < boxes
     assert found.scores < 0.02
+    assert found.poses_2d < 4
+    assert found.poses_3d < 0.015
+
+
+def skip_if_float_is_refused():
+    """TensorRT-RTX has no float matrix products for a T4 (docs/tensorrt.md)."""
+    from dope_ros.engine.tensorrt import this_gpu
+
+    tensorrt = find_tensorrt()
+    if tensorrt.builds_ahead and this_gpu().compute_capability == (7, 5):
+        pytest.skip(f"{tensorrt} builds nothing in float for {this_gpu()}")
 
 
 @pytest.mark.usefixtures("cache")
@@ -90,10 +107,11 @@ def test_auto_takes_tensorrt():
 
 @pytest.mark.usefixtures("engine")
 def test_the_engine_is_built_once(cache):
+    before = {path: path.stat().st_mtime_ns for path in cache.glob("*.engine")}
     told = []
     tensorrt_engine(DEFAULT_MODEL, progress=told.append).close()
     assert told == []
-    assert len(list(cache.glob("*.engine"))) == 1
+    assert {path: path.stat().st_mtime_ns for path in cache.glob("*.engine")} == before
 
 
 def test_half_precision_says_what_onnx_runtime_says(engine):
@@ -104,20 +122,36 @@ def test_half_precision_says_what_onnx_runtime_says(engine):
 
 @pytest.mark.usefixtures("cache")
 def test_float_says_what_onnx_runtime_says():
+    skip_if_float_is_refused()
     reference = load_engine(DEFAULT_MODEL, "onnx")
     engine = tensorrt_engine(DEFAULT_MODEL, options=BuildOptions(Precision.FLOAT))
     for picture in frames(engine, 3):
-        assert_alike(engine.run(picture), reference.run(picture), pixels=0.5)
+        assert_alike(engine.run(picture), reference.run(picture), boxes=0.1)
     engine.close()
 
 
 def test_a_cuda_graph_and_launches_one_by_one_say_the_same(engine):
     eager = tensorrt_engine(DEFAULT_MODEL, cuda_graph=False)
+    assert engine.captured
+    assert not eager.captured
     for picture in frames(engine, 5):
         replayed, launched = engine.run(picture), eager.run(picture)
         for part in Part:
             np.testing.assert_array_equal(replayed[part].scores, launched[part].scores)
     eager.close()
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("cuda_graph", [True, False], ids=["graph", "eager"])
+def test_a_closed_engine_holds_nothing_until_garbage_is_collected(cuda_graph):
+    engine = tensorrt_engine(DEFAULT_MODEL, cuda_graph=cuda_graph)
+    runner = weakref.ref(engine._runner)
+    gc.disable()
+    try:
+        engine.close()
+        assert runner() is None
+    finally:
+        gc.enable()
 
 
 def test_the_outputs_of_a_frame_stay_when_the_next_one_comes(engine):
@@ -135,8 +169,9 @@ def test_an_engine_that_tensorrt_cannot_load_is_an_error(cache, tmp_path):
     write_plan(broken, replace(plan, data=plan.data[: len(plan.data) // 2]))
     with pytest.raises(EngineError, match="cannot load the engine"):
         tensorrt_engine(broken)
-    write_plan(broken, replace(plan, key=replace(plan.key, gpu="another GPU")))
-    with pytest.raises(ModelError, match="for another GPU"):
+    other = replace(plan.key, gpu="another GPU", compute_capability="1.0")
+    write_plan(broken, replace(plan, key=other))
+    with pytest.raises(ModelError, match=r"for another GPU \(compute capability 1\.0\)"):
         tensorrt_engine(broken)
 
 
@@ -165,6 +200,8 @@ def test_memory_stays_flat_over_ten_thousand_frames(engine):
 @pytest.mark.parametrize("half", [True, False], ids=["half", "float"])
 @pytest.mark.parametrize("cuda_graph", [True, False], ids=["graph", "eager"])
 def test_the_same_frame_gets_the_same_answer_and_how_long_it_takes_is_printed(capsys, half, cuda_graph):
+    if not half:
+        skip_if_float_is_refused()
     options = BuildOptions(Precision.HALF if half else Precision.FLOAT)
     engine = tensorrt_engine(DEFAULT_MODEL, options=options, cuda_graph=cuda_graph)
     (picture,) = frames(engine, 1)
@@ -173,8 +210,9 @@ def test_the_same_frame_gets_the_same_answer_and_how_long_it_takes_is_printed(ca
         start = perf_counter()
         last = engine.run(picture)
         times.append(1e3 * (perf_counter() - start))
+    assert engine.captured == cuda_graph
+    launches = "CUDA graph" if engine.captured else "one by one"
     engine.close()
-    launches = "CUDA graph" if cuda_graph else "one by one"
     with capsys.disabled():
         median, slow = np.percentile(times, (50, 95))
         print(f"\n{engine.description}, {launches}: median {median:.2f} ms, 95 of 100 below {slow:.2f} ms")

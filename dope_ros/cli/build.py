@@ -11,6 +11,7 @@ from typing import Any
 from dope_ros.cli.argument_types import positive
 from dope_ros.cli.precision import add_precision
 from dope_ros.cli.requirements import needed_for
+from dope_ros.engine.protocol import ENGINE_SUFFIX
 from dope_ros.errors import EngineError
 
 
@@ -23,7 +24,7 @@ def add_parser(verbs: Any) -> None:
         "The node does the same when it first starts, and keeps the engine in the user's cache.",
     )
     parser.add_argument("model", type=Path, help="ONNX model")
-    parser.add_argument("--out", type=Path, required=True, metavar="MODEL.engine", help="where to")
+    parser.add_argument("--out", type=engine_file, required=True, metavar="MODEL.engine", help="where to")
     add_precision(parser)
     parser.add_argument(
         "--workspace-mb",
@@ -33,6 +34,18 @@ def add_parser(verbs: Any) -> None:
     )
     parser.add_argument("--target", help="build for another GPU, with TensorRT-RTX: see `dope check`")
     parser.set_defaults(run=run)
+
+
+def engine_file(text: str) -> Path:
+    """The path of an engine file, which engines are known by the name of.
+
+    Raises:
+        argparse.ArgumentTypeError: it has another suffix.
+    """
+    path = Path(text)
+    if path.suffix != ENGINE_SUFFIX:
+        raise argparse.ArgumentTypeError(f"'{text}' does not end in {ENGINE_SUFFIX}, as engines have to")
+    return path
 
 
 def run(arguments: argparse.Namespace) -> int:

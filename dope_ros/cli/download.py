@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-import shutil
-from http.client import HTTPException
+from collections.abc import Iterator
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import IO
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, getproxies, urlopen
@@ -31,7 +30,7 @@ def download(url: str, path: Path) -> None:
 
     Raises:
         DownloadError: the host cannot be reached, refuses, or stops before the end.
-        OSError: there is no place for the file.
+        OSError: there is no place for the file, or it cannot be written.
     """
     if not url.startswith(("http://", "https://")):
         raise DownloadError(f"{url}: not an address that begins with http:// or https://")
@@ -40,8 +39,7 @@ def download(url: str, path: Path) -> None:
     have = partial.stat().st_size if partial.exists() else 0
     request = Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
-        with urlopen(request, timeout=TIMEOUT_SECONDS) as response:
-            _receive(response, partial, resume=response.status == PARTIAL_CONTENT)
+        response = urlopen(request, timeout=TIMEOUT_SECONDS)
     except HTTPError as error:
         if error.code == RANGE_NOT_SATISFIABLE:
             partial.unlink()
@@ -51,20 +49,34 @@ def download(url: str, path: Path) -> None:
     except URLError as error:
         raise DownloadError(f"{_host(url)} cannot be reached: {error.reason}. {_proxy_hint(url)}") from error
     except (OSError, HTTPException) as error:
-        raise DownloadError(
-            f"{url}: the connection broke: {error}. Run it again to go on from there"
-        ) from error
+        raise _broken(url, error) from error
+    with response:
+        _receive(url, response, partial, resume=response.status == PARTIAL_CONTENT)
     partial.replace(path)
 
 
-def _receive(response: IO[bytes], partial: Path, resume: bool) -> None:
+def _receive(url: str, response: HTTPResponse, partial: Path, resume: bool) -> None:
     with partial.open("ab" if resume else "wb") as file:
         before = file.tell() if resume else 0
-        shutil.copyfileobj(response, file, 1 << 20)
+        for block in _blocks(url, response):
+            file.write(block)
         received = file.tell() - before
-    expected = response.headers.get("Content-Length")  # type: ignore[attr-defined]
+    expected = response.headers.get("Content-Length")
     if expected is not None and received < int(expected):
-        raise ConnectionError(f"{received} of {expected} bytes came")
+        raise _broken(url, f"{received} of {expected} bytes came")
+
+
+def _blocks(url: str, response: HTTPResponse) -> Iterator[bytes]:
+    """What comes; errors of the file that it is written to are none of the connection."""
+    try:
+        while block := response.read(1 << 20):
+            yield block
+    except (OSError, HTTPException) as error:
+        raise _broken(url, error) from error
+
+
+def _broken(url: str, reason: object) -> DownloadError:
+    return DownloadError(f"{url}: the connection broke: {reason}. Run it again to go on from there")
 
 
 def _host(url: str) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import hashlib
-import os
 import shutil
 import tarfile
 import zlib
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dope_ros.cli.download import DownloadError, download
+from dope_ros.engine.plan import user_cache
 from dope_ros.files import replaced_whole
 
 SERVER = "https://download.europe.naverlabs.com/ComputerVision/DOPE_models"
@@ -90,9 +90,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def weights_folder() -> Path:
-    """Where weights are kept: the user's cache folder (XDG base directories)."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "dope_ros" / "weights"
+    """Where weights are kept, in the user's cache; raises as `user_cache`."""
+    return user_cache() / "weights"
 
 
 def unpack(archive: Path, checkpoint: Path) -> None:

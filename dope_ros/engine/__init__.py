@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dope_ros.engine.packaged import DEFAULT_MODEL, model_for_cpu
-from dope_ros.engine.protocol import ENGINE_SUFFIX, Engine, Progress
+from dope_ros.engine.protocol import ENGINE_SUFFIX, Engine, GivenUpError, Progress
 from dope_ros.errors import DopeError, EngineError, ModelError
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ def load_engine(
 
     Raises:
         ModelError: the model is missing, broken, or breaks the contract.
-        EngineError: the engine is unknown, or cannot be had on this machine.
+        EngineError: the engine is unknown, or cannot be had on this machine; or `progress` gave it up.
     """
     if engine not in ENGINES:
         raise EngineError(f"unknown engine '{engine}'; there are: {', '.join(ENGINES)}")
@@ -65,12 +65,32 @@ def _fastest(given: Path | None, threads: int, progress: Progress) -> Engine:
         return _open_torch(model, threads, progress)
     if model.suffix == ENGINE_SUFFIX:
         return _open_tensorrt(model, threads, progress)
+    return first_that_opens(
+        lambda: _open_tensorrt(model, threads, progress),
+        lambda: load_engine(given, "onnx", threads, progress),
+        model.name,
+        progress,
+    )
+
+
+def first_that_opens(
+    open_tensorrt: Callable[[], Engine], open_onnx: Callable[[], Engine], name: str, progress: Progress
+) -> Engine:
+    """A model's engine on TensorRT, or on ONNX Runtime if TensorRT cannot; `progress` is told which and why.
+
+    Raises:
+        GivenUpError: `progress` gave it up.
+        ModelError: the model is broken, or breaks the contract.
+        EngineError: ONNX Runtime cannot run it either.
+    """
     try:
-        fastest = _open_tensorrt(model, threads, progress)
+        fastest = open_tensorrt()
+    except GivenUpError:
+        raise
     except EngineError as error:
-        progress(f"ONNX Runtime runs {model.name}, TensorRT cannot: {error}")
-        return load_engine(given, "onnx", threads, progress)
-    progress(f"TensorRT runs {model.name}, for there is a GPU that it can use")
+        progress(f"ONNX Runtime runs {name}, TensorRT cannot: {error}")
+        return open_onnx()
+    progress(f"TensorRT runs {name}, for there is a GPU that it can use")
     return fastest
 
 

@@ -16,59 +16,101 @@ from dope_ros.engine.tensorrt_api import TensorRt
 from dope_ros.errors import ModelError
 
 
+class CachedEngine:
+    """A model's engine for a GPU, and its place in the user's cache.
+
+    Args:
+        model: an ONNX model of this package.
+        tensorrt: what builds it.
+        gpu: to build for.
+        options: how to build.
+        progress: is told why an engine is built, how far that is, and where it is kept.
+
+    Raises:
+        ModelError: the model cannot be read.
+        EngineError: there is no place for a cache.
+    """
+
+    def __init__(
+        self, model: Path, tensorrt: TensorRt, gpu: Gpu, options: BuildOptions, progress: Progress
+    ) -> None:
+        self._model = read_model(model)
+        self._tensorrt, self._gpu, self._options, self._progress = tensorrt, gpu, options, progress
+        self._key = key_of(self._model, tensorrt, gpu, options)
+        self._path = cache_folder() / self._key.file_name()
+
+    def stored(self) -> Plan | None:
+        """The one in the cache; None where there is none, or one that is damaged or for something else."""
+        if not _is_there(self._path):
+            self._tell_why("there is none yet")
+            return None
+        try:
+            plan = read_plan(self._path)
+        except ModelError as error:
+            self._tell_why(str(error))
+            return None
+        difference = self._key.difference(plan.key)
+        if difference:
+            self._tell_why(f"{self._path.name}: made for something else: {difference}")
+            return None
+        return plan
+
+    def build(self) -> Plan:
+        """One that is built now, and takes its place in the cache.
+
+        Raises:
+            ModelError: the model follows no contract.
+            BuildError: TensorRT cannot build it.
+            GivenUpError: `progress` gave it up.
+        """
+        plan = _built(self._model, self._tensorrt, self._gpu, self._timed(), self._progress)
+        try:
+            write_plan(self._path, plan)
+        except OSError as error:  # it runs all the same; only the next start has to build it again
+            self._progress(f"engine not kept, {self._path} cannot be written: {error.strerror}")
+        else:
+            self._progress(f"engine kept as {self._path}")
+        return plan
+
+    def _timed(self) -> BuildOptions:
+        if not self._tensorrt.times_layers:
+            return self._options
+        name = f"{_plain(str(self._tensorrt))}-{_plain(self._gpu.name)}.timings"
+        return replace(self._options, timings=self._path.parent / name)
+
+    def _tell_why(self, fault: str) -> None:
+        self._progress(f"building an engine for {self._gpu}: {fault}")
+
+
 def cached_engine(
     model: Path, tensorrt: TensorRt, gpu: Gpu, options: BuildOptions, progress: Progress
 ) -> Plan:
     """The engine of a model for a GPU: the one in the user's cache, or built and put there.
 
-    An engine in the cache that is truncated, damaged or for something else is built again.
-
-    Raises:
-        ModelError: the model cannot be read.
-        BuildError: TensorRT cannot build it.
+    An engine in the cache that is truncated, damaged or for something else is built again.  Raises as
+    `CachedEngine` and `CachedEngine.build` do.
     """
-    stored = read_model(model)
-    key = key_of(stored, tensorrt, gpu, options)
-    path = cache_folder() / key.file_name()
-    fault = unusable(path, key) if path.exists() else "there is none yet"
-    if not fault:
-        return read_plan(path)
-    progress(f"building an engine for {gpu}: {fault}")
-    if tensorrt.times_layers:
-        name = f"{_plain(str(tensorrt))}-{_plain(gpu.name)}.timings"
-        options = replace(options, timings=cache_folder() / name)
-    plan = _built(stored, tensorrt, gpu, options, progress)
+    engine = CachedEngine(model, tensorrt, gpu, options, progress)
+    return engine.stored() or engine.build()
+
+
+def _is_there(path: Path) -> bool:
     try:
-        write_plan(path, plan)
-    except OSError as error:  # it runs all the same; only the next start has to build it again
-        progress(f"engine not kept, {path} cannot be written: {error.strerror}")
-    else:
-        progress(f"engine kept as {path}")
-    return plan
-
-
-def forget_engine(plan: Plan) -> bool:
-    """Take an engine out of the user's cache, and say whether it was there."""
-    path = cache_folder() / plan.key.file_name()
-    kept = path.exists()
-    path.unlink(missing_ok=True)
-    return kept
-
-
-def unusable(path: Path, key: PlanKey) -> str:
-    """Why an engine file cannot be used for `key`; empty if it can."""
-    try:
-        plan = read_plan(path)
-    except ModelError as error:
-        return str(error)
-    difference = key.difference(plan.key)
-    return f"{path.name}: made for something else: {difference}" if difference else ""
+        return path.exists()
+    except OSError:  # a folder that cannot be searched holds nothing for us
+        return False
 
 
 def build_engine(
     model: Path, tensorrt: TensorRt, gpu: Gpu, options: BuildOptions, progress: Progress
 ) -> Plan:
-    """Build the engine of a model for a GPU; raises as `cached_engine` does."""
+    """Build the engine of a model for a GPU.
+
+    Raises:
+        ModelError: the model cannot be read, or follows no contract.
+        BuildError: TensorRT cannot build it.
+        GivenUpError: `progress` gave it up.
+    """
     return _built(read_model(model), tensorrt, gpu, options, progress)
 
 

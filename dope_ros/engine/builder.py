@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builds TensorRT plans from ONNX graphs, with TensorRT 8.5 to 11 and TensorRT-RTX.
 
-The precision of every layer is that of the file (see `half`): TensorRT 11 knows nothing else, TensorRT 10 is
-told so with one flag, TensorRT 8 layer by layer.
+The precision of every layer is that of the file (see `half`): TensorRT 11 knows nothing else, TensorRT 9
+and 10 are told so with one flag, TensorRT 8 layer by layer.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from typing import Any
 
 import onnx
 
-from dope_ros.engine.half import Precision, in_precision
+from dope_ros.engine.half import Precision, computes_in_half, in_precision
 from dope_ros.engine.lowering import without_roi_align
-from dope_ros.engine.protocol import Progress
+from dope_ros.engine.protocol import GivenUpError, Progress
 from dope_ros.engine.tensorrt_api import TensorRt, make_logger
-from dope_ros.errors import EngineError
+from dope_ros.errors import EngineError, ModelError
 from dope_ros.files import replaced_whole
 
 logger = logging.getLogger(__name__)
@@ -82,7 +82,8 @@ def build_plan(
     """What TensorRT makes of a model for a GPU.
 
     Raises:
-        BuildError: it cannot, and the message names the node where TensorRT does; or `progress` gave it up.
+        BuildError: it cannot, and the message names the node where TensorRT does.
+        GivenUpError: `progress` gave it up.
     """
     trt = tensorrt.module
     progress = _Stoppable(progress)
@@ -107,8 +108,8 @@ def build_plan(
         plan = builder.build_serialized_network(network, config)
     if plan is None:
         if progress.given_up:
-            raise BuildError("the build was given up")
-        raise BuildError(log.errors[-1] if log.errors else "TensorRT gives no reason")
+            raise GivenUpError("the build was given up")
+        raise BuildError(log.reason)
     _write_timings(config, options.timings)
     return bytes(plan)
 
@@ -117,11 +118,17 @@ def graph_for_tensorrt(model: onnx.ModelProto, precision: Precision) -> onnx.Mod
     """The model in operators that TensorRT compiles, in the precision that is wanted.
 
     Raises:
-        BuildError: it is in 8-bit integers.
+        BuildError: it is in 8-bit integers, in half precision though float is wanted, or has a RoIAlign that
+            cannot be written otherwise.
     """
     if any(node.op_type == "QuantizeLinear" for node in model.graph.node):
         raise BuildError("the model is in 8-bit integers, for CPUs; export it without --int8 for a GPU")
-    return in_precision(without_roi_align(model), precision)
+    if precision is Precision.FLOAT and computes_in_half(model):
+        raise BuildError("the model is in half precision; export it without --half for an engine in float")
+    try:
+        return in_precision(without_roi_align(model), precision)
+    except ModelError as error:
+        raise BuildError(str(error)) from error
 
 
 def _network_flags(trt: Any) -> int:
@@ -139,10 +146,10 @@ def _parse(parser: Any, graph: onnx.ModelProto) -> None:
 
 
 def _described(error: Any) -> str:
-    """A parser's error with its node; TensorRT 8 gives only the node's place."""
-    name = error.node_name() if hasattr(error, "node_name") else f"number {error.node()}"
-    operator = f" ({error.node_operator()})" if hasattr(error, "node_operator") else ""
-    return f"node {name}{operator}: {error.desc()}"
+    """A parser's error with its node; TensorRT 8 gives only a place, later ones names where known."""
+    name, operator = (getattr(error, f"node_{kind}", str)() for kind in ("name", "operator"))
+    kind = f" ({operator})" if operator else ""
+    return f"node {name or f'number {error.node()}'}{kind}: {error.desc()}"
 
 
 def can_aim_at(tensorrt: TensorRt, gpu: Gpu) -> bool:
@@ -161,30 +168,37 @@ _WITHOUT_PRECISION = ("CONSTANT", "SHAPE", "CAST", "IDENTITY")
 
 
 def _keep_precisions(trt: Any, network: Any, config: Any) -> None:
-    """Hold each layer to the precision that the file gives it (TensorRT 8 and 9)."""
-    free = {getattr(trt.LayerType, name) for name in _WITHOUT_PRECISION if hasattr(trt.LayerType, name)}
-    half = False
-    for index in range(network.num_layers):
-        layer = network.get_layer(index)
-        kind = None if layer.type in free else _float_kind(trt, layer)
-        if kind is None:
-            continue
-        half |= kind == trt.float16
-        layer.precision = kind
-        for output in range(layer.num_outputs):
-            if layer.get_output_type(output) in (trt.float32, trt.float16):
-                layer.set_output_type(output, kind)
+    """Hold each layer to the precision that the file gives it (TensorRT 8)."""
+    layers = [network.get_layer(index) for index in range(network.num_layers)]
+    # Types follow from what is set, so all of them are read before anything is.
+    kinds = [(_kinds_made(layer), _kinds_read(layer)) for layer in layers]
+    for layer, (made, read) in zip(layers, kinds, strict=True):
+        _hold(trt, layer, made, read)
     config.set_flag(trt.BuilderFlag.OBEY_PRECISION_CONSTRAINTS)
-    if half:
+    if any(trt.float16 in (*made, *read) for made, read in kinds):
         config.set_flag(trt.BuilderFlag.FP16)
 
 
-def _float_kind(trt: Any, layer: Any) -> Any:
-    """The floats of a layer's outputs; of its inputs where it compares or picks them. None: it has none."""
-    outputs = [layer.get_output_type(output) for output in range(layer.num_outputs)]
-    inputs = [layer.get_input(number) for number in range(layer.num_inputs)]
-    kinds = [*outputs, *(tensor.dtype for tensor in inputs if tensor is not None)]
-    return next((kind for kind in kinds if kind in (trt.float32, trt.float16)), None)
+def _kinds_made(layer: Any) -> list[Any]:
+    """Of a layer's outputs.  `get_output_type` says float of each whose type nobody has set."""
+    return [layer.get_output(index).dtype for index in range(layer.num_outputs)]
+
+
+def _kinds_read(layer: Any) -> list[Any]:
+    tensors = [layer.get_input(index) for index in range(layer.num_inputs)]
+    return [tensor.dtype for tensor in tensors if tensor is not None]
+
+
+def _hold(trt: Any, layer: Any, made: list[Any], read: list[Any]) -> None:
+    """Hold a layer to the floats that it makes, or to those it reads where it compares or picks them."""
+    free = {getattr(trt.LayerType, name) for name in _WITHOUT_PRECISION if hasattr(trt.LayerType, name)}
+    floats = [kind for kind in (*made, *read) if kind in (trt.float32, trt.float16)]
+    if layer.type in free or not floats:
+        return
+    layer.precision = floats[0]
+    for index, kind in enumerate(made):
+        if kind in floats:
+            layer.set_output_type(index, kind)
 
 
 class _Stoppable:
@@ -198,7 +212,7 @@ class _Stoppable:
 
 
 def _monitor(trt: Any, progress: _Stoppable) -> Any:
-    """Tells of the builder's outer phases, and ends it if told to, where TensorRT can (8.6.1 and later)."""
+    """Tells of the builder's outer phases, and ends it if told to, where TensorRT can (9 and later)."""
     if not hasattr(trt, "IProgressMonitor"):
         return None
 

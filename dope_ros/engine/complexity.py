@@ -3,7 +3,8 @@
 """What a model costs on paper: multiply-adds and bytes by stage, and the time a GPU needs at the very least.
 
 Counted are convolutions, matrix products and RoIAlign; what lies between is taken to be fused into them.
-Each reads its inputs and weights and writes its outputs once, in half precision.
+Each reads its inputs and weights and writes its outputs once, in half precision; RoIAlign in float, as the
+builder leaves it whatever the precision of the rest.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from onnx import helper
 
 from dope_ros.engine.storage import HEAVY
 
-BYTES_A_VALUE = 2
+BYTES_A_HALF, BYTES_A_FLOAT = 2, 4
 
 STAGES = {
     "backbone": "backbone",
@@ -39,19 +40,21 @@ class Cost:
     """Of a stage or of a model.
 
     macs: multiply-adds.
-    values: read and written, weights included.
+    halves: read and written in half precision, weights included.
+    floats: read and written in float.
     """
 
     macs: float = 0
-    values: float = 0
+    halves: float = 0
+    floats: float = 0
 
     def __add__(self, other: Cost) -> Cost:
-        return Cost(self.macs + other.macs, self.values + other.values)
+        return Cost(self.macs + other.macs, self.halves + other.halves, self.floats + other.floats)
 
     @property
     def bytes(self) -> float:
         """Moved between the GPU and its memory."""
-        return self.values * BYTES_A_VALUE
+        return self.halves * BYTES_A_HALF + self.floats * BYTES_A_FLOAT
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def costs_by_stage(model: onnx.ModelProto) -> dict[str, Cost]:
     costs: dict[str, Cost] = {}
     for node in model.graph.node:
         cost = _cost(node, shapes)
-        if cost.values:
+        if cost.bytes:
             stage = _stage(node)
             costs[stage] = costs.get(stage, Cost()) + cost
     return costs
@@ -133,13 +136,13 @@ def _roi_align_cost(node: onnx.NodeProto, shapes: Mapping[str, list[int]]) -> Co
     bins, features = prod(shapes[node.output[0]]), prod(shapes[node.input[0]])
     samples = bins * side**2
     pooled = samples + bins if side > 1 else 0
-    return Cost(4 * samples, features + samples + pooled)
+    return Cost(4 * samples, floats=features + samples + pooled)
 
 
 def _lowered_roi_align_cost(node: onnx.NodeProto, shapes: Mapping[str, list[int]]) -> Cost:
     """Of the two operators that `lowering` makes of it, and that `dope export --half` writes."""
     read, written = prod(shapes[node.input[0]]), prod(shapes[node.output[0]])
-    return Cost(4 * written if node.op_type == "GridSample" else 0, read + written)
+    return Cost(4 * written if node.op_type == "GridSample" else 0, floats=read + written)
 
 
 def _stage(node: onnx.NodeProto) -> str:

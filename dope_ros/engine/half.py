@@ -56,12 +56,17 @@ def in_precision(model: onnx.ModelProto, precision: Precision) -> onnx.ModelProt
     return in_half(model) if precision is Precision.HALF else all_in_half(model)
 
 
+def computes_in_half(model: onnx.ModelProto) -> bool:
+    """Whether a model computes in half precision as it is; how its weights are stored is no matter."""
+    return bool(_already_half(widened(model).graph))
+
+
 def in_half(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with heavy nodes, and light ones between them, in half precision once proposals are chosen.
 
     Matrix products are in half precision wherever they are, for TensorRT-RTX has no others for a T4; those of
     the non-maximum suppression count boxes, which is exact.  Inputs and outputs keep their types.  Weights
-    too large for half precision are limited to its range.
+    too large for half precision are limited to its range.  What is in half precision already stays as it is.
     """
     model = widened(model)
     return _in_half(model, _convolutions_before_choice(model.graph))
@@ -95,7 +100,8 @@ def _half_nodes(graph: onnx.GraphProto, in_float: set[int]) -> set[int]:
     """The places in the graph of the nodes that run in half precision; those of `in_float` do not."""
     constants = {tensor.name for tensor in graph.initializer}
     constants |= {node.output[0] for node in graph.node if node.op_type == "Constant"}
-    heavy = {place for place, node in enumerate(graph.node) if node.op_type in HEAVY} - in_float
+    heavy = {place for place, node in enumerate(graph.node) if node.op_type in HEAVY}
+    heavy -= in_float | _already_half(graph)
     between = _leading_to(heavy, graph.node)
     half: set[int] = set()
     half_values: set[str] = set()
@@ -105,6 +111,24 @@ def _half_nodes(graph: onnx.GraphProto, in_float: set[int]) -> set[int]:
             half.add(place)
             half_values |= set(node.output)
     return half
+
+
+def _already_half(graph: onnx.GraphProto) -> set[int]:
+    """The places of the nodes that compute in half precision already, as `dope export --half` writes."""
+    halves = {tensor.name for tensor in graph.initializer if tensor.data_type == TensorProto.FLOAT16}
+    places = set()
+    for place, node in enumerate(graph.node):
+        computes = node.op_type in HEAVY | LIGHT and not halves.isdisjoint(_values_of(node))
+        if computes:
+            places.add(place)
+        if computes or _makes_half(node):
+            halves |= set(node.output)
+    return places
+
+
+def _makes_half(node: onnx.NodeProto) -> bool:
+    kinds = [attribute.i for attribute in node.attribute if attribute.name == "to"]
+    return node.op_type == "Cast" and kinds == [TensorProto.FLOAT16]
 
 
 def _leading_to(heavy: set[int], nodes: Iterable[onnx.NodeProto]) -> set[int]:
@@ -138,16 +162,15 @@ class _Rewriter:
         self._made_in_half = {name for place in half for name in graph.node[place].output}
         self._nodes: list[onnx.NodeProto] = []
         self._cast: dict[tuple[str, int], str] = {}
+        self._taken = {*self._weights, *(name for node in graph.node for name in node.output)}
 
     def rewrite(self) -> None:
         """Change the graph in place."""
         outputs = {value.name for value in self._graph.output}
         for place, node in enumerate(self._graph.node):
             in_half = place in self._half
-            values = set(_values_of(node)) if in_half else set(node.input)
-            for index, name in enumerate(node.input):
-                if name in values:
-                    node.input[index] = self._half_of(name) if in_half else self._float_of(name)
+            if node.op_type != "Cast":  # which takes both
+                self._feed(node, in_half)
             self._nodes.append(node)
             if in_half and outputs.intersection(node.output):
                 self._restore_output(node)
@@ -155,6 +178,12 @@ class _Rewriter:
         self._graph.node.extend(self._nodes)
         self._drop_unused()
         del self._graph.value_info[:]
+
+    def _feed(self, node: onnx.NodeProto, in_half: bool) -> None:
+        values = set(_values_of(node)) if in_half else set(node.input)
+        for index, name in enumerate(node.input):
+            if name in values:
+                node.input[index] = self._half_of(name) if in_half else self._float_of(name)
 
     def _half_of(self, name: str) -> str:
         if name in self._made_in_half:
@@ -178,9 +207,16 @@ class _Rewriter:
     def _cast_to(self, name: str, kind: int, suffix: str) -> str:
         key = (name, kind)
         if key not in self._cast:
-            self._cast[key] = f"{name}_{suffix}"
+            self._cast[key] = self._free(f"{name}_{suffix}")
             self._nodes.append(helper.make_node("Cast", [name], [self._cast[key]], self._cast[key], to=kind))
         return self._cast[key]
+
+    def _free(self, name: str) -> str:
+        """The name, or one like it if it is taken: a model in half precision has such casts already."""
+        while name in self._taken:
+            name += "_again"
+        self._taken.add(name)
+        return name
 
     def _restore_output(self, node: onnx.NodeProto) -> None:
         for index, name in enumerate(node.output):

@@ -140,6 +140,7 @@ def _fixed_shapes(model: onnx.ModelProto) -> dict[str, list[int]]:
 def _grid_sample_function(name: str, roi: RoiAlign, opset: int) -> onnx.FunctionProto:
     """RoIAlign of boxes [N, 4] over features [1, C, rows, columns]: [N, C, size, size]."""
     points = roi.size * roi.samples
+    pooling, bins = (_pooling(roi.samples), "bins") if roi.samples > 1 else ("", "sampled")
     return parser.parse_function(f"""
     <opset_import: ["": {opset}], domain: "{DOMAIN}">
     {name} (features, boxes) => (regions) {{
@@ -164,13 +165,18 @@ def _grid_sample_function(name: str, roi: RoiAlign, opset: int) -> onnx.Function
         grid_shape = Constant <value = int64[4] {{1, {roi.count * points}, {points}, 2}}> ()
         grid = Reshape (squares, grid_shape)
         sampled = GridSample <align_corners = 1, mode = "bilinear", padding_mode = "zeros"> (features, grid)
-        bins = AveragePool <kernel_shape = [{roi.samples}, {roi.samples}],
-            strides = [{roi.samples}, {roi.samples}]> (sampled)
+        {pooling}
         by_channel_shape = Constant <
             value = int64[4] {{{roi.channels}, {roi.count}, {roi.size}, {roi.size}}}> ()
-        by_channel = Reshape (bins, by_channel_shape)
+        by_channel = Reshape ({bins}, by_channel_shape)
         regions = Transpose <perm = [1, 0, 2, 3]> (by_channel)
     }}""")
+
+
+def _pooling(samples: int) -> str:
+    """The `bins` of what is `sampled`: the mean of each bin's samples."""
+    sides = f"[{samples}, {samples}]"
+    return f"bins = AveragePool <kernel_shape = {sides}, strides = {sides}> (sampled)"
 
 
 def _gather_function(name: str, roi: RoiAlign, opset: int) -> onnx.FunctionProto:

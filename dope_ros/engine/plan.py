@@ -20,7 +20,7 @@ from dope_ros.files import replaced_whole
 
 MAGIC = b"dope_ros engine 2\n"
 
-GRAPH_VERSION = 1
+GRAPH_VERSION = 2
 """Of what this package does to a model's graph before TensorRT sees it; raised when that changes."""
 
 
@@ -32,7 +32,7 @@ class PlanKey:
     runtime: name and version of what built it.
     gpu: its name.
     compute_capability: of the GPU, such as 7.5.
-    precision: half or float.
+    precision: half, all-half or float; see `half.Precision`.
     graph: `GRAPH_VERSION` of the package that built it.
     """
 
@@ -110,7 +110,12 @@ def read_plan(path: Path) -> Plan:
 
 
 def cache_folder() -> Path:
-    """Where engines are kept: the user's cache folder (XDG base directories).
+    """Where engines are kept, in the user's cache; raises as `user_cache`."""
+    return user_cache() / "engines"
+
+
+def user_cache() -> Path:
+    """This package's part of the user's cache folder (XDG base directories).
 
     Raises:
         EngineError: the user has no home, as in some containers.
@@ -118,5 +123,5 @@ def cache_folder() -> Path:
     try:
         base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     except RuntimeError as error:
-        raise EngineError("this user has no home for a cache of engines: set XDG_CACHE_HOME") from error
-    return Path(base) / "dope_ros" / "engines"
+        raise EngineError("this user has no home for a cache: set XDG_CACHE_HOME") from error
+    return Path(base) / "dope_ros"

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from dope_ros.engine.contract import ModelSpec
+from dope_ros.errors import EngineError
 from dope_ros.poses import Proposals
 from dope_ros.skeleton import Part
 
@@ -21,6 +22,10 @@ Progress = Callable[[str], bool | None]
 
 What answers False wants it given up.
 """
+
+
+class GivenUpError(EngineError):
+    """Whoever wanted a model opened does not want it any more: nothing else is to be tried."""
 
 
 class Engine(Protocol):

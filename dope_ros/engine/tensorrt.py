@@ -8,7 +8,7 @@ PyTorch is here for its CUDA memory, streams and graphs alone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dope_ros.engine.build import cached_engine, forget_engine
+from dope_ros.engine.build import CachedEngine
 from dope_ros.engine.builder import BuildOptions, Gpu
 from dope_ros.engine.contract import (
     INPUT_NAME,
@@ -36,6 +36,11 @@ from dope_ros.skeleton import Part
 logger = logging.getLogger(__name__)
 
 WARM_UP_RUNS = 3
+
+_OF_THE_MACHINE = re.compile(
+    r"out ?of ?memory|could not be allocated|cuda (runtime|driver|failure|error|init)", re.IGNORECASE
+)
+"""In TensorRT's errors: it is the GPU's memory or the GPU that fails, and the engine is none the worse."""
 
 
 def this_gpu() -> Gpu:
@@ -79,7 +84,7 @@ class TensorRtEngine:
         if model.suffix == ENGINE_SUFFIX:
             plan, self._runner = _loaded(model, gpu)
         else:
-            plan, self._runner = _built(model, gpu, options, progress)
+            plan, self._runner = _built(model, find_tensorrt(), gpu, options, progress)
         self.spec: ModelSpec = parse_spec(
             model.name, list(plan.input_shape), "uint8", {"dope": plan.metadata}
         )
@@ -98,6 +103,11 @@ class TensorRtEngine:
             EngineError: the launch failed or the device is lost.
         """
         return proposals_from_outputs(self._runner.run(pixels))
+
+    @property
+    def captured(self) -> bool:
+        """Whether its launches are replayed as a CUDA graph."""
+        return self._runner.captured
 
     def close(self) -> None:
         """Free the GPU's memory; the engine cannot run after that."""
@@ -121,22 +131,23 @@ def _loaded(engine_file: Path, gpu: Gpu) -> tuple[Plan, _Runner]:
     return plan, _Runner(engine_file.name, tensorrt, plan)
 
 
-def _built(model: Path, gpu: Gpu, options: BuildOptions, progress: Progress) -> tuple[Plan, _Runner]:
+def _built(
+    model: Path, tensorrt: TensorRt, gpu: Gpu, options: BuildOptions, progress: Progress
+) -> tuple[Plan, _Runner]:
     """A model's engine, loaded. One of the cache that TensorRT refuses is built again."""
-    tensorrt = find_tensorrt()
-    plan = cached_engine(model, tensorrt, gpu, options, progress)
-    try:
-        return plan, _Runner(model.name, tensorrt, plan)
-    except PlanRefusedError as error:
-        if not forget_engine(plan):
-            raise
-        progress(f"the engine in the cache is built again: {error}")
-    plan = cached_engine(model, tensorrt, gpu, options, progress)
+    engine = CachedEngine(model, tensorrt, gpu, options, progress)
+    plan = engine.stored()
+    if plan is not None:
+        try:
+            return plan, _Runner(model.name, tensorrt, plan)
+        except PlanRefusedError as error:
+            progress(f"the engine in the cache is built again: {error}")
+    plan = engine.build()
     return plan, _Runner(model.name, tensorrt, plan)
 
 
 class PlanRefusedError(EngineError):
-    """TensorRT cannot load an engine."""
+    """TensorRT refuses an engine: whatever the machine's state, it is of no use."""
 
 
 class _Runner:
@@ -148,14 +159,18 @@ class _Runner:
         self._log = make_logger(tensorrt)  # must outlive the rest
         self._runtime = trt.Runtime(self._log)
         self._engine = self._runtime.deserialize_cuda_engine(plan.data)
-        self._context: Any = self._engine and self._engine.create_execution_context()
+        if self._engine is None:
+            of_the_machine = any(map(_OF_THE_MACHINE.search, self._log.errors))
+            kind = EngineError if of_the_machine else PlanRefusedError
+            raise kind(f"{source}: TensorRT cannot load the engine: {self._log.reason}")
+        self._context: Any = self._engine.create_execution_context()
         if self._context is None:
-            raise PlanRefusedError(f"{source}: TensorRT cannot load the engine: {self._reason()}")
+            raise EngineError(f"{source}: TensorRT cannot prepare the engine to run: {self._log.reason}")
         try:
             self._allocate(trt)
         except RuntimeError as error:
-            raise EngineError(f"{source}: no memory on the GPU: {error}") from error
-        self._launch: Callable[[], None] = self._enqueue
+            raise EngineError(f"{source}: its buffers on the GPU cannot be made: {error}") from error
+        self._graph: torch.cuda.CUDAGraph | None = None
 
     def _allocate(self, trt: Any) -> None:
         """Make the stream and the buffers, and tell TensorRT of them."""
@@ -165,8 +180,10 @@ class _Runner:
             name: torch.empty_like(buffer, device="cpu").pin_memory()
             for name, buffer in self._on_device.items()
         }
+        torch.cuda.synchronize()  # buffers are zeroed on another stream than that of the first run
         for name, buffer in self._on_device.items():
-            self._context.set_tensor_address(name, buffer.data_ptr())
+            if self._context.set_tensor_address(name, buffer.data_ptr()) is False:
+                raise EngineError(f"{self._source}: no buffer for '{name}': {self._log.reason}")
 
     def run(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
         """The outputs of the contract; they belong to the caller."""
@@ -182,23 +199,33 @@ class _Runner:
             raise EngineError(f"{self._source}: the GPU failed: {error}") from error
         return {name: self._on_host[name].numpy().copy() for name in output_names()}
 
+    @property
+    def captured(self) -> bool:
+        """Whether launches are replayed as a CUDA graph."""
+        return self._graph is not None
+
     def capture(self) -> None:
         """Record the launches as a CUDA graph, and replay that from now on."""
         graph = torch.cuda.CUDAGraph()
         try:
-            with torch.cuda.graph(graph, stream=self._stream):
+            # The outer one: a capture that cannot be ended leaves this thread on the graph's stream.
+            with torch.cuda.stream(torch.cuda.current_stream()), torch.cuda.graph(graph, stream=self._stream):
                 self._enqueue()
         except (RuntimeError, EngineError) as error:
             logger.warning("%s: no CUDA graph, its layers are launched one by one: %s", self._source, error)
+            self._log.errors.clear()
             return
-        self._launch = graph.replay
+        self._graph = graph
+
+    def _launch(self) -> None:
+        if self._graph is None:
+            self._enqueue()
+        else:
+            self._graph.replay()
 
     def _enqueue(self) -> None:
         if not self._context.execute_async_v3(self._stream.cuda_stream):
-            raise EngineError(f"{self._source}: the launch failed: {self._reason()}")
-
-    def _reason(self) -> str:
-        return self._log.errors[-1] if self._log.errors else "no reason given"
+            raise EngineError(f"{self._source}: the launch failed: {self._log.reason}")
 
 
 def _buffer(trt: Any, engine: Any, name: str) -> Tensor:

@@ -34,7 +34,7 @@ class TensorRt:
 
     @property
     def strongly_typed(self) -> bool:
-        """Whether it can take the precision of each layer from the file (TensorRT 10 and later)."""
+        """Whether it can take the precision of each layer from the file (TensorRT 9 and later)."""
         flags = self.module.NetworkDefinitionCreationFlag
         return hasattr(flags, "STRONGLY_TYPED") or not hasattr(self.module.BuilderFlag, "FP16")
 
@@ -75,9 +75,12 @@ def find_tensorrt(ahead: bool = False) -> TensorRt:
 def _found(module_name: str) -> TensorRt | str:
     """A TensorRT, or why there is none."""
     try:
-        return TensorRt(importlib.import_module(module_name), MODULES[module_name])
+        module = importlib.import_module(module_name)
     except (ImportError, OSError, RuntimeError) as error:
         return str(error)
+    if not hasattr(module, "Builder"):  # any folder of that name can be imported
+        return "what is imported by that name is something else"
+    return TensorRt(module, MODULES[module_name])
 
 
 def find_tensorrt_of(runtime: str) -> TensorRt:
@@ -110,7 +113,10 @@ def require_driver() -> None:
 
 
 def make_logger(tensorrt: TensorRt) -> Any:
-    """A logger for TensorRT that keeps the errors in `errors`; the log has them where it is set to debug."""
+    """A logger for TensorRT that keeps the errors in `errors`, and says in `reason` which of them matters.
+
+    The log has them where it is set to debug.
+    """
     return _logger(tensorrt.module)
 
 
@@ -119,6 +125,11 @@ def _logger(trt: Any) -> Any:
         def __init__(self) -> None:
             trt.ILogger.__init__(self)
             self.errors: list[str] = []
+
+        @property
+        def reason(self) -> str:
+            # What follows the first one comes of it: "Assertion engine != nullptr failed".
+            return self.errors[0] if self.errors else "TensorRT gives no reason"
 
         def log(self, severity: Any, message: str) -> None:
             if severity in (trt.ILogger.Severity.VERBOSE, trt.ILogger.Severity.INFO):
