@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import json
+import struct
 import subprocess
 import sys
+import zlib
 
 import cv2
 import numpy as np
@@ -123,11 +125,51 @@ def test_an_overlay_takes_the_place_of_no_picture(tmp_path, model, picture):
     assert (tmp_path / "grey-overlay.png").is_file()
 
 
+def test_an_overlay_takes_the_place_of_no_picture_that_comes_later(tmp_path, model, picture):
+    later = tmp_path / "out" / "grey.png"
+    later.parent.mkdir()
+    cv2.imwrite(str(later), GREY // 2)
+    before = later.read_bytes()
+    done = dope("infer", picture, later, "--model", model, "--out", later.parent)
+    assert done.returncode == 0, done.stderr
+    assert later.read_bytes() == before
+    overlays = {path.name for path in later.parent.glob("*.png")}
+    assert overlays == {"grey.png", "grey-2.png", "grey-overlay.png"}
+
+
+def test_a_picture_of_more_pixels_than_opencv_reads_is_named_and_the_others_are_done(
+    tmp_path, model, picture
+):
+    huge = tmp_path / "huge.png"
+    huge.write_bytes(png_without_pixels(50_000, 50_000))
+    done = dope("infer", huge, picture, "--model", model, "--out", tmp_path, "--json", "-")
+    assert done.returncode == 1
+    assert "huge.png: OpenCV refuses it" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert json.loads(done.stdout)["source"] == str(picture)
+
+
+def png_without_pixels(width, height):
+    """A PNG file of that size, as its header says, with no pixels in it."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = [b"IHDR" + header, b"IDAT" + zlib.compress(b""), b"IEND"]
+    framed = [struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in chunks]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("infer", "PICTURE", "--out", "PICTURE"), "grey.png: File exists"),
         (("infer", "PICTURE", "--intrinsics", "0", "500", "320", "240"), "not 0 and 500"),
+        (
+            ("infer", "PICTURE", "--intrinsics", "nan", "500", "320", "240"),
+            "nan, 500, 320, 240 are not all finite",
+        ),
+        (
+            ("infer", "PICTURE", "--intrinsics", "500", "500", "320", "inf"),
+            "500, 500, 320, inf are not all finite",
+        ),
         (("fetch", "dope", "--accept-licence", "--server", "shelf"), "begins with http:// or https://"),
     ],
 )
@@ -161,7 +203,7 @@ def test_what_cannot_be_done_is_one_line_and_no_traceback(model, picture, argume
         ("export x --out y --height -1", "--height: -1 is too small; give 0 or more"),
         ("export x --out y --width -1", "--width: -1 is too small; give 0 or more"),
         ("export x --out y --proposals -1", "--proposals: -1 is too small; give 0 or more"),
-        ("build x --out y --workspace-mb 0", "--workspace-mb: 0 is too small; give 1 or more"),
+        ("build x --out y.engine --workspace-mb 0", "--workspace-mb: 0 is too small; give 1 or more"),
     ],
 )
 def test_a_number_that_is_too_small_is_a_wrong_argument(capsys, arguments, said):
@@ -169,6 +211,12 @@ def test_a_number_that_is_too_small_is_a_wrong_argument(capsys, arguments, said)
         main(arguments.split())
     assert stopped.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_anchor_poses_are_not_written_where_their_picture_goes(tmp_path, capsys):
+    out = tmp_path / "anchors.png"
+    assert main(["anchors", "--data", "folder:x", "--out", str(out)]) == 1
+    assert f"--out {out}: their picture goes there; give a name such as anchors" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 import re
 import zlib
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import onnx
@@ -32,11 +33,13 @@ from dope_ros.engine.export import ExportOptions, compare_with_network, differen
 from dope_ros.engine.half import Precision, all_in_half, in_half, in_precision
 from dope_ros.engine.int8 import WEIGHTED, stays_in_float
 from dope_ros.engine.lowering import with_cells_gathered, without_roi_align
+from dope_ros.engine.model_file import read_model
 from dope_ros.engine.storage import quantised, widened
 from dope_ros.engine.torch import TorchEngine, predict, proposals_of
 from dope_ros.engine.trained import read_trained
 from dope_ros.errors import ModelError
 from dope_ros.network.checkpoint import write_checkpoint
+from dope_ros.network.exported import name_weights
 from dope_ros.network.first_compact import PPI
 from dope_ros.network.picture import normalised, padded
 from dope_ros.network.static_graph import StaticGraph
@@ -269,6 +272,39 @@ def test_a_model_file_gives_back_the_network_that_it_was_made_of(tmp_path, confi
         assert found.unmatched <= 2  # boxes whose scores tie but for the last bit
         assert found.scores < 1e-5
         assert found.poses_2d < 1e-2
+
+
+def made_the_same(one, other):
+    with torch.no_grad():
+        for value, of in zip(one.parameters(), other.parameters(), strict=True):
+            value.copy_(of)
+
+
+def test_layers_that_have_learnt_the_same_of_different_inputs_come_back_as_two(tmp_path):
+    checkpoint = random_checkpoint(SMALL_COMPACT)
+    blocks = checkpoint.network.spatial.blocks
+    made_the_same(blocks[1].pointwise, blocks[0].pointwise)
+    export_model(checkpoint, tmp_path / "model.onnx", ExportOptions(HEIGHT, WIDTH))
+    read = read_trained(tmp_path / "model.onnx").network.spatial.blocks
+    torch.testing.assert_close(read[1].pointwise.weight, read[0].pointwise.weight, rtol=0, atol=0)
+
+
+def test_layers_that_have_learnt_the_same_of_one_input_are_named(tmp_path):
+    checkpoint = random_checkpoint(SMALL_COMPACT)
+    scores = checkpoint.network.predictor.cls_score
+    made_the_same(scores["hand"], scores["body"])
+    with pytest.raises(ModelError, match=r"the very same .*: predictor\.cls_score\.hand\.weight"):
+        export_model(checkpoint, tmp_path / "model.onnx", ExportOptions(HEIGHT, WIDTH))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_of_one_content_get_a_name_each():
+    equal = {name: torch.ones(2, 3) for name in ("one.weight", "other.weight")}
+    transposed = [helper.make_tensor(name, TensorProto.FLOAT, [3, 2], [1] * 6) for name in ("a", "b")]
+    model = helper.make_model(helper.make_graph([], "graph", [], [], transposed))
+    name_weights(model, equal)
+    names = {tensor.name for tensor in model.graph.initializer}
+    assert names == {f"_network.{name}.transposed" for name in equal}
 
 
 def test_a_network_read_from_a_model_file_has_the_weights_that_the_file_keeps(tmp_path):
@@ -523,6 +559,31 @@ def test_half_precision_is_not_left_between_convolutions(compact, halve):
     assert back_and_forth == []
 
 
+@pytest.mark.parametrize("again", [in_half, all_in_half])
+@pytest.mark.parametrize("halve", [in_half, all_in_half])
+def test_a_model_in_half_precision_can_be_turned_to_it_again(compact, halve, again):
+    (picture,) = pictures(1, HEIGHT, WIDTH)
+    model = without_roi_align(onnx.load(compact[1]))
+    twice, wanted = again(halve(model)), (all_in_half if again is all_in_half else halve)(model)
+    onnx.checker.check_model(twice, full_check=True)
+    assert heavy_types(twice) == heavy_types(wanted)
+    one, other = (run(of, picture) for of in (twice, wanted))
+    for name in output_names():
+        np.testing.assert_allclose(one[name], other[name], atol=1e-3 * max(1, np.abs(other[name]).max()))
+
+
+def heavy_types(model):
+    """In what each heavy node computes, in the order of the graph."""
+    types = types_of(model)
+    return [types[n.output[0]] for n in model.graph.node if n.op_type in {"Conv", "Gemm", "MatMul"}]
+
+
+@pytest.mark.parametrize("halve", [in_half, all_in_half])
+def test_turned_to_half_precision_twice_a_model_is_the_same(compact, halve):
+    once = halve(without_roi_align(onnx.load(compact[1])))
+    assert halve(once).graph.node == once.graph.node
+
+
 @pytest.mark.parametrize("storage", [Storage.HALF, Storage.INT8])
 def test_a_model_can_be_turned_to_half_however_it_is_stored(tmp_path, storage):
     _, stored = exported(tmp_path, storage=storage, proposals=50)
@@ -576,6 +637,10 @@ def test_a_model_in_integers_can_read_its_weights_from_the_one_in_float(tmp_path
     one, other = (load_engine(path, "onnx").run(picture) for path in (alone, shared))
     for part in Part:
         np.testing.assert_array_equal(one[part].poses_2d, other[part].poses_2d)
+    in_float.write_bytes(in_float.read_bytes() + b" ")
+    for read in (read_model, partial(load_engine, engine="onnx")):
+        with pytest.raises(ModelError, match=r"shared\.onnx: float\.onnx, which it reads .* has changed"):
+            read(shared)
 
 
 def test_weights_are_shared_within_a_folder_and_with_a_model_that_has_them(tmp_path):
@@ -587,6 +652,10 @@ def test_weights_are_shared_within_a_folder_and_with_a_model_that_has_them(tmp_p
         exported(tmp_path, name="elsewhere/float.onnx", weights_of=half)
     with pytest.raises(ModelError, match="no such model"):
         exported(tmp_path, name="float.onnx", weights_of=tmp_path / "none.onnx")
+    before = half.read_bytes()
+    with pytest.raises(ModelError, match="cannot read its weights from itself"):
+        exported(tmp_path, name="half.onnx", storage=Storage.HALF, weights_of=half)
+    assert half.read_bytes() == before
 
 
 def test_a_model_in_integers_keeps_the_contract_and_finds_the_same_boxes(float_and_int8):
@@ -616,6 +685,12 @@ def test_a_model_in_integers_gives_no_network(float_and_int8):
         read_trained(float_and_int8[1])
 
 
+def test_a_model_in_half_precision_gives_no_network(tmp_path):
+    _, path = exported(tmp_path, half=True)
+    with pytest.raises(ModelError, match="computes in half precision; take the model in float"):
+        read_trained(path)
+
+
 def test_a_model_in_integers_is_not_for_tensorrt(float_and_int8):
     with pytest.raises(BuildError, match="export it without --int8"):
         graph_for_tensorrt(onnx.load(float_and_int8[1]), Precision.HALF)
@@ -627,6 +702,11 @@ def test_integers_need_pictures(tmp_path, capsys):
     arguments = ["--out", str(tmp_path / "model.onnx"), "--int8", str(tmp_path)]
     assert main(["export", str(tmp_path / "own.pt"), *arguments]) == 1
     assert "no pictures there" in capsys.readouterr().err
+
+
+def test_bits_without_integers_are_refused(tmp_path, capsys):
+    assert main(["export", "none.pt", "--out", str(tmp_path / "model.onnx"), "--bits", "6"]) == 1
+    assert "--bits 6 goes with --storage int8 alone" in capsys.readouterr().err
 
 
 def test_the_torch_engine_says_what_the_onnx_engine_says(tmp_path):

@@ -161,16 +161,22 @@ class RunsCode:
 def test_a_pickle_that_would_run_code_is_refused_and_runs_none(tmp_path):
     witness = tmp_path / "it_ran"
     path = saved({"state_dict": {}, "dope_kwargs": RunsCode(witness)}, tmp_path)
-    with pytest.raises(ModelError, match="refused"):
+    with pytest.raises(ModelError, match="refused, for it holds more than weights") as refusal:
         read_checkpoint(path)
     assert not witness.exists()
+    assert "weights_only" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 a zip that ends"])
+STRAY_BYTES = np.random.default_rng(0).bytes(1000)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"not a checkpoint", b"hello", STRAY_BYTES, b"PK\x03\x04 a zip that ends"]
+)
 def test_a_file_that_is_no_checkpoint_is_said_to_be_none(tmp_path, content):
     path = tmp_path / "broken.pth"
     path.write_bytes(content)
-    with pytest.raises(ModelError, match=r"broken\.pth"):
+    with pytest.raises(ModelError, match=r"broken\.pth: not a PyTorch checkpoint, or a broken one"):
         read_checkpoint(path)
 
 

@@ -97,8 +97,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     with needed_for("export", "network"):
         from dope_ros.engine.export import ExportOptions, compare_with_network, export_model
+        from dope_ros.engine.storage import LARGEST_BITS
         from dope_ros.engine.torch import PAD_VALUE, input_size
         from dope_ros.engine.trained import read_trained
+    if arguments.bits != LARGEST_BITS and arguments.storage != Storage.INT8.value:
+        raise ModelError(f"--bits {arguments.bits} goes with --storage int8 alone")
     checkpoint = read_trained(arguments.checkpoint)
     checkpoint = replace(checkpoint, ppi=changed_ppi(checkpoint.ppi, arguments.ppi))
     options = ExportOptions(

@@ -24,6 +24,7 @@ from dope_ros.engine.half import in_half
 from dope_ros.engine.int8 import in_int8
 from dope_ros.engine.lowering import with_cells_gathered, without_roi_align
 from dope_ros.engine.onnx import OnnxEngine
+from dope_ros.engine.shared_weights import WEIGHTS_KEY, weights_entry
 from dope_ros.engine.storage import share, store, widened
 from dope_ros.engine.torch import PAD_VALUE, input_size, predict, proposals_of, spec_of
 from dope_ros.engine.trained import NETWORK_KEY
@@ -99,7 +100,8 @@ def export_model(checkpoint: Checkpoint, path: Path, options: ExportOptions) -> 
 
     Raises:
         ImageError: one of the pictures cannot be read.
-        ModelError: the checkpoint lacks a part, or what would be written is not valid ONNX.
+        ModelError: the checkpoint lacks a part, weights cannot be read from the other model, or what would be
+            written is not valid ONNX.
         OSError: the file cannot be written.
     """
     missing = [part.value for part in Part if part not in checkpoint.network.parts]
@@ -141,11 +143,14 @@ def _share(model: onnx.ModelProto, path: Path, other: Path) -> None:
         )
     if not other.is_file():
         raise ModelError(f"{other}: no such model to read weights from")
+    if path.resolve() == other.resolve():
+        raise ModelError(f"{path}: cannot read its weights from itself; give the model another name")
     size = model.ByteSize()
     if share(model, other) < size / 2:
         raise ModelError(
             f"{other} holds too few weights of this model: export both with the same --storage and --bits"
         )
+    model.metadata_props.add(key=WEIGHTS_KEY, value=weights_entry(other))
 
 
 def compare_with_network(path: Path, checkpoint: Checkpoint, pixels: np.ndarray) -> Differences:

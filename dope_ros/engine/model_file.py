@@ -10,7 +10,9 @@ from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError
+from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
+from dope_ros.engine.shared_weights import check_weights
 from dope_ros.errors import ModelError
 
 
@@ -32,7 +34,7 @@ def read_model(path: Path) -> ModelFile:
     """An ONNX file.
 
     Raises:
-        ModelError: it or a file that holds its weights is missing, or it is none.
+        ModelError: it or a file that holds its weights is missing, cut off or another one, or it is none.
     """
     content = _content(path)
     digest = hashlib.sha256(content)
@@ -40,24 +42,43 @@ def read_model(path: Path) -> ModelFile:
         proto = onnx.load_model_from_string(content)
     except DecodeError as error:
         raise ModelError(f"{path.name}: not an ONNX model: {error}") from error
-    for weights in _weights_files(proto, path.parent):
-        if not weights.is_file():
-            raise ModelError(f"{path.name}: its weights are in {weights}, which is not there")
-        digest.update(_content(weights))
-    onnx.load_external_data_for_model(proto, str(path.parent))
+    outside = [tensor for tensor in proto.graph.initializer if uses_external_data(tensor)]
+    places = [_place(path.name, tensor) for tensor in outside]
+    contents = {name: _weights(path, name) for name in sorted({place.location for place in places})}
+    for content in contents.values():
+        digest.update(content)
+    for tensor, place in zip(outside, places, strict=True):
+        _take_in(path.name, tensor, place, contents[place.location])
+    check_weights(path, {entry.key: entry.value for entry in proto.metadata_props})
     return ModelFile(path.name, proto, digest.hexdigest())
 
 
-def _weights_files(proto: onnx.ModelProto, folder: Path) -> list[Path]:
-    """The files beside a model that hold weights of it; most models hold theirs themselves."""
-    places = {
-        entry.value
-        for tensor in proto.graph.initializer
-        if tensor.data_location == onnx.TensorProto.EXTERNAL
-        for entry in tensor.external_data
-        if entry.key == "location"
-    }
-    return [folder / place for place in sorted(places)]
+def _place(source: str, tensor: onnx.TensorProto) -> ExternalDataInfo:
+    try:
+        return ExternalDataInfo(tensor)
+    except ValueError as error:
+        raise ModelError(f"{source}: it does not say where its weights are: {error}") from error
+
+
+def _weights(model: Path, name: str) -> bytes:
+    """What a file below a model's folder holds; unlike onnx's own reader, it takes links to other folders."""
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise ModelError(f"{model.name}: its weights are in {name}, which is not below its own folder")
+    weights = model.parent / name
+    if not weights.is_file():
+        raise ModelError(f"{model.name}: its weights are in {weights}, which is not there")
+    return _content(weights)
+
+
+def _take_in(source: str, tensor: onnx.TensorProto, place: ExternalDataInfo, content: bytes) -> None:
+    """Put a tensor's values, which lie in another file, into the model itself."""
+    start = place.offset or 0
+    stop = start + place.length if place.length else len(content)
+    if not start <= stop <= len(content):
+        raise ModelError(f"{source}: its weights are in {place.location}, which is cut off")
+    tensor.raw_data = content[start:stop]
+    tensor.ClearField("external_data")
+    tensor.data_location = onnx.TensorProto.DEFAULT
 
 
 def _content(path: Path) -> bytes:

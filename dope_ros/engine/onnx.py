@@ -19,6 +19,7 @@ from dope_ros.engine.contract import (
     parse_spec,
     proposals_from_outputs,
 )
+from dope_ros.engine.shared_weights import check_weights
 from dope_ros.errors import EngineError, ModelError
 from dope_ros.poses import Proposals
 from dope_ros.skeleton import Part
@@ -43,7 +44,8 @@ class OnnxEngine:
     it up.
 
     Raises:
-        ModelError: the file is missing, is no ONNX model, or breaks the model contract.
+        ModelError: the file is missing, is no ONNX model, breaks the model contract, or reads weights from a
+            file that has changed.
     """
 
     def __init__(self, model: Path, threads: int = 0) -> None:
@@ -51,6 +53,7 @@ class OnnxEngine:
         self._session = _open_session(model, threads)
         self._outputs = output_names()
         self.spec = self._read_spec()
+        check_weights(model, self._session.get_modelmeta().custom_metadata_map)
         self._check_by_running()
         provider = self._session.get_providers()[0].removesuffix("ExecutionProvider")
         self.description = f"ONNX Runtime {ort.__version__} on {provider}"

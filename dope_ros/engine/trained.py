@@ -7,10 +7,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import onnx
 from onnx import numpy_helper
 
 from dope_ros.engine.contract import METADATA_KEY
+from dope_ros.engine.half import computes_in_half
+from dope_ros.engine.model_file import read_model
 from dope_ros.engine.onnx import OnnxEngine
 from dope_ros.engine.storage import widened
 from dope_ros.errors import ModelError
@@ -44,16 +45,16 @@ def checkpoint_of(path: Path) -> Checkpoint:
 
     Raises:
         ModelError: the file is missing or broken, follows no contract, does not say what shape its network
-            is of, as those of earlier releases, or computes in 8-bit integers.
+            is of, as those of earlier releases, or computes in 8-bit integers or in half precision.
     """
     engine = OnnxEngine(path)
     spec = engine.spec
     engine.close()
-    model = onnx.load(path)
-    if any(node.op_type == "QuantizeLinear" for node in model.graph.node):
-        raise ModelError(
-            f"{path.name} computes in 8-bit integers; take the model in float that it was made of"
-        )
+    model = read_model(path).proto
+    integers = any(node.op_type == "QuantizeLinear" for node in model.graph.node)
+    if integers or computes_in_half(model):
+        kind = "8-bit integers" if integers else "half precision"
+        raise ModelError(f"{path.name} computes in {kind}; take the model in float that it was made of")
     entries = {entry.key: entry.value for entry in model.metadata_props}
     if NETWORK_KEY not in entries:
         raise ModelError(

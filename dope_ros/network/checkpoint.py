@@ -8,6 +8,7 @@ Files are only ever read with `weights_only=True`: a pickle that would run code 
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,6 +36,12 @@ LATER = {
     4: (),
 }
 """What spatial heads of each version of the format did not have yet."""
+
+
+_MORE_THAN_WEIGHTS = re.compile(r"unsupported global:? (?:global )?(\S+)", re.IGNORECASE)
+"""In what torch says of a pickle that makes other things than tensors, dicts, lists and numbers: which."""
+
+_BROKEN = "not a PyTorch checkpoint, or a broken one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +105,21 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        reason = str(error).splitlines()[0]
-        raise ModelError(f"{path.name}: refused, for it holds more than weights: {reason}") from error
-    except (RuntimeError, EOFError, ValueError, OSError) as error:
-        raise ModelError(f"{path.name}: not a PyTorch checkpoint, or a broken one: {error}") from error
+        raise ModelError(f"{path.name}: {_refusal(str(error))}") from error
+    except Exception as error:  # torch's unpickler raises whatever the bytes of a broken file make it do
+        raise ModelError(f"{path.name}: {_BROKEN}: {type(error).__name__}: {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("state_dict"), dict):
         raise ModelError(f"{path.name}: a checkpoint is a dict with a 'state_dict'; this is none")
     strangers = [name for name, value in content["state_dict"].items() if not isinstance(value, Tensor)]
     if strangers:
         raise ModelError(f"{path.name}: entries of its state dict are no tensors: {', '.join(strangers[:5])}")
     return content
+
+
+def _refusal(said: str) -> str:
+    """Why torch refuses a pickle, without its advice to read it all the same."""
+    stranger = _MORE_THAN_WEIGHTS.search(said)
+    return f"refused, for it holds more than weights: {stranger[1]}" if stranger else _BROKEN
 
 
 def _layout_of(source: str, content: dict[str, Any]) -> Layout:

@@ -9,6 +9,7 @@ which loses nothing: they become ones that only add a bias.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -36,19 +37,32 @@ def name_weights(model: onnx.ModelProto, tensors: Mapping[str, Tensor]) -> None:
     Args:
         tensors: of the network without its batch norms, by their names in it.
     """
-    names = {_content(values): name for name, values in _as_exported(tensors)}
+    names = defaultdict(list)  # several of one content, where layers have learnt the same
+    for name, values in _as_exported(tensors):
+        names[_content(values)].append(name)
     graph = model.graph
     new = {
-        tensor.name: PREFIX + names[content]
+        tensor.name: PREFIX + of_content.pop()
         for tensor in graph.initializer
         if tensor.data_type == TensorProto.FLOAT and not tensor.name.startswith(PREFIX)
-        if (content := _content(numpy_helper.to_array(tensor))) in names
+        if (of_content := names[_content(numpy_helper.to_array(tensor))])
     }
     for tensor in graph.initializer:
         tensor.name = new.get(tensor.name, tensor.name)
     for node in graph.node:
         for index, name in enumerate(node.input):
             node.input[index] = new.get(name, name)
+
+
+def lost_tensors(model: onnx.ModelProto, tensors: Mapping[str, Tensor]) -> list[str]:
+    """The names of a network's tensors, without its batch norms, that a model with named weights lacks."""
+    there = {tensor.name.removeprefix(PREFIX) for tensor in model.graph.initializer}
+    return [name for name in tensors if there.isdisjoint(_forms(name))]
+
+
+def _forms(name: str) -> list[str]:
+    """What a tensor is called in a model file, in whichever form it is there."""
+    return [name, name + TRANSPOSED, *(name + half for half in HALVES)]
 
 
 def state_of(network: DopeNetwork, weights: Mapping[str, np.ndarray]) -> dict[str, Tensor]:

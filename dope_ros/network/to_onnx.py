@@ -12,7 +12,8 @@ import onnx
 import onnxslim
 import torch
 
-from dope_ros.network.exported import name_weights
+from dope_ros.errors import ModelError
+from dope_ros.network.exported import lost_tensors, name_weights
 from dope_ros.network.static_graph import StaticGraph
 
 OPSET = 17
@@ -23,6 +24,9 @@ def to_onnx(graph: StaticGraph, input_name: str, output_names: Sequence[str]) ->
     """The graph as an ONNX model: shapes are constants, and what can be computed beforehand is.
 
     The network's tensors have their names in it, so that `exported.state_of` finds them.
+
+    Raises:
+        ModelError: layers of one input have learnt the same, and only one of them would be in the model.
     """
     height, width = graph.size
     image = torch.zeros(1, height, width, 3, dtype=torch.uint8)
@@ -43,7 +47,11 @@ def to_onnx(graph: StaticGraph, input_name: str, output_names: Sequence[str]) ->
         )
     model = onnxslim.slim(
         onnx.load_from_string(written.getvalue()),
-        skip_optimizations=["weight_tying"],  # two layers that have learnt the same stay two
+        # Two layers that have learnt the same stay two, but for those of the same input.
+        skip_optimizations=["weight_tying"],
     )
     name_weights(model, graph.tensors)
+    lost = lost_tensors(model, graph.tensors)
+    if lost:
+        raise ModelError(f"these have learnt the very same as others of the same input: {', '.join(lost)}")
     return model
