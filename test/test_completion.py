@@ -190,6 +190,22 @@ def test_what_is_completed_is_not_looked_at_again_and_another_dataset_is_refused
     assert (tmp_path / "set" / FILE_NAME).read_bytes() == before
 
 
+def test_pictures_that_are_links_to_several_folders_are_one_datasets(tmp_path):
+    people = [coco_person(keypoints=coco_keypoints(standing_body()), image_id=number) for number in (7, 8)]
+    folder = street(tmp_path / "coco", *people)
+    for name in ("000000000007.jpg", "000000000008.jpg"):
+        elsewhere = tmp_path / name.replace(".jpg", "") / name
+        elsewhere.parent.mkdir()
+        (folder / "val2017" / name).rename(elsewhere)
+        (folder / "val2017" / name).symlink_to(elsewhere)
+    name = f"coco@val2017:{folder}"
+    task = Completion(open_dataset(name), name, ())
+    complete_dataset(task, BodyExpert(solid(standing_body())), tmp_path / "set")
+    samples = list(open_dataset(f"labelled:{tmp_path / 'set'}"))
+    assert [sample.name for sample in samples] == ["000000000007.jpg", "000000000008.jpg"]
+    assert all(sample.source.read().any() for sample in samples)
+
+
 def test_a_dataset_without_bodies_is_refused(tmp_path):
     dot_people.write_hand(tmp_path / "pictures", "IMG_0001.png")
     label_pictures(Task(tmp_path / "pictures", (Part.HAND,)), DotExpert(), tmp_path / "hands")

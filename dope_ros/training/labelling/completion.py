@@ -155,10 +155,10 @@ def _files(dataset: Dataset) -> tuple[Path, dict[str, int]]:
     """The folder of a dataset's pictures, and the index of each by its name below it."""
     samples = [dataset[index] for index in range(len(dataset))]
     sources = [sample.source for sample in samples]
-    paths = [source.path.resolve() for source in sources if isinstance(source, PictureFile)]
+    paths = [source.path for source in sources if isinstance(source, PictureFile)]
     if len(paths) < len(sources) or not paths:
         raise DatasetError(f"{dataset.name}: only a dataset of picture files can be completed")
     folder = paths[0].parent
     if any(path.parent != folder for path in paths):
         raise DatasetError(f"{dataset.name}: its pictures lie in several folders; only one can be completed")
-    return folder, {path.name: index for index, path in enumerate(paths)}
+    return folder.resolve(), {path.name: index for index, path in enumerate(paths)}
