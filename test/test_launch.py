@@ -97,6 +97,10 @@ class Launched:
         """The lifecycle state of the node now."""
         return self.ask(GetState, f"{node}/get_state", GetState.Request()).current_state.id
 
+    def wait_until_started(self, processes: int) -> None:
+        """Wait until so many processes are; launch hangs if it is interrupted while it starts some."""
+        self.wait_for(lambda: self.output.count("process started with pid") >= processes or None)
+
     def wait_until_active(self, node: str = "/dope") -> None:
         """Wait until the node is active."""
         self.wait_for(lambda: self.state(node) == State.PRIMARY_STATE_ACTIVE or None)
@@ -239,6 +243,7 @@ def test_rviz_shows_the_topics_of_the_node_in_a_frame_that_is_known(
     launched, rviz, arguments, fixed_frame, topics
 ):
     launch = launched("rviz:=true", "autostart:=false", *arguments)
+    launch.wait_until_started(2)
     words = launch.wait_for(lambda: rviz.read_text().splitlines() if rviz.is_file() else None)
     assert words[words.index("-d") + 1].endswith("config/dope.rviz")
     assert (words[words.index("-f") + 1] if "-f" in words else None) == fixed_frame
