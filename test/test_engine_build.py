@@ -16,7 +16,7 @@ pytest.importorskip("tensorrt_rtx", reason="building ahead needs tensorrt-rtx, w
 
 from dope_ros.cli import main
 from dope_ros.engine import DEFAULT_MODEL, first_that_opens, load_engine
-from dope_ros.engine.build import build_engine, cached_engine, key_of
+from dope_ros.engine.build import CachedEngine, build_engine, key_of
 from dope_ros.engine.builder import BuildError, BuildOptions, _described, _keep_precisions
 from dope_ros.engine.half import Precision
 from dope_ros.engine.model_file import read_model
@@ -273,6 +273,12 @@ def test_a_damaged_engine_file_is_refused(model, tensorrt, tmp_path, damage):
 
 
 # The cache
+
+
+def cached_engine(model, tensorrt, gpu, options, progress):
+    """What the node starts with where TensorRT loads it."""
+    engine = CachedEngine(model, tensorrt, gpu, options, progress)
+    return engine.stored() or engine.build()
 
 
 def test_a_model_is_built_once_and_then_taken_from_the_cache(model, tensorrt, cache):

@@ -82,18 +82,6 @@ class CachedEngine:
         self._progress(f"building an engine for {self._gpu}: {fault}")
 
 
-def cached_engine(
-    model: Path, tensorrt: TensorRt, gpu: Gpu, options: BuildOptions, progress: Progress
-) -> Plan:
-    """The engine of a model for a GPU: the one in the user's cache, or built and put there.
-
-    An engine in the cache that is truncated, damaged or for something else is built again.  Raises as
-    `CachedEngine` and `CachedEngine.build` do.
-    """
-    engine = CachedEngine(model, tensorrt, gpu, options, progress)
-    return engine.stored() or engine.build()
-
-
 def _is_there(path: Path) -> bool:
     try:
         return path.exists()

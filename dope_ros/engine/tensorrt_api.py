@@ -132,6 +132,7 @@ def _logger(trt: Any) -> Any:
             return self.errors[0] if self.errors else "TensorRT gives no reason"
 
         def log(self, severity: Any, message: str) -> None:
+            """What TensorRT calls with each of its messages."""
             if severity in (trt.ILogger.Severity.VERBOSE, trt.ILogger.Severity.INFO):
                 return
             logger.debug("TensorRT: %s", message)

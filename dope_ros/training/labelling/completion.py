@@ -8,10 +8,9 @@ see the same wrong body in all of them. A dataset's joints tell.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,8 +22,8 @@ from dope_ros.training.datasets.pictures import PictureFile
 from dope_ros.training.datasets.records import Dataset
 from dope_ros.training.experts import Expert
 from dope_ros.training.labelling.agreement import Judgement, judge
-from dope_ros.training.labelling.label import Labelled, entries_of, hands_and_face
-from dope_ros.training.labels_file import Entry, ExpertLabels, labels_to_add, write_entry
+from dope_ros.training.labelling.label import Labelled, Progress, add_entries, hands_and_face
+from dope_ros.training.labels_file import Entry, ExpertLabels
 
 AGREEING = 0.1
 """An expert means a dataset's body if their joints are on average nearer than this, in sizes of the longer
@@ -58,7 +57,7 @@ def complete_dataset(
     task: Completion,
     expert: Expert,
     out: Path,
-    progress: Callable[[Sequence[str]], Iterable[str]] = iter,
+    progress: Progress = iter,
 ) -> Labelled:
     """Label a dataset's pictures into the set in `out`; those that are in it already are not labelled again.
 
@@ -72,12 +71,12 @@ def complete_dataset(
     """
     folder, indices = _files(task.dataset)
     parts = tuple(part for part in Part if part is Part.BODY or part in task.parts)
-    made: dict[str, Any] = {"data": task.name, "parts": [part.value for part in parts]}
-    with labels_to_add(out, folder, made) as file:
-        done = {entry.picture for entry in entries_of(out)}
-        for name in progress([name for name in indices if name not in done]):
-            write_entry(file, complete(task.dataset[indices[name]], parts, expert, name))
-    return Labelled.of(out, kept=len(done))
+    made = {"data": task.name, "parts": [part.value for part in parts]}
+
+    def label(name: str) -> Entry:
+        return complete(task.dataset[indices[name]], parts, expert, name)
+
+    return add_entries(out, folder, made, list(indices), label, progress)
 
 
 def complete(sample: Sample, parts: Sequence[Part], expert: Expert, name: str) -> Entry:

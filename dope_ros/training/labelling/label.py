@@ -65,13 +65,6 @@ class Labelled:
     kept: int = 0
     unclear: Counter[str] = field(default_factory=Counter)
 
-    @classmethod
-    def of(cls, out: Path, kept: int) -> Labelled:
-        """What the set in a folder holds, of which `kept` pictures were labelled before."""
-        entries = entries_of(out)
-        reasons = Counter(re.sub(r"[\d.]*\d", "#", entry.unclear) for entry in entries if entry.unclear)
-        return cls(len(entries) - reasons.total(), kept, reasons)
-
 
 def label_pictures(task: Task, expert: Expert, out: Path, progress: Progress = iter) -> Labelled:
     """Label pictures into the set in `out`; those that are in it already are not labelled again.
@@ -85,20 +78,42 @@ def label_pictures(task: Task, expert: Expert, out: Path, progress: Progress = i
     """
     names = _names(task)
     people = people_of(names, task.new_person)
-    with labels_to_add(out, task.pictures.resolve(), _made(task)) as file:
-        done = {entry.picture for entry in entries_of(out)}
-        for name in progress([name for name in names if name not in done]):
-            entry = label_picture(task, expert, name, people[name])
-            write_entry(file, entry)
-    return Labelled.of(out, kept=len(done))
+
+    def label(name: str) -> Entry:
+        return label_picture(task, expert, name, people[name])
+
+    return add_entries(out, task.pictures.resolve(), _made(task), names, label, progress)
 
 
-def entries_of(out: Path) -> list[Entry]:
-    """The lines of the set in a folder.
+def add_entries(
+    out: Path,
+    pictures: Path,
+    made: Mapping[str, Any],
+    names: Sequence[str],
+    label: Callable[[str], Entry],
+    progress: Progress,
+) -> Labelled:
+    """Label those pictures that are not in the set in `out` yet.
+
+    Args:
+        pictures: their folder, and `made`: how the set is made; as for `labels_to_add`.
+        names: of all pictures, below that folder.
+        label: makes a picture's line.
+        progress: wraps the names to show how far they are.
 
     Raises:
-        DatasetError: there is none, or it is broken.
+        DatasetError: the set is one of other pictures or made in another way, or broken.
     """
+    with labels_to_add(out, pictures, made) as file:
+        done = {entry.picture for entry in _entries(out)}
+        for name in progress([name for name in names if name not in done]):
+            write_entry(file, label(name))
+    entries = _entries(out)
+    reasons = Counter(re.sub(r"[\d.]*\d", "#", entry.unclear) for entry in entries if entry.unclear)
+    return Labelled(len(entries) - reasons.total(), len(done), reasons)
+
+
+def _entries(out: Path) -> list[Entry]:
     return [parse_entry(line) for line in read_labels_file(out).lines]
 
 
