@@ -26,7 +26,7 @@ from dope_ros.training.labelling.label import Task, label_pictures
 from dope_ros.training.labelling.mosaic import Layout, MosaicComposer, clearly_in_picture, tile_of
 from dope_ros.training.labelling.things import ThingsComposer
 from dope_ros.training.labels_file import FILE_NAME
-from dope_ros.training.synthetic.background import BackgroundSource
+from dope_ros.training.synthetic.background import BackgroundSource, find_pictures
 from dope_ros.training.synthetic.cloth import ClothSource
 
 BACKGROUNDS = BackgroundSource([], ClothSource())
@@ -112,6 +112,55 @@ def test_a_picture_of_two_hands_is_refused():
 
 
 # Composing
+
+
+@dataclass(frozen=True)
+class One:
+    """A dataset of one photograph of a drawn hand, shown by `joints` of it."""
+
+    joints: tuple[int, ...] = tuple(range(21))
+    ignored: tuple[tuple[float, ...], ...] = ()
+    name: str = "one"
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> Sample:
+        picture, _, labels = photograph()
+        hand = PartLabels.of(labels.keypoints_2d, np.isin(np.arange(21), self.joints))
+        boxes = {Part.FACE: np.array(self.ignored, np.float32).reshape(-1, 4)}
+        person = PersonLabels(left_hand=hand)
+        return Sample("one", Pixels(picture), (person,), frozenset({Part.HAND}), boxes)
+
+
+def test_a_hand_of_which_not_all_joints_are_known_is_cut_out_and_placed_by_the_others():
+    whole, partly = One(), One(tuple(joint for joint in range(21) if joint not in (7, 10, 13)))
+    shown = [cutout_of(source[0]).opacity > 127 for source in (whole, partly)]
+    assert (shown[0] & shown[1]).sum() / (shown[0] | shown[1]).sum() > 0.9
+    composer = HandsAndFacesComposer([partly], BACKGROUNDS, Composition(most=1, part_size=(0.2, 0.2)))
+    for index in range(6):
+        (person,) = composer.compose("picture.jpg", np.random.default_rng(index))[1].people
+        labels = person.get("left_hand", person.get("right_hand")).labels
+        extent = np.ptp(labels.keypoints_2d[labels.known_2d], axis=0).max()
+        assert 0.14 * 400 < extent < 0.29 * 400, "a box that is turned is up to 1.4 times as large"
+
+
+@pytest.mark.parametrize("joints", [(), (5,)])
+def test_a_hand_whose_joints_are_not_known_is_refused(joints):
+    with pytest.raises(DatasetError, match="one: joints of the hand are not known"):
+        cutout_of(One(joints)[0])
+
+
+def test_what_a_photograph_ignores_is_ignored_where_it_is_pasted():
+    fingers = photograph()[2].keypoints_2d[6:]
+    source = One(ignored=((*fingers.min(axis=0), *fingers.max(axis=0)),))
+    composer = HandsAndFacesComposer([source], BACKGROUNDS, Composition(most=1))
+    _, entry = composer.compose("picture.jpg", np.random.default_rng(1))
+    (box,), (person,) = entry.ignored[Part.FACE], entry.people
+    (labels,) = (of.labels for of in person.values())
+    moved = labels.keypoints_2d[6:]
+    assert ((moved >= box[:2] - 0.01) & (moved <= box[2:] + 0.01)).all()
+    assert Part.HAND not in entry.ignored
 
 
 class PlainBackground:
@@ -483,6 +532,16 @@ def test_a_thing_that_cannot_be_read_is_named(tmp_path, capsys):
     command = ["compose", "--things", str(tmp_path), "--out", str(tmp_path / "set"), "--count", "5"]
     assert main(command) == 1
     assert "broken.png: not a picture that OpenCV can read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("sides", [(2, 12000), (9000, 8)])
+def test_of_a_picture_that_is_but_a_strip_no_background_is_cut(tmp_path, sides):
+    noise = np.random.default_rng(0).integers(0, 255, (*sides, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "strip.png"), noise)
+    backgrounds = BackgroundSource(find_pictures([tmp_path]), ClothSource())
+    assert len(backgrounds) == 1
+    for seed in range(8):
+        assert backgrounds.sample(40, np.random.default_rng(seed)).shape == (40, 40, 3)
 
 
 def test_a_folder_of_backgrounds_that_does_not_exist_is_named(tmp_path, capsys):

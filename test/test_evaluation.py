@@ -257,6 +257,15 @@ def test_labels_with_too_few_joints_are_neither_found_nor_missed():
     assert len(unclear) == 1
 
 
+@pytest.mark.parametrize("joints", [(HEAD,), (6, 8)], ids=["a head", "a forearm"])
+def test_who_is_found_where_a_label_has_too_few_joints_is_no_false_alarm(joints):
+    person, elsewhere = scenes.standing(at=LEFT), scenes.standing(at=RIGHT)
+    labels = PartLabels.of(person.body.keypoints_2d, np.isin(np.arange(13), joints))
+    sample = sample_of(people=(PersonLabels(body=labels),))
+    assert measured([person], sample)["false_alarms"] == 0
+    assert measured([elsewhere], sample)["false_alarms"] == 1
+
+
 def test_only_labelled_joints_decide_whether_boxes_overlap():
     person = scenes.standing()
     upper = ~np.isin(np.arange(13), range(4))
@@ -272,6 +281,25 @@ def test_poses_are_judged_by_the_joints_in_the_picture():
     (truth,), _ = truths_of(sample_of(people=(PersonLabels(body=labels),)), Part.BODY, SIZE)
     assert np.flatnonzero(~truth.labels.known_2d).tolist() == [0, 1]
     assert np.flatnonzero(~truth.labels.known_3d).tolist() == [0, 1]
+
+
+def test_joints_behind_the_camera_are_not_judged_in_3d():
+    person = scenes.standing()
+    flat, solid = person.body.keypoints_2d.copy(), person.body.keypoints_3d.copy()
+    flat[:2], solid[:2, 2] = np.nan, -0.5
+    sample = sample_of(people=(PersonLabels(body=PartLabels.of(flat, keypoints_3d=solid)),))
+    body = measured([person], sample)
+    assert body["mpjpe"] == pytest.approx(0, abs=1e-3)
+    assert body["pck_3d"] == 1
+
+
+def test_a_joint_before_the_camera_is_judged_in_3d_though_its_pixel_is_not_known():
+    person = scenes.standing()
+    labels = PartLabels.of(
+        person.body.keypoints_2d, np.arange(13) != 0, keypoints_3d=person.body.keypoints_3d
+    )
+    (truth,), _ = truths_of(sample_of(people=(PersonLabels(body=labels),)), Part.BODY, SIZE)
+    assert truth.labels.known_3d.all()
 
 
 def test_the_share_of_a_box_in_another():
@@ -457,14 +485,16 @@ def test_among_the_worst_cases_a_detection_below_the_threshold_is_none():
 
 def test_what_cannot_be_measured_is_a_dash_in_the_table_and_null_in_json():
     numbers = {"labels": 2, "found": 0, "ap": 0.0, "nme": math.nan}
-    numbers |= {"best_f1": 0.0, "best_threshold": math.nan}
+    numbers |= {"best_f1": 0.0, "best_threshold": math.nan, "threshold": 0.5}
     report = Report("model", "set", 3, {Part.FACE: {"all": numbers, "small": {**numbers, "labels": 0}}})
     head, every, small = report.to_table().splitlines()[-3:]
-    assert head.split() == ["face", "labels", "found", "AP", "best", "F1", "at", "NME"]
-    assert every.split() == ["all", "2", "0", "0.000", "0.000", "-", "-"]
-    assert small.split() == ["small", "0", "-", "-", "-", "-", "-"]
-    written = json.loads(report.to_json())["parts"]["face"]["all"]
-    assert written["nme"] is written["best_threshold"] is None
+    assert head.split() == ["face", "labels", "found", "AP", "at", "best", "F1", "at", "NME"]
+    assert every.split() == ["all", "2", "0", "0.000", "0.5", "0.000", "-", "-"]
+    assert small.split() == ["small", "0", "-", "-", "0.5", "-", "-", "-"]
+    written = json.loads(report.to_json())["parts"]["face"]
+    assert written["all"]["nme"] is written["all"]["best_threshold"] is None
+    unknown = dict.fromkeys(("found", "ap", "nme", "best_f1", "best_threshold"))
+    assert written["small"] == {"labels": 0, "threshold": 0.5, **unknown}
 
 
 @pytest.fixture
@@ -545,6 +575,17 @@ def test_whatever_is_found_in_negatives_is_a_false_alarm(tmp_path, labelled_pict
     assert row.split()[:4] == ["all", "0", "-", "2"]
 
 
+def test_a_folder_that_cannot_be_written_is_named_before_the_model_runs(
+    tmp_path, labelled_pictures, monkeypatch, capsys
+):
+    model = write_tiny_model(tmp_path / "none.onnx", [], scenes.HEIGHT, scenes.WIDTH)
+    (tmp_path / "out").touch()
+    monkeypatch.setattr("dope_ros.pipeline.Pipeline.__call__", lambda *_: pytest.fail("the model ran"))
+    command = ["eval", "--data", f"cameras:{labelled_pictures}", "--model", str(model)]
+    assert main([*command, "--out", str(tmp_path / "out")]) == 1
+    assert "out: File exists" in capsys.readouterr().err
+
+
 def test_a_dataset_without_labels_has_nothing_to_measure(tmp_path, labelled_pictures, capsys):
     (labelled_pictures / "cameras.json").unlink()
     assert main(["eval", "--data", f"folder:{labelled_pictures}", "--out", str(tmp_path / "out")]) == 1
@@ -553,9 +594,23 @@ def test_a_dataset_without_labels_has_nothing_to_measure(tmp_path, labelled_pict
 
 def test_pictures_are_chosen_by_the_seed(tmp_path, labelled_pictures):
     model = write_tiny_model(tmp_path / "none.onnx", [], scenes.HEIGHT, scenes.WIDTH)
-    for _ in range(2):
-        arguments = ["--model", str(model), "--limit", "1", "--seed", "3", "--out", str(tmp_path / "out")]
+
+    def labels(seed: int) -> int:
+        arguments = [
+            "--model",
+            str(model),
+            "--limit",
+            "1",
+            "--seed",
+            str(seed),
+            "--out",
+            str(tmp_path / "out"),
+        ]
         assert main(["eval", "--data", f"cameras:{labelled_pictures}", *arguments]) == 0
         report = json.loads((tmp_path / "out" / "evaluation.json").read_text())
         assert report["pictures"] == 1
-        assert report["parts"]["body"]["all"]["labels"] in (1, 2)
+        return report["parts"]["body"]["all"]["labels"]
+
+    first = [labels(seed) for seed in range(6)]
+    assert set(first) == {1, 2}, "one picture shows one person, the other two"
+    assert [labels(seed) for seed in range(6)] == first

@@ -3,6 +3,7 @@
 """`dope synth`: sets on disk, resumed, by several processes."""
 
 import json
+import os
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 for package in ("numba", "anny", "tqdm"):
     pytest.importorskip(package, reason=f"{package} is not installed (pip install '.[synthetic]')")
 
+from dataclasses import replace
 from pathlib import Path
 
 from synthetic_tools import SIZE, bodies_file
@@ -27,7 +29,7 @@ from dope_ros.training.synthetic.format import (
 )
 from dope_ros.training.synthetic.generate import SetSettings, generate
 from dope_ros.training.synthetic.render import Sources
-from dope_ros.training.synthetic.scene_mix import SCENE_MIXES
+from dope_ros.training.synthetic.scene_mix import EVERYTHING, SCENE_MIXES, SceneMix
 
 SOURCES = Sources(bodies_file(), None, (Path("/nowhere"),))
 FILES = (picture_path, labels_path, mask_path)
@@ -69,6 +71,21 @@ def test_pictures_are_the_same_whatever_the_count_and_the_number_of_processes(fi
         assert contents(tmp_path / "b", index) == contents(finished, index)
 
 
+class Deadly(SceneMix):
+    """Ends the process that draws a picture, as a machine without memory does."""
+
+    def framing(self, rng):
+        del rng
+        os._exit(9)
+
+
+def test_a_process_that_is_killed_ends_the_run_and_is_told_of(tmp_path):
+    mix = Deadly("deadly", EVERYTHING.framings, EVERYTHING.postures, 0, 1, 1)
+    deadly = SetSettings(replace(SOURCES, mix=mix), 3, 1, SIZE)
+    with pytest.raises(DatasetError, match=r"a process that rendered was killed.*fewer --workers"):
+        generate(tmp_path / "d", deadly, workers=2)
+
+
 def test_a_set_goes_on_where_it_was_cut_off(finished, tmp_path):
     folder = tmp_path / "c"
     generate(folder, settings(count=2), workers=1)
@@ -90,6 +107,19 @@ def test_another_set_in_the_folder_is_left_alone(finished, other, told):
     with pytest.raises(DatasetError, match=f"holds another set.*{told}"):
         generate(finished, settings(**other), workers=1)
     assert contents(finished, 0) == before
+
+
+def test_a_description_that_is_none_is_named(tmp_path):
+    (tmp_path / "set.json").write_text("[1]")
+    with pytest.raises(DatasetError, match=r"set\.json: not the description of a rendered set"):
+        generate(tmp_path, settings(), workers=1)
+
+
+def test_a_file_that_holds_no_bodies_is_named(tmp_path):
+    np.savez(tmp_path / "poses.npz", rotations=np.zeros((1, 3, 3)), heads=np.zeros((1, 3)))
+    other = SetSettings(replace(SOURCES, bodies=tmp_path / "poses.npz"), 1, 0, SIZE)
+    with pytest.raises(DatasetError, match=r"poses\.npz: not a file of bodies: it has no mean, deltas, sex"):
+        generate(tmp_path / "d", other, workers=1)
 
 
 def test_a_folder_with_something_else_is_left_alone(tmp_path):

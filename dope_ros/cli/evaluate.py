@@ -74,6 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         dataset = open_dataset(arguments.data)
     engine = engine_from(arguments)
+    arguments.out.mkdir(parents=True, exist_ok=True)  # where it cannot be made, say so before the work
     pipeline = Pipeline(engine, PipelineSettings(integration=arguments.integration, min_scores=EVERYTHING))
     evaluation = evaluate(pipeline, dataset, _chosen(len(dataset), arguments), _with_progress)
     if not any(evaluation.pictures.values()):
@@ -82,7 +83,6 @@ def run(arguments: argparse.Namespace) -> int:
     best = arguments.threshold == "best"
     thresholds = dict.fromkeys(Part) if best else evaluation.own_thresholds
     report = evaluation.report(f"{model}, {engine.description}, {arguments.integration}", thresholds)
-    arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "evaluation.json").write_text(report.to_json())
     print(report.to_table())
     _draw_worst_cases(evaluation, report, arguments)

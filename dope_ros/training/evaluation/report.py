@@ -35,7 +35,7 @@ class Report:
         document: dict[str, Any] = {"model": self.model, "dataset": self.dataset, "pictures": self.pictures}
         document["parts"] = {
             part.value: {
-                size: {name: _json_number(x) for name, x in of.items()} for size, of in sizes.items()
+                size: {name: _json_number(_value(of, name)) for name in of} for size, of in sizes.items()
             }
             for part, sizes in self.measures.items()
         }
@@ -99,14 +99,19 @@ def _block(part: Part, sizes: Measures) -> list[str]:
     ]
 
 
-WITHOUT_LABELS = ("labels", "false_alarms")
+WITHOUT_LABELS = ("labels", "false_alarms", "threshold")
 """What can be said where nothing is labelled, because nobody is there."""
 
 
-def _cell(measures: Mapping[str, float], name: str) -> str:
-    value = measures.get(name, math.nan)
+def _value(measures: Mapping[str, float], name: str) -> float:
+    """What was measured; NaN for what cannot be: where nothing is labelled, nothing is found or missed."""
     unknown = not measures["labels"] and name not in WITHOUT_LABELS
-    return "-" if math.isnan(value) or unknown else COLUMNS[name].form.format(value)
+    return math.nan if unknown else measures.get(name, math.nan)
+
+
+def _cell(measures: Mapping[str, float], name: str) -> str:
+    value = _value(measures, name)
+    return "-" if math.isnan(value) else COLUMNS[name].form.format(value)
 
 
 def _json_number(value: float) -> float | None:

@@ -49,7 +49,7 @@ def cut_out(picture: np.ndarray, part: Part, labels: PartLabels) -> np.ndarray |
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     points = labels.keypoints_2d * (np.array(size) / (width, height))
-    surely = _surely(small.shape[:2], part, points)
+    surely = _surely(small.shape[:2], part, points, labels.known_2d)
     solid = _grab(small, surely)
     clean = LEAST_SHARE <= solid.mean() <= MOST_SHARE and _on_edge(solid) <= MOST_ON_EDGE
     if not clean or _covered(solid, points[labels.known_2d]) < LEAST_COVERED:
@@ -96,15 +96,17 @@ def _robust_fit(terms: np.ndarray, values: np.ndarray) -> np.ndarray:
     return found
 
 
-def _surely(shape: tuple[int, int], part: Part, points: np.ndarray) -> np.ndarray:
-    """uint8 [H, W]: a hand's bones; the inside of a face."""
+def _surely(shape: tuple[int, int], part: Part, points: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """uint8 [H, W]: a hand's bones; the inside of a face; of joints that are known, [J] bool."""
     mask = np.zeros(shape, np.uint8)
     corners = np.round(points).astype(np.int32)
     if part is Part.FACE:
-        cv2.fillConvexPoly(mask, cv2.convexHull(corners), 1)
+        cv2.fillConvexPoly(mask, cv2.convexHull(corners[known]), 1)
         return mask
-    width = max(1, round(0.04 * float(np.ptp(points, axis=0).max())))
+    width = max(1, round(0.04 * float(np.ptp(points[known], axis=0).max())))
     for first, second in SKELETONS[part].bones:
+        if not (known[first] and known[second]):
+            continue
         cv2.line(mask, corners[first].tolist(), corners[second].tolist(), 1, width)
     return mask
 

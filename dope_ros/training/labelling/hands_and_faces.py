@@ -3,8 +3,9 @@
 """Composes pictures: labelled hands and portraits, cut out or whole, turned and scaled, before backgrounds.
 
 Hands and faces are labelled; a picture's own parts are all that it shows of these. How much of a body goes
-with them is not known: bodies are not labelled, and where something was pasted they are ignored. Nothing is
-pasted over a hand or a face, so all labelled joints in the picture are seen.
+with them is not known: bodies are not labelled, and where something was pasted they are ignored. So are hands
+and faces that are in ignored boxes of a photograph. Nothing is pasted over a hand or a face, so all labelled
+joints in the picture are seen.
 """
 
 from __future__ import annotations
@@ -78,6 +79,11 @@ class Cutout:
         """Of the part."""
         return next(labels for _, labels in self.sample.instances(self.part))
 
+    def points(self) -> np.ndarray:
+        """[N, 2] float32, the known joints of the part."""
+        labels = self.labels()
+        return labels.keypoints_2d[labels.known_2d]
+
 
 class HandsAndFacesComposer:
     """Makes pictures of cut-outs and backgrounds. It keeps the cut-outs, for cutting takes longest.
@@ -108,15 +114,17 @@ class HandsAndFacesComposer:
         people: list[dict[str, ExpertLabels]] = []
         taken: list[np.ndarray] = []
         pasted: list[np.ndarray] = []
+        unclear: dict[Part, np.ndarray] = {}
         for _ in range(rng.integers(1, self._composition.most + 1)):
             placed = self._placed(taken, rng)
             if placed is None:
                 continue
             paste(canvas, placed.pixels, placed.opacity)
             pasted.append(_extent(placed.opacity))
+            unclear = _with_ignored(unclear, placed.sample, size)
             taken.append(placed.labels().box(size, size, margin=0))
             people += map(unscored, placed.sample.people)
-        ignored = {Part.BODY: np.array(pasted, np.float32).reshape(-1, 4)}
+        ignored = {Part.BODY: np.array(pasted, np.float32).reshape(-1, 4), **unclear}
         picture = np.clip(canvas, 0, 255).astype(np.uint8)
         return picture, Entry(name, name, tuple(people), PASTED_PARTS, ignored)
 
@@ -148,7 +156,7 @@ class HandsAndFacesComposer:
     def _transform(self, cutout: Cutout, rng: np.random.Generator) -> np.ndarray:
         """[2, 3], from the photograph to the picture."""
         composition = self._composition
-        points = cutout.labels().keypoints_2d
+        points = cutout.points()
         extent = float(np.ptp(points, axis=0).max())
         scale = drawn_scale(extent, composition.part_size, composition.size, ENLARGED, rng)
         turned = cutout.part is Part.FACE and rng.random() < composition.upright
@@ -161,7 +169,7 @@ def cutout_of(sample: Sample) -> Cutout:
     """The hand or the face of a photograph; all of it is opaque where it cannot be cut out cleanly.
 
     Raises:
-        DatasetError: it shows no hand and no face, or several.
+        DatasetError: it shows no hand and no face, or several, or its joints are not known.
         ImageError: it cannot be read.
     """
     instances = [(part, labels) for part in PASTED_PARTS for _, labels in sample.instances(part)]
@@ -170,11 +178,19 @@ def cutout_of(sample: Sample) -> Cutout:
             f"{sample.name}: {len(instances)} hands and faces; only pictures of one can be cut"
         )
     ((part, labels),) = instances
+    if not _has_extent(labels):
+        raise DatasetError(f"{sample.name}: joints of the {part.value} are not known; it cannot be placed")
     picture = sample.source.read()
     opacity = cut_out(picture, part, labels)
     if opacity is None:
         opacity = np.full(picture.shape[:2], 255, np.uint8)
     return Cutout(picture, opacity, sample, part)
+
+
+def _has_extent(labels: PartLabels) -> bool:
+    """Whether joints are known at different places: it takes that to scale a part."""
+    points = labels.keypoints_2d[labels.known_2d]
+    return bool(len(points) and np.ptp(points, axis=0).max() > 0)
 
 
 def _moved(cutout: Cutout, transform: np.ndarray, size: int) -> Cutout:
@@ -186,9 +202,9 @@ def _moved(cutout: Cutout, transform: np.ndarray, size: int) -> Cutout:
 def _fits(placed: Cutout, taken: Sequence[np.ndarray]) -> bool:
     """Whether enough of the part is in the picture, and nothing covers an earlier one."""
     size = len(placed.opacity)
-    labels = placed.labels()
-    low, high = labels.keypoints_2d.min(axis=0), labels.keypoints_2d.max(axis=0)
-    box = labels.box(size, size, margin=0)
+    points = placed.points()
+    low, high = points.min(axis=0), points.max(axis=0)
+    box = box_around(points, size, size, margin=0)
     if np.maximum(box[2:] - box[:2], 0).prod() < INSIDE * (high - low).prod():
         return False
     return all(_shown(placed.opacity, other) <= COVERED for other in taken)
@@ -204,3 +220,14 @@ def _extent(opacity: np.ndarray) -> np.ndarray:
     """[4] float32, the box around what is opaque."""
     rows, columns = np.nonzero(opacity)
     return box_around(np.stack([columns, rows], axis=1), opacity.shape[1], opacity.shape[0], margin=0)
+
+
+def _with_ignored(boxes: dict[Part, np.ndarray], placed: Sample, size: int) -> dict[Part, np.ndarray]:
+    """Ignored boxes [N, 4] of hands and faces by part, and those of what was placed in a picture."""
+    known = dict(boxes)
+    for part in (Part.HAND, Part.FACE):
+        more = placed.ignored_boxes(part)
+        shown = more[(more[:, 2:] > 0).all(axis=1) & (more[:, :2] < size - 1).all(axis=1)]
+        if len(shown):
+            known[part] = np.concatenate([known[part], shown]) if part in known else shown
+    return known

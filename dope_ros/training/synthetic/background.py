@@ -25,6 +25,9 @@ KEPT_IN_MEMORY = 160
 DRAWN = 0.15
 """The share of backgrounds that are drawn where there are pictures."""
 
+LEAST_SIDE = 4
+"""Pixels of the shorter side that a background keeps; of a strip there is nothing to cut."""
+
 LEAST_BYTES = 30_000
 """Smaller files are icons or drawings."""
 
@@ -76,11 +79,13 @@ def find_pictures(folders: Sequence[Path]) -> list[Path]:
 
 @lru_cache(maxsize=KEPT_IN_MEMORY)
 def _read_small(path: Path) -> np.ndarray | None:
-    """A picture of at most `LONGER_SIDE`, RGB; None where it cannot be read."""
+    """A picture of at most `LONGER_SIDE`, RGB; None where it cannot be read, or is but a strip."""
     picture = cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_2)
     if picture is None:
         return None
     scale = LONGER_SIDE / max(picture.shape[:2])
+    if min(scale, 1.0) * min(picture.shape[:2]) < LEAST_SIDE:
+        return None
     if scale < 1:
         picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)

@@ -24,6 +24,12 @@ from dope_ros.training.synthetic.segments import SIDE_LETTER, segment_of_bone
 _BODY_JOINT_BONES = ("foot", "lowerleg01", "upperleg01", "wrist", "lowerarm01", "upperarm01")
 """Bones whose heads are the joints of the 13-joint body, ankle to shoulder, each right then left."""
 
+_ARRAYS = (
+    *("mean", "deltas", "heads", "sex", "age", "african", "actions", "action_names"),
+    *("bones", "parents", "weights", "weight_bones", "quads", "uvs", "uv_quads", "group_body", "group_tips"),
+)
+"""What a file of bodies holds, besides more groups of vertices."""
+
 LEAST_WEIGHT = 0.01
 """Bones that move a vertex less than this are left out, for speed."""
 
@@ -86,6 +92,9 @@ class BodyModel:
             raise DatasetError(
                 f"{path}: not a file of bodies: {error}. Delete it to have it made anew"
             ) from error
+        lacking = [name for name in _ARRAYS if name not in data]
+        if lacking:
+            raise DatasetError(f"{path}: not a file of bodies: it has no {', '.join(lacking)}")
         self._data = data
         self.bones = tuple(str(name) for name in data["bones"])
         self.parents = data["parents"].astype(int)

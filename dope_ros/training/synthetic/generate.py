@@ -6,10 +6,16 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import cv2
@@ -31,6 +37,9 @@ WriteAll = Callable[[Iterable[int]], Iterable[int]]
 """Writes the pictures of some indices and gives back the indices as they are done."""
 
 JPEG_QUALITY = 93
+
+HANDED_OUT = 4
+"""Pictures that a process has before it, at most."""
 
 LEAST_SIZE, LARGEST_SIZE = 64, 2048
 """Pixels."""
@@ -99,6 +108,8 @@ def _check_same(path: Path, made_from: dict[str, Any]) -> None:
         before = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path}: not the description of a rendered set: {error}") from error
+    if not isinstance(before, dict):
+        raise DatasetError(f"{path}: not the description of a rendered set")
     changed = [name for name, value in made_from.items() if before.get(name) != value]
     if changed:
         told = "; ".join(f"{name} was {before.get(name)}, is {made_from[name]}" for name in changed)
@@ -134,8 +145,17 @@ _writer_of_this_process: _Writer | None = None
 
 def _start_process(folder: Path, settings: SetSettings) -> None:
     global _writer_of_this_process  # a pool's way to give its processes what all their tasks share
+    Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
     _writer_of_this_process = _Writer(folder, Renderer(settings.sources, settings.size), settings.seed)
+
+
+def _end_with_parent() -> None:
+    """A process would wait for pictures for ever where the one that hands them out was killed."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _write_in_process(index: int) -> int:
@@ -148,14 +168,35 @@ def _writers(folder: Path, settings: SetSettings, renderer: Renderer, workers: i
     """What writes pictures, here or in other processes; they are done in any order.
 
     The processes start afresh and load all for themselves: a fork would inherit locks of OpenCV's threads.
+
+    Raises:
+        DatasetError: one of them was killed.
     """
     if workers == 1:
         writer = _Writer(folder, renderer, settings.seed)
         yield lambda indices: map(writer.write, indices)
         return
     spawn = multiprocessing.get_context("spawn")
-    with spawn.Pool(workers, initializer=_start_process, initargs=(folder, settings)) as pool:
-        yield lambda indices: pool.imap_unordered(_write_in_process, indices)
+    pool = ProcessPoolExecutor(workers, spawn, _start_process, (folder, settings))
+    try:
+        yield partial(_written_by, pool, HANDED_OUT * workers)
+    except BrokenProcessPool as error:
+        raise DatasetError(
+            f"{folder}: a process that rendered was killed, perhaps for want of memory. Run the same again, "
+            "with fewer --workers; the pictures that are there are kept"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _written_by(pool: ProcessPoolExecutor, ahead: int, indices: Iterable[int]) -> Iterator[int]:
+    """The indices as their pictures are done; so many are handed out ahead."""
+    waiting = iter(indices)
+    handed_out = {pool.submit(_write_in_process, index) for index in islice(waiting, ahead)}
+    while handed_out:
+        done, handed_out = wait(handed_out, return_when=FIRST_COMPLETED)
+        handed_out |= {pool.submit(_write_in_process, index) for index in islice(waiting, len(done))}
+        yield from (future.result() for future in done)
 
 
 def _with_progress(done: Iterable[int], lacking: int, count: int) -> Iterable[int]:
