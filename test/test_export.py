@@ -9,18 +9,18 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-import onnx
 import onnxruntime as ort
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper
 
+onnx = pytest.importorskip("onnx", reason="export needs onnx")
 torch = pytest.importorskip("torch", reason="export needs torch")
 pytest.importorskip("torchvision", reason="export needs torchvision")
 pytest.importorskip("onnxslim", reason="export needs onnxslim")
 
 from networks import SMALL_COMPACT, SMALL_PUBLISHED, pictures, random_checkpoint
+from onnx import TensorProto, helper
 from rounding import rounded_after_every_node
 from torchvision.ops import box_iou, roi_align
 
@@ -63,8 +63,8 @@ def exported(folder, config=SMALL_COMPACT, name="model.onnx", **options):
 
 
 @pytest.fixture(scope="module")
-def compact(tmp_path_factory):
-    return exported(tmp_path_factory.mktemp("compact"), proposals=50)
+def compact(make_folder):
+    return exported(make_folder("compact"), proposals=50)
 
 
 def first(proposals, rows):
@@ -131,6 +131,12 @@ def test_an_export_with_more_proposals_is_compared_with_as_many(tmp_path):
     assert found.matched > own
     assert found.unmatched == 0
     assert checkpoint.network.rpn.settings.count == own
+
+
+def test_more_proposals_than_there_are_candidates_are_refused(tmp_path):
+    config = replace(SMALL_COMPACT, proposals=replace(SMALL_COMPACT.proposals, candidates=30))
+    with pytest.raises(ModelError, match=r"31 proposals were asked for.* gives 30 at most"):
+        exported(tmp_path, config, proposals=31)
 
 
 @both_networks
@@ -602,9 +608,9 @@ def test_a_model_can_be_turned_to_half_however_it_is_stored(tmp_path, storage):
 
 
 @pytest.fixture(scope="module", params=[SMALL_COMPACT, SMALL_PUBLISHED], ids=["compact", "published"])
-def float_and_int8(request, tmp_path_factory):
+def float_and_int8(request, make_folder):
     """Models of one checkpoint, and the picture that the scales of the second one were found on."""
-    folder = tmp_path_factory.mktemp("int8")
+    folder = make_folder("int8")
     picture = pictures(1, HEIGHT, WIDTH)[0]
     write_picture(folder / "picture.png", picture)
     _, in_float = exported(folder, request.param, "float.onnx", proposals=50)

@@ -49,7 +49,7 @@ class ExportOptions:
     """How a checkpoint becomes a model file.
 
     height, width: of the input, pixels; 0 takes the checkpoint's own.
-    proposals: N of the model contract; 0 takes the checkpoint's own.
+    proposals: N of the model contract; 0 takes the checkpoint's own, or what its candidates allow.
     half: compute in half precision, for TensorRT; boxes, scores and poses stay in float.
     storage: what the file keeps weights in that compute in float.
     bits: how many of 8-bit integers' bits such weights use.
@@ -100,8 +100,8 @@ def export_model(checkpoint: Checkpoint, path: Path, options: ExportOptions) -> 
 
     Raises:
         ImageError: one of the pictures cannot be read.
-        ModelError: the checkpoint lacks a part, weights cannot be read from the other model, or what would be
-            written is not valid ONNX.
+        ModelError: the checkpoint lacks a part or has no candidates for so many proposals, weights cannot be
+            read from the other model, or what would be written is not valid ONNX.
         OSError: the file cannot be written.
     """
     missing = [part.value for part in Part if part not in checkpoint.network.parts]
@@ -111,8 +111,7 @@ def export_model(checkpoint: Checkpoint, path: Path, options: ExportOptions) -> 
             "a model finds all parts: train a student with `dope train`"
         )
     height, width = input_size(checkpoint, options.height, options.width)
-    count = options.proposals or checkpoint.network.config.proposals.count
-    model = to_onnx(StaticGraph(checkpoint.network, height, width, count), INPUT_NAME, output_names())
+    model = to_onnx(_graph(checkpoint.network, height, width, options.proposals), INPUT_NAME, output_names())
     if options.half:
         model = in_half(without_roi_align(model))
     if options.int8:
@@ -134,6 +133,17 @@ def export_model(checkpoint: Checkpoint, path: Path, options: ExportOptions) -> 
         _share(model, path, options.weights_of)
     with replaced_whole(path) as partial:
         onnx.save(model, partial)
+
+
+def _graph(network: DopeNetwork, height: int, width: int, proposals: int) -> StaticGraph:
+    """The graph of a network; `proposals` as in `ExportOptions`."""
+    graph = StaticGraph(network, height, width, proposals or network.config.proposals.count)
+    if proposals > graph.count:
+        raise ModelError(
+            f"{proposals} proposals were asked for, and of an input of {height}x{width} this network gives "
+            f"{graph.count} at most"
+        )
+    return graph
 
 
 def _share(model: onnx.ModelProto, path: Path, other: Path) -> None:

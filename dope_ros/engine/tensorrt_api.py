@@ -66,7 +66,9 @@ def find_tensorrt(ahead: bool = False) -> TensorRt:
         elif not ahead or found.builds_ahead:
             return found
     if ahead:
-        raise EngineError("building for other GPUs needs TensorRT-RTX: pip install tensorrt-rtx")
+        raise EngineError(
+            "building for other GPUs needs TensorRT-RTX, which is for x86-64: pip install tensorrt-rtx"
+        )
     raise EngineError(
         f"TensorRT is not installed ({'; '.join(missing)}); docs/tensorrt.md says how to get it"
     )

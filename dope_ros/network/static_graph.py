@@ -32,7 +32,7 @@ class StaticGraph(nn.Module):
     Args:
         network: its weights and configuration; it is copied.
         height, width: of the input, pixels.
-        count: proposals that come out, N of the contract.
+        count: proposals that come out, N of the contract; no more than there are candidates.
         rounds: of non-maximum suppression.
     """
 
@@ -59,6 +59,11 @@ class StaticGraph(nn.Module):
         self._proposals = replace(
             network.config.proposals, candidates=candidates, count=min(count, candidates)
         )
+
+    @property
+    def count(self) -> int:
+        """N of the contract."""
+        return self._proposals.count
 
     @property
     def tensors(self) -> dict[str, Tensor]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,8 @@ from dope_ros.ros.images import decode_image, encode_image
 from dope_ros.ros.installed import node_command
 from dope_ros.ros.messages import people_to_message
 from dope_ros.ros.transport import use_large_shared_memory
+
+logger = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 30.0
 """A node that gives no answer for so long has failed; loading the model is within it."""
@@ -200,7 +203,17 @@ def _node_process(parameters: Mapping[str, str | int]) -> Iterator[subprocess.Po
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
+        _await_end(process)
+
+
+def _await_end(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a node to end, and end it if it does not."""
+    try:
         process.wait(timeout=ANSWER_SECONDS)
+    except subprocess.TimeoutExpired:
+        logger.warning("the node did not end within %.0f s of SIGINT and was killed", ANSWER_SECONDS)
+        process.kill()
+        process.wait()
 
 
 def _resident_mb(pid: int) -> float:
