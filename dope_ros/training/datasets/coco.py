@@ -11,10 +11,11 @@ the wrist and then finger by finger from its base to its tip; faces have the 68 
 points of the jaw are every other one of our contour and whose other 51 are ours in the same order.
 
 The middle of the head is that of the ears, or where these are not both labelled, of what is labelled of
-eyes, ears and nose. People without labelled joints and crowds (`iscrowd`) are ignored boxes. Pictures
-without people are left out. COCO-WholeBody labels a hand or a face where it is clear enough (`*_valid`);
-the box of one that is not is all zero, so what it shows cannot be told from background and the person's
-whole box is ignored for that part. What is labelled of a hand or a face counts as seen: v is 1 there in most
+eyes, ears and nose. Crowds (`iscrowd`) are ignored boxes, and so are people with fewer than `LEAST_JOINTS`:
+of these the dataset tells where they are, but not how they stand. Pictures without people are left out.
+COCO-WholeBody labels a hand or a face where it is clear enough (`*_valid`); the box of one that is not is all
+zero, so what it shows cannot be told from background and the person's whole box is ignored for that part.
+What is labelled of a hand or a face counts as seen: v is 1 there in most
 files, which of a body says that a joint is hidden.
 """
 
@@ -68,6 +69,9 @@ SAME_HAND_NAMES = {name: name for name in HAND.joints}
 
 JAW_POINTS = 17
 FACE_POINTS = 68
+
+LEAST_JOINTS = 3
+"""Of ours, that a body, hand or face must be labelled with to count; a box around fewer says little of it."""
 
 WHOLE_BODY_PARTS = {"left_hand": "lefthand", "right_hand": "righthand", "face": "face"}
 """Our parts by their prefix in COCO-WholeBody."""
@@ -141,38 +145,31 @@ def _triples(values: list[float], count: int) -> np.ndarray:
 
 
 def _sample(record: Record, prefixes: Mapping[str, str]) -> Sample:
-    people = [_person(one) for one in record.people if not one.crowd]
     wanted = {name: PART_NAMES[name] for name in ("body", *prefixes)}
+    told = [_parts(one) for one in record.people]
+    boxes = np.array([_corners(one.box) for one in record.people], np.float32).reshape(-1, 4)
+    lacking = [{wanted[name] for name in wanted.keys() - parts.keys()} for parts in told]
     return Sample(
         name=record.path.name,
         source=PictureFile(record.path),
-        people=tuple(person for person in people if person.parts()),
+        people=tuple(PersonLabels.of(parts) for parts in told if parts),
         labelled=frozenset(wanted.values()),
-        ignored={
-            part: _boxes(
-                [one for one in record.people if _lacks(one, [n for n in wanted if wanted[n] is part])]
-            )
-            for part in set(wanted.values())
-        },
+        ignored={part: boxes[[part in lacks for lacks in lacking]] for part in set(wanted.values())},
     )
 
 
-def _lacks(one: Annotated, names: list[str]) -> bool:
-    """Whether a person may show one of these parts without labels."""
-    return one.crowd or any(
-        name not in one.points or not (one.points[name][:, 2] > 0).any() for name in names
-    )
+def _corners(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    x, y, width, height = box
+    return x, y, x + width, y + height
 
 
-def _boxes(people: list[Annotated]) -> np.ndarray:
-    boxes = [(x, y, x + width, y + height) for x, y, width, height in (one.box for one in people)]
-    return np.array(boxes, np.float32).reshape(-1, 4)
-
-
-def _person(one: Annotated) -> PersonLabels:
+def _parts(one: Annotated) -> dict[str, PartLabels]:
+    """What is labelled well enough of a person; nothing of a crowd."""
     convert = {"body": _body, "left_hand": _hand, "right_hand": _hand, "face": _face}
-    labelled = {name: points for name, points in one.points.items() if (points[:, 2] > 0).any()}
-    return PersonLabels.of({name: convert[name](points) for name, points in labelled.items()})
+    if one.crowd:
+        return {}
+    parts = {name: convert[name](points) for name, points in one.points.items()}
+    return {name: labels for name, labels in parts.items() if labels.known_2d.sum() >= LEAST_JOINTS}
 
 
 def _body(points: np.ndarray) -> PartLabels:
