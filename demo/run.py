@@ -55,6 +55,10 @@ RECORDED = {
 }
 
 
+BAG_FILES = {"bag.mcap", "metadata.yaml"}
+"""What a bag of the demo holds, which the next run deletes."""
+
+
 class Shown(NamedTuple):
     """A picture and the node's last answer to it."""
 
@@ -92,11 +96,11 @@ class Outputs(NamedTuple):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the demo. Returns 0; 1 where the node died or a picture got no answer; 130 after Ctrl-C."""
+    """Run the demo. Returns 0; 1 where it failed, which standard error tells; 130 after Ctrl-C."""
     options = _parse(arguments)
     try:
         run(options.pictures or demo_pictures(), Outputs(options.out), options.timeout)
-    except DemoError as error:
+    except (DemoError, OSError) as error:
         print(f"demo failed: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -108,7 +112,9 @@ def run(pictures: Sequence[Picture], outputs: Outputs, timeout: float) -> None:
     """Show the pictures to a node of our own and keep what it says.
 
     Raises:
-        DemoError: the node died, or said nothing about a picture within `timeout` seconds.
+        DemoError: the node died, or said nothing about a picture within `timeout` seconds; or something else
+            lies where the bag goes.
+        OSError: the output folder cannot be written to.
     """
     _make_empty(outputs)
     remappings = {"image": IMAGE_TOPIC, "camera_info": CAMERA_INFO_TOPIC}
@@ -161,8 +167,11 @@ def _write(path: Path, pixels: np.ndarray) -> None:
 def _make_empty(outputs: Outputs) -> None:
     """Make the output folder, without the bag of an earlier run."""
     outputs.folder.mkdir(parents=True, exist_ok=True)
-    if outputs.bag.exists():
-        shutil.rmtree(outputs.bag)
+    if not outputs.bag.exists():
+        return
+    if {path.name for path in outputs.bag.iterdir()} - BAG_FILES:
+        raise DemoError(f"{outputs.bag} holds more than a bag of the demo: move it, or choose another --out")
+    shutil.rmtree(outputs.bag)
 
 
 @contextmanager

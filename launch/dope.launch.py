@@ -11,6 +11,7 @@ from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
+from launch_ros.utilities import make_namespace_absolute, prefix_namespace
 
 NODE_NAME = "dope"
 
@@ -141,6 +142,12 @@ def given_parameters(context: LaunchContext) -> dict[str, ParameterValue]:
     }
 
 
+def full_namespace(context: LaunchContext) -> str:
+    """That of the node: the argument, below what a PushRosNamespace around this file says."""
+    argument, pushed = (context.launch_configurations.get(name) for name in ("namespace", "ros_namespace"))
+    return str(make_namespace_absolute(prefix_namespace(pushed, argument)))
+
+
 def logger_name(namespace: str) -> str:
     """The node's logger: the parts of its full name, joined by dots."""
     return ".".join([*filter(None, namespace.split("/")), NODE_NAME])
@@ -149,7 +156,7 @@ def logger_name(namespace: str) -> str:
 def dope_node(context: LaunchContext) -> list[LifecycleNode]:
     """The node, with what the arguments say."""
     argument = context.launch_configurations
-    log_level = f"{logger_name(argument['namespace'])}:={argument['log_level']}"
+    log_level = f"{logger_name(full_namespace(context))}:={argument['log_level']}"
     node = LifecycleNode(
         package="dope_ros",
         executable="dope_node",
@@ -174,7 +181,7 @@ def absolute_topic(topic: str, namespace: str) -> str:
 def rviz_node(context: LaunchContext) -> list[Node]:
     """RViz, if asked for, with the topics of the node and a frame that these are in."""
     argument = context.launch_configurations
-    namespace, fixed_frame = argument["namespace"], argument["fixed_frame"] or argument["target_frame"]
+    namespace, fixed_frame = full_namespace(context), argument["fixed_frame"] or argument["target_frame"]
     shown = [(f"/{NODE_NAME}/{name}", absolute_topic(f"~/{name}", namespace)) for name in SHOWN_TOPICS]
     node = Node(
         package="rviz2",

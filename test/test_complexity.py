@@ -3,8 +3,11 @@
 """What a model costs on paper."""
 
 import numpy as np
-import onnx
 import pytest
+
+pytest.importorskip("onnx", reason="the graph of a model is read with onnx")
+
+import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from dope_ros.engine import DEFAULT_MODEL

@@ -13,6 +13,8 @@ import pytest
 from dot_people import DotExpert
 from samples import Pixels
 
+pytest.importorskip("torch", reason="mosaics pad pictures as training does, with torch")
+
 from dope_ros.cli import main
 from dope_ros.errors import DatasetError
 from dope_ros.pictures import read_picture

@@ -6,6 +6,9 @@ from copy import deepcopy
 import numpy as np
 import pytest
 import scenes
+
+pytest.importorskip("onnx", reason="models for tests are written with onnx")
+
 from onnx import TensorProto
 from tiny_model import constant_outputs, default_entry, write_tiny_model
 

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
-for module in ("rclpy", "dope_ros.msg"):
-    pytest.importorskip(module, reason="the demo needs ROS 2 and the package's messages")
+for module in ("rclpy", "dope_ros.msg", "rosbags"):
+    pytest.importorskip(module, reason="the demo needs ROS 2, the package's messages and rosbags")
 
 DEMO = Path(__file__).parent.parent / "demo"
 sys.path.insert(0, str(DEMO))
@@ -217,6 +217,8 @@ def run_demo(*arguments):
 
 
 def test_the_demo_shows_a_picture_and_keeps_what_the_node_says(tmp_path):
+    with Bag(tmp_path / "bag", {"/of_an_earlier_run": MarkerArray}) as earlier:
+        earlier.write("/of_an_earlier_run", 1, serialize_message(MarkerArray()))
     demo = run_demo("--out", tmp_path, "--pictures", RENDERED_PICTURES / "standing.jpg")
     assert demo.returncode == 0, demo.stderr
     assert any(
@@ -233,12 +235,30 @@ def test_the_demo_shows_a_picture_and_keeps_what_the_node_says(tmp_path):
 
     recorded = read_bag(tmp_path / "bag")
     assert recorded.keys() >= RECORDED.keys() - {"/diagnostics"}  # that one comes once a second
+    assert "/of_an_earlier_run" not in recorded
     truth = np.array(CAMERAS["standing.jpg"]["people"][0]["keypoints_3d"])
     root = recorded["/dope/poses"].people[0].root
     middle_of_hips = truth[[4, 5]].mean(axis=0)
     np.testing.assert_allclose(
         (root.x, root.y, root.z), middle_of_hips, atol=0.15 * np.linalg.norm(middle_of_hips)
     )
+
+
+def test_the_demo_deletes_no_bag_of_somebody_else(tmp_path):
+    own = tmp_path / "bag" / "kitchen_0.mcap"
+    own.parent.mkdir()
+    own.write_text("of an hour in the kitchen")
+    demo = run_demo("--out", tmp_path, "--pictures", RENDERED_PICTURES / "standing.jpg")
+    assert demo.returncode == 1
+    assert f"{own.parent} holds more than a bag of the demo" in demo.stderr
+    assert own.read_text() == "of an hour in the kitchen"
+
+
+def test_an_output_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    demo = run_demo("--out", tmp_path / "file", "--pictures", RENDERED_PICTURES / "standing.jpg")
+    assert (demo.returncode, "Traceback" in demo.stderr) == (1, False)
+    assert str(tmp_path / "file") in demo.stderr
 
 
 def test_the_demo_fails_and_shows_the_log_when_the_node_is_not_there_in_time(tmp_path):

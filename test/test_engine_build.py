@@ -7,12 +7,14 @@ from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import numpy as np
-import onnx
 import pytest
+
+pytest.importorskip("onnx", reason="models are built with onnx")
+pytest.importorskip("tensorrt_rtx", reason="building ahead needs tensorrt-rtx, which is for x86-64")
+
+import onnx
 from onnx import TensorProto, helper
 from tiny_model import write_tiny_model
-
-pytest.importorskip("tensorrt_rtx", reason="building ahead needs tensorrt-rtx, which is for x86-64")
 
 from dope_ros.cli import main
 from dope_ros.engine import DEFAULT_MODEL, first_that_opens, load_engine
@@ -55,7 +57,7 @@ def silent(_):
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory):
+def exported(make_folder):
     """The networks of the package as models, by name."""
     for module in ("torch", "torchvision", "onnxslim"):
         pytest.importorskip(module, reason=f"export needs {module}")
@@ -64,7 +66,7 @@ def exported(tmp_path_factory):
     from dope_ros.engine.export import ExportOptions, export_model
     from dope_ros.network.config import COMPACT, PUBLISHED
 
-    folder = tmp_path_factory.mktemp("exported")
+    folder = make_folder("exported")
     real_time = replace(PUBLISHED, min_size=400)
     wanted = {"compact": (COMPACT, 50), "real-time": (real_time, 50), "paper": (PUBLISHED, 1000)}
     for name, (config, proposals) in wanted.items():

@@ -14,11 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-onnx = pytest.importorskip("onnx", reason="export needs onnx")
+pytest.importorskip("onnx", reason="export needs onnx")
 torch = pytest.importorskip("torch", reason="export needs torch")
 pytest.importorskip("torchvision", reason="export needs torchvision")
 pytest.importorskip("onnxslim", reason="export needs onnxslim")
 
+import onnx
 from networks import SMALL_COMPACT, SMALL_PUBLISHED, pictures, random_checkpoint
 from onnx import TensorProto, helper
 from rounding import rounded_after_every_node

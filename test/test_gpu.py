@@ -47,9 +47,9 @@ def tensorrt_engine(model, **options):
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory):
+def cache(make_folder):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("XDG_CACHE_HOME", str(make_folder("cache")))
         yield cache_folder()
 
 

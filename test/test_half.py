@@ -5,8 +5,11 @@
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
+
+pytest.importorskip("onnx", reason="models are put into half precision with onnx")
+
+import onnx
 from rounding import rounded_after_every_node
 
 from dope_ros.engine import DEFAULT_MODEL, load_engine
@@ -19,9 +22,9 @@ PICTURES = sorted((Path(__file__).parent.parent / "demo" / "pictures").glob("*.j
 
 
 @pytest.fixture(scope="module")
-def pipelines(tmp_path_factory):
+def pipelines(make_folder):
     """The model in the package, in float and in half precision."""
-    half = tmp_path_factory.mktemp("half") / "half.onnx"
+    half = make_folder("half") / "half.onnx"
     onnx.save(rounded_after_every_node(in_half(onnx.load(DEFAULT_MODEL))), half)
     return Pipeline(load_engine(DEFAULT_MODEL, "onnx")), Pipeline(load_engine(half, "onnx"))
 

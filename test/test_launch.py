@@ -32,6 +32,20 @@ if shutil.which("ros2") is None:
     pytest.skip("the ros2 command is not installed: it comes with ROS 2", allow_module_level=True)
 
 LAUNCH = ["ros2", "launch", "dope_ros", "dope.launch.py"]
+
+OF_A_ROBOT = """
+from launch import LaunchDescription
+from launch.actions import GroupAction, IncludeLaunchDescription
+from launch.substitutions import PathJoinSubstitution
+from launch_ros.actions import PushRosNamespace
+from launch_ros.substitutions import FindPackageShare
+
+def generate_launch_description():
+    dope = PathJoinSubstitution([FindPackageShare("dope_ros"), "launch", "dope.launch.py"])
+    return LaunchDescription([GroupAction([PushRosNamespace("robot"), IncludeLaunchDescription(dope)])])
+"""
+"""A launch file that includes ours in a namespace."""
+
 ANSWER_SECONDS = 60.0
 """Within these a starting node answers; loading the network on a busy machine takes some of them."""
 
@@ -47,7 +61,7 @@ T = TypeVar("T")
 class Launched:
     """The launch file, running as in a terminal, and a node that looks at what it starts."""
 
-    def __init__(self, arguments: list[str], domain: int, log: Path) -> None:
+    def __init__(self, command: list[str], domain: int, log: Path) -> None:
         environment = os.environ | {
             "ROS_DOMAIN_ID": str(domain),
             "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
@@ -55,7 +69,7 @@ class Launched:
         self._log = log
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                [*LAUNCH, *arguments],
+                command,
                 env=environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -116,26 +130,39 @@ class Launched:
         return self.process.wait(timeout=30)
 
     def close(self) -> None:
-        """End all that is left."""
-        if self.process.poll() is None:
-            self.press_ctrl_c()
+        """End all that is left, by force what does not go by itself."""
         self._executor.shutdown()
         self.observer.destroy_node()
         self._context.try_shutdown()
+        if self.process.poll() is not None:
+            return
+        try:
+            self.press_ctrl_c()
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            raise AssertionError(f"launch did not end when interrupted:\n{self.output}") from None
 
 
 @pytest.fixture
 def launched(tmp_path: Path) -> Iterator[Callable[..., Launched]]:
-    """Starts the launch file with arguments; ends it after the test."""
+    """Starts the launch file, or another, with arguments; ends it after the test."""
     running = []
 
-    def launch(*arguments: str) -> Launched:
-        running.append(Launched(list(arguments), next(DOMAINS), tmp_path / "launch.log"))
+    def launch(*arguments: str, command: list[str] = LAUNCH) -> Launched:
+        running.append(Launched([*command, *arguments], next(DOMAINS), tmp_path / "launch.log"))
         return running[-1]
 
     yield launch
     for each in running:
         each.close()
+
+
+@pytest.fixture
+def of_a_robot(tmp_path: Path) -> list[str]:
+    """The command that starts OF_A_ROBOT."""
+    file = tmp_path / "robot.launch.py"
+    file.write_text(OF_A_ROBOT)
+    return ["ros2", "launch", str(file)]
 
 
 @pytest.fixture
@@ -202,6 +229,13 @@ def test_the_log_level_is_the_nodes_in_a_namespace_too(launched):
     assert "[robot.dope]" not in launch.output
 
 
+def test_the_log_level_is_the_nodes_in_the_namespace_of_a_robot_too(launched, of_a_robot):
+    launch = launched("log_level:=error", command=of_a_robot)
+    launch.wait_until_active("/robot/dope")
+    assert launch.press_ctrl_c() == 0
+    assert "[robot.dope]" not in launch.output
+
+
 @pytest.fixture
 def rviz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the arguments are that RViz is started with; it is one that needs no screen."""
@@ -249,6 +283,13 @@ def test_rviz_shows_the_topics_of_the_node_in_a_frame_that_is_known(
     assert (words[words.index("-f") + 1] if "-f" in words else None) == fixed_frame
     remaps = dict(word.split(":=") for word in words if ":=" in word and word.startswith("/"))
     assert topics.items() <= remaps.items()
+
+
+def test_rviz_shows_the_topics_of_a_node_in_the_namespace_of_a_robot(launched, rviz, of_a_robot):
+    launch = launched("rviz:=true", "autostart:=false", "image:=front/image", command=of_a_robot)
+    launch.wait_until_started(2)
+    words = launch.wait_for(lambda: rviz.read_text().splitlines() if rviz.is_file() else None)
+    assert {"/image:=/robot/front/image", "/dope/markers:=/robot/dope/markers"} <= set(words)
 
 
 def test_rviz_is_not_started_where_nobody_asks_for_it(launched, rviz):

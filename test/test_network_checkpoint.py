@@ -34,20 +34,6 @@ AXES = {
 """From the axes of the published network to optical ones."""
 
 
-@pytest.fixture(scope="module")
-def published_file(tmp_path_factory):
-    path = tmp_path_factory.mktemp("published") / "published.pth"
-    torch.save(published_checkpoint(), path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def half_file(tmp_path_factory):
-    path = tmp_path_factory.mktemp("published") / "half.pth"
-    torch.save(published_checkpoint(half=True), path)
-    return path
-
-
 def saved(content, folder):
     path = folder / "checkpoint.pth"
     torch.save(content, path)
@@ -75,8 +61,8 @@ def answer_to_fixture(path):
     return differences(proposals_of(found), wanted)
 
 
-def test_a_published_checkpoint_gives_the_published_answer(published_file):
-    found = answer_to_fixture(published_file)
+def test_a_published_checkpoint_gives_the_published_answer(tmp_path):
+    found = answer_to_fixture(saved(published_checkpoint(), tmp_path))
     assert (found.matched, found.unmatched) == (50, 0)
     assert found.boxes < 0.02
     assert found.scores < 1e-4
@@ -84,8 +70,8 @@ def test_a_published_checkpoint_gives_the_published_answer(published_file):
     assert found.poses_3d < 1e-4
 
 
-def test_a_published_checkpoint_in_half_precision_gives_it_at_half_precision(half_file):
-    found = answer_to_fixture(half_file)
+def test_a_published_checkpoint_in_half_precision_gives_it_at_half_precision(tmp_path):
+    found = answer_to_fixture(saved(published_checkpoint(half=True), tmp_path))
     assert (found.matched, found.unmatched) == (50, 0)
     assert found.boxes < 0.25
     assert found.scores < 5e-3

@@ -7,13 +7,14 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from time import monotonic
 
 import numpy as np
 import pytest
 import scenes
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import State, Transition
-from robot import PATIENCE, NodeProcess, running_node
+from robot import PATIENCE, running_node
 from scenes import seen, standing
 from tiny_model import write_tiny_model
 from visualization_msgs.msg import Marker, MarkerArray
@@ -264,7 +265,8 @@ def test_a_node_interrupted_while_the_network_runs_ends_with_exit_code_0(robot, 
 def test_interrupts_in_quick_succession_as_on_ctrl_c_under_launch_end_it_with_exit_code_0(robot, model):
     with running_node({"model": model}) as node:
         robot.wait_for_active()
-        while node.is_alive():
+        deadline = monotonic() + PATIENCE
+        while node.is_alive() and monotonic() < deadline:
             node.send(signal.SIGINT)
         assert node.wait() == 0
 
@@ -284,6 +286,6 @@ def test_an_interrupted_node_that_was_never_configured_ends_with_exit_code_0(rob
     ],
 )
 def test_a_bad_parameter_at_start_ends_the_node_with_the_reason(parameters, words):
-    node = NodeProcess(parameters, {})
-    assert node.wait() == 1
+    with running_node(parameters) as node:
+        assert node.wait() == 1
     assert all(word in node.log for word in ("cannot start", *words))

@@ -32,6 +32,23 @@ ROSDEP_KEYS = {
     "simplejpeg": "python3-simplejpeg-pip",
 }
 
+LACKING = """
+import sys
+
+class Lacking:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {names}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Lacking())
+"""
+"""A plugin of pytest: this Python lacks some modules."""
+
+LACKED_BY_A_ROBOT = {
+    *("anny", "cdflib", "dacite", "numba", "onnx", "onnxslim", "tensorrt_rtx", "torch", "torchvision"),
+}
+"""What the manifest does not name, for there is no rosdep key of it or a robot has no use for it."""
+
 
 @pytest.fixture(scope="module")
 def manifest() -> Package:
@@ -162,3 +179,23 @@ def test_every_source_file_names_its_licence():
         if "SPDX-License-Identifier: Apache-2.0" not in file.read_text()[:400]
     ]
     assert not without
+
+
+def test_colcon_test_finds_its_way_on_a_robot_that_lacks_what_only_training_needs(tmp_path):
+    (tmp_path / "lacking.py").write_text(LACKING.format(names=LACKED_BY_A_ROBOT))
+    paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--collect-only",
+        "-q",
+        "-p",
+        "lacking",
+        "-p",
+        "no:cacheprovider",
+    ]
+    found = subprocess.run(
+        [*command, ROOT / "test"], env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True
+    )
+    assert found.returncode == 0, found.stdout[-3000:]

@@ -23,6 +23,7 @@ from dope_ros.training.config import NetworkSettings  # noqa: E402
 from dope_ros.training.objective import Objective, ObjectiveSettings  # noqa: E402
 from dope_ros.training.order import Draw  # noqa: E402
 from dope_ros.training.rois import RoiSettings  # noqa: E402
+from dope_ros.training.run import STATE_NAME  # noqa: E402
 from dope_ros.training.start import begin, with_parts, with_refinement  # noqa: E402
 from dope_ros.training.targets import OF_INSTANCES  # noqa: E402
 from dope_ros.training.teachers import Teacher, TeachingSettings, lesson_of, read_teachers  # noqa: E402
@@ -306,6 +307,7 @@ def test_experts_are_trained_and_then_a_student_of_theirs(tmp_path):
         config = replace(config, network=replace(config.network, parts=(part.value,)))
         pictures = training_set(drawn_people(8, labelled=frozenset({part})), config)
         experts[part.value] = str(train(config, pictures, tmp_path / part.value))
+        (tmp_path / part.value / STATE_NAME).unlink()  # 150 MB that nobody needs
     config = small_config(start, teaching={"experts": experts})
     student = train(config, training_set(people, config), tmp_path / "student")
     assert read_checkpoint(student).network.parts == tuple(Part)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import errno
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -49,7 +50,8 @@ from dope_ros.training.train import train  # noqa: E402
 from dope_ros.training.training_set import PREFETCHED, Source, TrainingSet  # noqa: E402
 
 SCRIPT = Path(__file__).parent / "training_runs.py"
-DEMO_PICTURES = Path(__file__).parent.parent / "demo" / "pictures"
+ROOT = Path(__file__).parent.parent
+DEMO_PICTURES = ROOT / "demo" / "pictures"
 ALONE = Share()
 EPOCH = 25
 """Steps of 8 of 200 pictures."""
@@ -75,8 +77,8 @@ def test_a_run_can_begin_with_the_model_in_the_package():
 
 
 @pytest.fixture(scope="module")
-def start(tmp_path_factory):
-    return write_start(tmp_path_factory.mktemp("start"), drawn_people(4))
+def start(make_folder):
+    return write_start(make_folder("start"), drawn_people(4))
 
 
 def command(folder, config, *arguments, launcher=(sys.executable,)):
@@ -95,6 +97,13 @@ def command(folder, config, *arguments, launcher=(sys.executable,)):
 
 def state_of(folder):
     return torch.load(folder / "state.pt", weights_only=True)
+
+
+def last_state(folder):
+    """The state of a run, whose folder is deleted: it takes 200 MB."""
+    state = state_of(folder)
+    shutil.rmtree(folder)
+    return state
 
 
 def losses_of(folder):
@@ -121,12 +130,12 @@ def assert_same(one, other, where=""):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory, start):
-    """The folder of an epoch that nothing interrupted."""
-    folder = tmp_path_factory.mktemp("whole") / "run"
+def whole(make_folder, start):
+    """The last state of an epoch that nothing interrupted."""
+    folder = make_folder("whole") / "run"
     done = command(folder, small_config(start))
     assert done.returncode == 0, done.stderr
-    return folder
+    return last_state(folder)
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -140,10 +149,9 @@ def test_an_epoch_that_is_killed_and_resumed_ends_with_the_same_weights(tmp_path
     assert 0 < state_of(tmp_path / "killed")["step"] < EPOCH
     resumed = command(tmp_path / "killed", config)
     assert resumed.returncode == 0, resumed.stderr
-    last, expected = state_of(tmp_path / "killed"), state_of(whole)
-    assert last.pop("config")["data"]["workers"] == workers
-    del expected["config"]
-    assert_same(last, expected)
+    last = state_of(tmp_path / "killed")
+    assert last["config"]["data"]["workers"] == workers
+    assert_same(last | {"config": None}, whole | {"config": None})
     steps = [row["step"] for row in read_journal(tmp_path / "killed" / "losses.csv")]
     assert steps == list(range(1, EPOCH + 1)), f"killed when {read_before_death} pictures were read"
 
@@ -194,15 +202,16 @@ def test_loading_in_processes_of_their_own_changes_nothing(tmp_path, start):
     config = small_config(start)
     people = drawn_people(16)
     train(config, training_set(people, config), tmp_path / "here")
+    here = last_state(tmp_path / "here")
     elsewhere = replace(config, data=replace(config.data, workers=2))
     train(elsewhere, training_set(people, elsewhere), tmp_path / "elsewhere")
-    assert_same(state_of(tmp_path / "here")["network"], state_of(tmp_path / "elsewhere")["network"])
+    assert_same(here["network"], state_of(tmp_path / "elsewhere")["network"])
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory, start):
+def finished(make_folder, start):
     """The folder and configuration of a run of two steps."""
-    folder = tmp_path_factory.mktemp("finished")
+    folder = make_folder("finished")
     config = small_config(start, average=0.5)
     train(config, training_set(drawn_people(16), config), folder)
     return folder, config
@@ -313,14 +322,15 @@ def test_a_run_in_any_precision_goes_on_as_if_it_had_not_ended(tmp_path, start, 
     longer = replace(config, schedule=replace(config.schedule, epochs=2))
     pictures = training_set(drawn_people(8), config)
     train(longer, pictures, tmp_path / "whole")
+    losses, expected = losses_of(tmp_path / "whole"), last_state(tmp_path / "whole")
     train(config, pictures, tmp_path / "parts")
     scaler = open_run(config, 8, tmp_path / "parts", torch.device("cpu")).scaler
     assert scaler.state_dict() == state_of(tmp_path / "parts")["scaler"]
     assert scaler.is_enabled() is (precision == "float16")
     train(longer, pictures, tmp_path / "parts")
-    assert losses_of(tmp_path / "whole").shape[0] == 2
-    assert np.isfinite(losses_of(tmp_path / "whole")).all()
-    assert_same(state_of(tmp_path / "parts"), state_of(tmp_path / "whole"))
+    assert losses.shape[0] == 2
+    assert np.isfinite(losses).all()
+    assert_same(state_of(tmp_path / "parts"), expected)
 
 
 def free_port():
@@ -551,6 +561,12 @@ class TestConfig:
         path.write_text(text)
         with pytest.raises(DopeError, match=r"run\.yaml: not a configuration.*not settings by their names"):
             read_config(path, ["seed=1"])
+
+    @pytest.mark.parametrize(
+        "file", sorted((ROOT / "config" / "training").glob("*.yaml")), ids=lambda of: of.stem
+    )
+    def test_the_configurations_of_the_package_are_read(self, file):
+        assert read_config(file).data.sets
 
     def test_a_missing_file_is_named(self, tmp_path):
         with pytest.raises(DopeError, match=r"nothing\.yaml"):

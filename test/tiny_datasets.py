@@ -16,6 +16,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 from scipy.io import savemat
 
 from dope_ros.geometry import Intrinsics
@@ -319,6 +320,7 @@ def write_human36m(folder: Path, subjects: Iterable[str], frames: int = 20) -> P
 
 def write_cdf(path: Path, pose: np.ndarray) -> None:
     """A file of positions: `Pose` [1, T, N]."""
+    pytest.importorskip("cdflib", reason="Human3.6M needs cdflib")
     from cdflib.cdfwrite import CDF
 
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+
+pytest.importorskip("onnx", reason="models for tests are written with onnx")
+
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
