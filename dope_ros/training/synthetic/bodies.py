@@ -14,9 +14,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -67,6 +69,29 @@ def ensure_bodies(path: Path, count: int = DEFAULT_COUNT) -> Path:
 
 def make_bodies(path: Path, count: int, seed: int = 0) -> None:
     """Make `count` bodies of random shape, age and sex and write them to `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _place_for_anny(path.parent):
+        _make_bodies(path, count, seed)
+
+
+@contextmanager
+def _place_for_anny(folder: Path) -> Iterator[None]:
+    """A place in `folder` for the 1.5 GB that anny writes and reads but once; ANNY_CACHE_DIR keeps it."""
+    if "ANNY_CACHE_DIR" in os.environ:
+        yield
+        return
+    from anny.paths import get_anny_cache_path, set_anny_cache_path
+
+    before = get_anny_cache_path()
+    with TemporaryDirectory(prefix="anny-", dir=folder) as place:
+        set_anny_cache_path(place)
+        try:
+            yield
+        finally:
+            set_anny_cache_path(before)
+
+
+def _make_bodies(path: Path, count: int, seed: int) -> None:
     import torch
 
     model = _load_model()
@@ -78,7 +103,6 @@ def make_bodies(path: Path, count: int, seed: int = 0) -> None:
         ]
     vertices = np.stack([shape["vertices"] for shape in shapes])
     mean = vertices.mean(axis=0)
-    path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(f".{os.getpid()}.tmp")
     arrays: dict[str, Any] = {
         "mean": mean,
@@ -100,7 +124,6 @@ def make_bodies(path: Path, count: int, seed: int = 0) -> None:
 
 
 def _load_model() -> Any:
-    os.environ.setdefault("ANNY_CACHE_DIR", str(default_bodies_file().parent / "anny"))
     import anny
     import torch
 
