@@ -28,7 +28,7 @@ main() {
 describe() {
     cat "$venv_stamp"
     sha256sum CMakeLists.txt package.xml msg/*.msg
-    find config dope_ros launch scripts -type f -not -name '*.pyc' | LC_ALL=C sort
+    find config dope_ros launch scripts -type f -not -path '*/__pycache__/*' | LC_ALL=C sort
 }
 
 forget_other_venv() { # CMake's cache and the compiled messages belong to one Python and one ROS 2

@@ -6,9 +6,9 @@
     tools/people_photographs.py CLONES OUT
 
 CLONES holds a clone of each repository that docs/people_photographs.json names, as OWNER/NAME, bare or not;
-git finds a picture by the hash of what it holds, wherever it lay and whatever the newest commit is. Makes
-OUT/portraits and OUT/scenes, whose pictures are at most 1280 pixels wide and high, and OUT/portraits.json and
-OUT/scenes.json, the boxes around the people in them (docs/datasets.md tells how both were chosen).
+git finds a picture by the hash of what it holds, wherever it lay and whatever the newest commit is. For each
+kind of pictures (docs/datasets.md tells which, and how they were chosen) it makes OUT/KIND, whose pictures
+are at most 1280 pixels wide and high, and OUT/KIND.json, the boxes around the people in them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Boxes = Sequence[Sequence[float]]
 
 
 class MissingError(Exception):
-    """A clone, or a picture in it, is missing or cannot be read."""
+    """A clone, or a picture in it, is missing or cannot be read, or a picture cannot be written."""
 
 
 def main() -> int:
@@ -67,7 +67,7 @@ def take(of_repositories: Mapping[str, Mapping[str, Boxes]], clones: Path, out: 
         The boxes by the names of the pictures.
 
     Raises:
-        MissingError: a clone is not there, or lacks a picture.
+        MissingError: a clone is not there, or lacks a picture, or one cannot be written.
     """
     out.mkdir(parents=True, exist_ok=True)
     boxes = {}
@@ -75,7 +75,8 @@ def take(of_repositories: Mapping[str, Mapping[str, Boxes]], clones: Path, out: 
         for place, of_picture in pictures.items():
             name = f"{place.replace('@', '_')}.jpg"
             picture = read(clones / repository, place)
-            cv2.imwrite(str(out / name), shrunk(picture), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+            if not cv2.imwrite(str(out / name), shrunk(picture), [cv2.IMWRITE_JPEG_QUALITY, QUALITY]):
+                raise MissingError(f"{out / name} cannot be written: is the disk full?")
             boxes[name] = of_picture
     return boxes
 

@@ -11,9 +11,11 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 files=(requirements/network.txt requirements/tensorrt.txt requirements/synthetic.txt requirements/training.txt)
 stamp=$venv/.dope_ros_test_packages
 needed_gb=8
+written_gb=1 # by the tests at a time, checkpoints and models mostly
 
 main() {
     [ -f "$venv_stamp" ] || die "there is no finished .venv." "Run: make setup"
+    check_room_for_tests
     one_at_a_time
     cd "$root"
     described=$(sha256sum "${files[@]}")
@@ -23,6 +25,14 @@ main() {
     rm -f "$stamp"
     step "installing PyTorch and what else only tests need (gigabytes, some minutes)" install
     echo "$described" >"$stamp"
+}
+
+check_room_for_tests() { # they would find out after a quarter of an hour
+    local folder=${PYTEST_DEBUG_TEMPROOT:-${TMPDIR:-/tmp}} room_gb
+    room_gb=$(df -Pk "$folder" | awk 'NR == 2 { print int($4 / 1e6) }')
+    [ "$room_gb" -ge "$written_gb" ] ||
+        die "the tests need $written_gb GB in $folder, which has $room_gb GB of room." \
+            "Free some, or name another folder in TMPDIR."
 }
 
 check_room() { # pip would find out after minutes
