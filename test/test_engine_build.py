@@ -25,6 +25,7 @@ from dope_ros.engine.model_file import read_model
 from dope_ros.engine.packaged import DEFAULT_MODEL_INT8
 from dope_ros.engine.plan import PlanKey, cache_folder, read_plan, write_plan
 from dope_ros.engine.protocol import GivenUpError
+from dope_ros.engine.shared_weights import WEIGHTS_KEY
 from dope_ros.engine.targets import TARGETS, check_target, target_named
 from dope_ros.engine.tensorrt_api import find_tensorrt, find_tensorrt_of, make_logger, require_driver
 from dope_ros.errors import EngineError, ModelError
@@ -407,9 +408,14 @@ def test_an_engine_in_the_cache_that_there_is_no_memory_for_stays(model, tensorr
 
 
 def test_a_model_whose_weights_lie_in_another_file_is_another_one_with_other_weights(tensorrt, tmp_path):
-    for path in (DEFAULT_MODEL, DEFAULT_MODEL_INT8):
-        (tmp_path / path.name).write_bytes(path.read_bytes())
+    """The model is one of an earlier release, which names no hash of the other file."""
     model, weights = tmp_path / DEFAULT_MODEL_INT8.name, tmp_path / DEFAULT_MODEL.name
+    earlier = onnx.load(DEFAULT_MODEL_INT8, load_external_data=False)
+    helper.set_model_props(
+        earlier, {entry.key: entry.value for entry in earlier.metadata_props if entry.key != WEIGHTS_KEY}
+    )
+    model.write_bytes(earlier.SerializeToString())
+    weights.write_bytes(DEFAULT_MODEL.read_bytes())
     before = key_of(read_model(model), tensorrt, T4, AHEAD)
     weights.write_bytes(weights.read_bytes() + b" ")
     assert key_of(read_model(model), tensorrt, T4, AHEAD).model != before.model
