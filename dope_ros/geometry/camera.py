@@ -83,6 +83,16 @@ class Intrinsics:
         flat = on_plane.reshape(-1, 2)
         return self._distorted(flat).reshape(on_plane.shape) if len(flat) else on_plane
 
+    def sees(self, points: np.ndarray) -> np.ndarray:
+        """Which points [N, 3] lie ahead, at angles that the lens model describes: [N] bool.
+
+        Where a picture ends is not known here.
+        """
+        ahead = np.isfinite(points[:, 0]) & (points[:, 2] > 0)
+        if np.isinf(self.fold):
+            return ahead
+        return ahead & (np.hypot(points[:, 0], points[:, 1]) <= self.fold * points[:, 2])
+
     @property
     def fold(self) -> float:
         """Tangent of the angle off the axis at which the picture folds back; infinite if it never does.

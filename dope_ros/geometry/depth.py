@@ -96,7 +96,7 @@ class DepthImage:
         points = _points(self.metres, self.camera)
         if self.to_picture is not None:
             points = self.to_picture.apply(points)
-        points = points[_in_view(points, intrinsics)]
+        points = points[intrinsics.sees(points)]
         grid = np.zeros(_grid_shape(self.camera, intrinsics, height, width), np.float32)
         per_pixel = np.array([grid.shape[1] / width, grid.shape[0] / height])
         across, down = np.floor((intrinsics.project(points) + 0.5) * per_pixel).astype(int).T
@@ -229,14 +229,6 @@ def _trunk_half(body: np.ndarray) -> float:
     sight = body[[LEFT_HIP, RIGHT_HIP, LEFT_SHOULDER, RIGHT_SHOULDER]].mean(axis=0)
     sideways = float(across @ sight) / max(float(np.linalg.norm(across) * np.linalg.norm(sight)), 1e-9)
     return float(((1 - sideways**2) / TRUNK_FRONT**2 + sideways**2 / TRUNK_SIDE**2) ** -0.5)
-
-
-def _in_view(points: np.ndarray, camera: Intrinsics) -> np.ndarray:
-    """Which points [N, 3] lie ahead of a camera, at angles that its lens model describes: [N] bool."""
-    ahead = np.isfinite(points[:, 0]) & (points[:, 2] > 0)
-    if np.isinf(camera.fold):
-        return ahead
-    return ahead & (np.hypot(points[:, 0], points[:, 1]) <= camera.fold * points[:, 2])
 
 
 def _grid_shape(depth_camera: Intrinsics, camera: Intrinsics, height: int, width: int) -> tuple[int, int]:

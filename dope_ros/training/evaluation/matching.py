@@ -146,7 +146,7 @@ def _within(labels: PartLabels, size: tuple[int, int], camera: Intrinsics | None
 
 def _in_view(points: np.ndarray, size: tuple[int, int], camera: Intrinsics) -> np.ndarray:
     """[J] bool, which points [J, 3] of the camera's frame lie before it, within its picture."""
-    ahead = points[:, 2] > 0
+    ahead = camera.sees(points)
     pixels = camera.project(np.where(ahead[:, None], points, (0, 0, 1)))
     return ahead & in_picture(pixels, *size)
 
