@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from dope_ros.engine import DEFAULT_MODEL
 from dope_ros.engine.complexity import HARDWARE, T4, Cost, Hardware, costs_by_stage, lower_bound, table
 from dope_ros.engine.lowering import without_roi_align
+from dope_ros.errors import ModelError
 
 
 def convolution(groups=1):
@@ -53,6 +54,18 @@ def test_a_roi_align_moves_floats_and_costs_what_it_is_lowered_to(samples):
     assert costs_by_stage(roi_align(samples)) == wanted
     assert costs_by_stage(without_roi_align(roi_align(samples))) == wanted
     assert wanted["RoIAlign"].bytes == 4 * (4 * 10 * 12 + sampled + pooled)
+
+
+@pytest.mark.parametrize("known", ["its rank", "nothing"])
+def test_a_model_whose_shapes_are_not_fixed_is_refused(known):
+    model = convolution()
+    of_input = model.graph.input[0].type.tensor_type
+    if known == "nothing":
+        of_input.ClearField("shape")
+    else:
+        of_input.shape.dim[2].dim_param = "rows"
+    with pytest.raises(ModelError, match="the shape of x is not fixed"):
+        costs_by_stage(model)
 
 
 def test_a_stage_takes_as_long_as_the_slower_of_computing_and_moving():

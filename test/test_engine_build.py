@@ -3,6 +3,7 @@
 """TensorRT compiles the networks, and engines are kept, checked and built again."""
 
 import sys
+import weakref
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
@@ -19,7 +20,7 @@ from tiny_model import write_tiny_model
 from dope_ros.cli import main
 from dope_ros.engine import DEFAULT_MODEL, first_that_opens, load_engine
 from dope_ros.engine.build import CachedEngine, build_engine, key_of
-from dope_ros.engine.builder import BuildError, BuildOptions, _described, _keep_precisions
+from dope_ros.engine.builder import BuildError, BuildOptions, _described, _keep_precisions, _Stoppable
 from dope_ros.engine.half import Precision
 from dope_ros.engine.model_file import read_model
 from dope_ros.engine.packaged import DEFAULT_MODEL_INT8
@@ -148,6 +149,14 @@ def test_of_several_errors_the_first_is_the_reason(tensorrt):
     assert log.reason == "could not find any implementation for node {conv}"
 
 
+def test_without_errors_the_last_warning_is_the_reason(tensorrt):
+    log = make_logger(tensorrt)
+    warning = tensorrt.module.ILogger.Severity.WARNING
+    log.log(warning, "unable to determine GPU memory usage")
+    log.log(warning, "CUDA does not start")
+    assert log.reason == "it only warns: CUDA does not start"
+
+
 def test_a_file_that_is_no_model_is_said_to_be_none(tmp_path, tensorrt):
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"no model")
@@ -190,6 +199,17 @@ def test_a_build_that_is_given_up_ends(model, tensorrt):
         build_engine(model, tensorrt, T4, AHEAD, given_up)
 
 
+def test_giving_up_is_not_forgotten_where_another_thread_is_told_to_go_on():
+    def progress(step):
+        if step == "slow":
+            told("meanwhile")
+        return step == "slow"
+
+    told = _Stoppable(progress)
+    told("slow")
+    assert told.given_up
+
+
 def opened_after_building(model, tensorrt, progress):
     """The engine that `auto` takes where the building of TensorRT's is all that can fail."""
 
@@ -205,6 +225,25 @@ def test_after_a_build_that_is_given_up_nothing_else_is_tried(model, tensorrt):
         pytest.skip("this TensorRT cannot be interrupted")
     with pytest.raises(GivenUpError):
         opened_after_building(model, tensorrt, given_up)
+
+
+class OnTheGpu:
+    """Stands for what TensorRT has taken of the GPU when it fails."""
+
+
+def test_what_tensorrt_has_taken_is_free_when_onnx_runtime_starts():
+    taken = []
+
+    def open_tensorrt():
+        memory = OnTheGpu()
+        taken.append(weakref.ref(memory))
+        raise EngineError("no memory")
+
+    def open_onnx():
+        assert taken[0]() is None
+        return "of ONNX Runtime"
+
+    assert first_that_opens(open_tensorrt, open_onnx, "a model", silent) == "of ONNX Runtime"
 
 
 def test_a_model_that_cannot_be_lowered_for_tensorrt_runs_on_onnx_runtime(tmp_path, tensorrt):
@@ -366,6 +405,20 @@ def unable(tensorrt, error):
     return replace(tensorrt, module=module)
 
 
+NO_CUDA = "CUDA initialization failure with error: 35. Please check your CUDA installation"
+
+
+def without_cuda(tensorrt):
+    """The TensorRT where the driver is too old for it: it makes nothing, and only warns why."""
+
+    def nothing(log):
+        log.log(tensorrt.module.ILogger.Severity.WARNING, NO_CUDA)
+        raise TypeError("pybind11::init(): factory function returned nullptr")
+
+    module = SimpleNamespace(**vars(tensorrt.module) | {"Builder": nothing, "Runtime": nothing})
+    return replace(tensorrt, module=module)
+
+
 REFUSED = "[stdArchiveReader.cpp] Error Code 1: Serialization (Version tag does not match)"
 NO_MEMORY = "[runtime.cpp::deserializeCudaEngine] Error Code 2: OutOfMemory (no further information)"
 
@@ -375,6 +428,29 @@ def loaded(model, tensorrt, progress):
     from dope_ros.engine.tensorrt import _built
 
     return _built(model, tensorrt, T4, AHEAD, progress)
+
+
+def test_a_tensorrt_that_cannot_start_says_why_and_the_engine_in_the_cache_stays(model, tensorrt, cache):
+    why = r"TensorRT cannot start: .*CUDA initialization failure with error: 35"
+    with pytest.raises(EngineError, match=why):
+        build_engine(model, without_cuda(tensorrt), T4, AHEAD, silent)
+    plan = cached_engine(model, tensorrt, T4, AHEAD, silent)
+    with pytest.raises(EngineError, match=why):
+        loaded(model, without_cuda(tensorrt), silent)
+    assert read_plan(cache / plan.key.file_name()) == plan
+
+
+def test_a_gpu_that_is_listed_and_cannot_be_used_is_an_error_that_says_why(monkeypatch):
+    torch = pytest.importorskip("torch", reason="TensorRT's buffers need torch")
+    from dope_ros.engine.tensorrt import this_gpu
+
+    def busy():
+        raise RuntimeError("CUDA-capable device(s) is/are busy or unavailable")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", busy)
+    with pytest.raises(EngineError, match="busy or unavailable"):
+        this_gpu()
 
 
 def test_an_engine_in_the_cache_that_tensorrt_refuses_is_replaced_once(model, tensorrt, cache):

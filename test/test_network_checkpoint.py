@@ -4,7 +4,7 @@
 
 import json
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,8 @@ from published_checkpoint import COPY, ORIGINAL, UNUSED, published_checkpoint
 from dope_ros.engine.export import differences
 from dope_ros.engine.torch import predict, proposals_of
 from dope_ros.errors import ModelError
-from dope_ros.network.checkpoint import read_checkpoint, write_checkpoint
+from dope_ros.network.checkpoint import plain_config, read_checkpoint, write_checkpoint
+from dope_ros.network.first_compact import PPI
 from dope_ros.poses import Proposals
 from dope_ros.postprocess.integrate import integrate
 from dope_ros.skeleton import Part
@@ -272,6 +273,34 @@ def test_a_checkpoint_from_before_boxes_were_refined_gives_the_proposals(tmp_pat
 def test_a_checkpoint_without_its_settings_is_refused(tmp_path):
     with pytest.raises(ModelError, match="its settings cannot be read"):
         read_checkpoint(saved({"format": "dope_ros", "version": 1, "state_dict": {}}, tmp_path))
+
+
+def with_face_classes(config, count):
+    return config | {"anchors": config["anchors"] | {"face": config["anchors"]["face"] | {"count": count}}}
+
+
+@pytest.mark.parametrize("count", ["ten", -3])
+def test_a_checkpoint_of_a_network_that_cannot_be_made_is_refused(tmp_path, count):
+    config = with_face_classes(plain_config(SMALL_COMPACT), count)
+    ppi = {part.value: asdict(of_part) for part, of_part in PPI.items()}
+    content = {"format": "dope_ros", "version": 4, "config": config, "ppi": ppi, "state_dict": {}}
+    with pytest.raises(ModelError, match="its settings cannot be read"):
+        read_checkpoint(saved(content, tmp_path))
+
+
+@pytest.mark.parametrize(
+    "extra", [{"bb._blocks.99._bn0.weight": torch.ones(1)}, {"rcls.weight": torch.ones(())}]
+)
+def test_a_checkpoint_of_the_first_layout_with_strange_tensors_is_refused(tmp_path, extra):
+    tensors = {"bb._conv_stem.weight": torch.ones(1)} | extra
+    with pytest.raises(ModelError, match=r"checkpoint\.pth"):
+        read_checkpoint(saved({"state_dict": tensors}, tmp_path))
+
+
+@pytest.mark.parametrize("entry", [{1: torch.ones(1)}, {1: 2}, {"weight": 2}])
+def test_entries_that_are_no_tensors_with_a_name_are_refused(tmp_path, entry):
+    with pytest.raises(ModelError, match=r"no tensors with a name: (1|weight)"):
+        read_checkpoint(saved({"format": "dope_ros", "state_dict": entry}, tmp_path))
 
 
 FIRST_COMPACT = os.environ.get("DOPE_FIRST_COMPACT_CHECKPOINT", "")

@@ -89,9 +89,10 @@ def first_that_opens(
         raise
     except EngineError as error:
         progress(f"ONNX Runtime runs {name}, TensorRT cannot: {error}")
-        return open_onnx()
-    progress(f"TensorRT runs {name}, for there is a GPU that it can use")
-    return fastest
+    else:
+        progress(f"TensorRT runs {name}, for there is a GPU that it can use")
+        return fastest
+    return open_onnx()  # not where the error is held, which holds what TensorRT has taken of the GPU
 
 
 # A runtime is imported only when it is used: not every machine has them all.

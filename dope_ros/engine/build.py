@@ -62,6 +62,7 @@ class CachedEngine:
             ModelError: the model follows no contract.
             BuildError: TensorRT cannot build it.
             GivenUpError: `progress` gave it up.
+            EngineError: TensorRT cannot start.
         """
         plan = _built(self._model, self._tensorrt, self._gpu, self._timed(), self._progress)
         try:
@@ -98,6 +99,7 @@ def build_engine(
         ModelError: the model cannot be read, or follows no contract.
         BuildError: TensorRT cannot build it.
         GivenUpError: `progress` gave it up.
+        EngineError: TensorRT cannot start.
     """
     return _built(read_model(model), tensorrt, gpu, options, progress)
 

@@ -22,7 +22,7 @@ import onnx
 from dope_ros.engine.half import Precision, computes_in_half, in_precision
 from dope_ros.engine.lowering import without_roi_align
 from dope_ros.engine.protocol import GivenUpError, Progress
-from dope_ros.engine.tensorrt_api import TensorRt, make_logger
+from dope_ros.engine.tensorrt_api import TensorRt, make_logger, started
 from dope_ros.errors import EngineError, ModelError
 from dope_ros.files import replaced_whole
 
@@ -84,11 +84,12 @@ def build_plan(
     Raises:
         BuildError: it cannot, and the message names the node where TensorRT does.
         GivenUpError: `progress` gave it up.
+        EngineError: TensorRT cannot start.
     """
     trt = tensorrt.module
     progress = _Stoppable(progress)
     log = make_logger(tensorrt)
-    builder = trt.Builder(log)
+    builder = started(trt.Builder, log)
     network = builder.create_network(_network_flags(trt))
     _parse(trt.OnnxParser(network, log), graph_for_tensorrt(model, options.precision))
     config = builder.create_builder_config()
@@ -208,7 +209,8 @@ class _Stoppable:
         self._progress, self.given_up = progress, False
 
     def __call__(self, step: str) -> None:
-        self.given_up |= self._progress(step) is False
+        if self._progress(step) is False:  # asked first: another thread may be told so meanwhile
+            self.given_up = True
 
 
 def _monitor(trt: Any, progress: _Stoppable) -> Any:

@@ -17,6 +17,7 @@ import onnx
 from onnx import helper
 
 from dope_ros.engine.storage import HEAVY
+from dope_ros.errors import ModelError
 
 BYTES_A_HALF, BYTES_A_FLOAT = 2, 4
 
@@ -80,7 +81,11 @@ HARDWARE = (T4, AGX_ORIN)
 
 
 def costs_by_stage(model: onnx.ModelProto) -> dict[str, Cost]:
-    """The cost of each stage of a model that `dope export` wrote, in the order of the graph."""
+    """The cost of each stage of a model that `dope export` wrote, in the order of the graph.
+
+    Raises:
+        ModelError: shapes are not fixed, as in models of others.
+    """
     shapes = _shapes(model)
     costs: dict[str, Cost] = {}
     for node in model.graph.node:
@@ -118,12 +123,15 @@ def _shapes(model: onnx.ModelProto) -> dict[str, list[int]]:
 
 
 def _cost(node: onnx.NodeProto, shapes: Mapping[str, list[int]]) -> Cost:
+    if node.op_type not in HEAVY | {"RoiAlign", *ROI_ALIGN_LOWERED}:
+        return Cost()
+    unknown = [name for name in (*node.input[:2], *node.output) if not all(shapes.get(name) or [0])]
+    if unknown:
+        raise ModelError(f"{node.name or node.op_type}: the shape of {unknown[0]} is not fixed")
     if node.op_type == "RoiAlign":
         return _roi_align_cost(node, shapes)
     if node.op_type in ROI_ALIGN_LOWERED:
         return _lowered_roi_align_cost(node, shapes)
-    if node.op_type not in HEAVY:
-        return Cost()
     out, (left, right) = shapes[node.output[0]], (shapes[name] for name in node.input[:2])
     # A convolution's weights are [out, in / groups, rows, columns]; a product sums over the left's last axis.
     summed = prod(right[1:]) if node.op_type == "Conv" else left[-1]

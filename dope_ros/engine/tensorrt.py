@@ -28,7 +28,7 @@ from dope_ros.engine.contract import (
 )
 from dope_ros.engine.plan import Plan, read_plan
 from dope_ros.engine.protocol import ENGINE_SUFFIX, Progress
-from dope_ros.engine.tensorrt_api import TensorRt, find_tensorrt, find_tensorrt_of, make_logger
+from dope_ros.engine.tensorrt_api import TensorRt, find_tensorrt, find_tensorrt_of, make_logger, started
 from dope_ros.errors import EngineError, ModelError
 from dope_ros.poses import Proposals
 from dope_ros.skeleton import Part
@@ -51,7 +51,10 @@ def this_gpu() -> Gpu:
     """
     if not torch.cuda.is_available():
         raise EngineError("there is no CUDA GPU that this PyTorch can use")
-    return Gpu(torch.cuda.get_device_name(), torch.cuda.get_device_capability())
+    try:
+        return Gpu(torch.cuda.get_device_name(), torch.cuda.get_device_capability())
+    except RuntimeError as error:  # it is listed, but busy, lost, or without memory for another process
+        raise EngineError(f"there is a GPU, but PyTorch cannot use it: {error}") from error
 
 
 class TensorRtEngine:
@@ -157,7 +160,7 @@ class _Runner:
         trt = tensorrt.module
         self._source = source
         self._log = make_logger(tensorrt)  # must outlive the rest
-        self._runtime = trt.Runtime(self._log)
+        self._runtime = started(trt.Runtime, self._log)
         self._engine = self._runtime.deserialize_cuda_engine(plan.data)
         if self._engine is None:
             of_the_machine = any(map(_OF_THE_MACHINE.search, self._log.errors))

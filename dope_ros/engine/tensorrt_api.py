@@ -7,6 +7,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,6 +115,21 @@ def require_driver() -> None:
         raise EngineError("there is no NVIDIA driver on this machine") from error
 
 
+def started(kind: Callable[[Any], Any], log: Any) -> Any:
+    """A builder or a runtime of TensorRT.
+
+    Args:
+        kind: makes it of a logger of `make_logger`.
+
+    Raises:
+        EngineError: TensorRT cannot start, as where the driver is too old for its CUDA.
+    """
+    try:
+        return kind(log)
+    except TypeError as error:  # all that the binding says of TensorRT making none; the log has the reason
+        raise EngineError(f"TensorRT cannot start: {log.reason}") from error
+
+
 def make_logger(tensorrt: TensorRt) -> Any:
     """A logger for TensorRT that keeps the errors in `errors`, and says in `reason` which of them matters.
 
@@ -127,18 +143,24 @@ def _logger(trt: Any) -> Any:
         def __init__(self) -> None:
             trt.ILogger.__init__(self)
             self.errors: list[str] = []
+            self._warning = ""
 
         @property
         def reason(self) -> str:
             # What follows the first one comes of it: "Assertion engine != nullptr failed".
-            return self.errors[0] if self.errors else "TensorRT gives no reason"
+            if self.errors:
+                return self.errors[0]
+            # TensorRT 8 only warns that CUDA does not start.
+            return f"it only warns: {self._warning}" if self._warning else "TensorRT gives no reason"
 
         def log(self, severity: Any, message: str) -> None:
             """What TensorRT calls with each of its messages."""
             if severity in (trt.ILogger.Severity.VERBOSE, trt.ILogger.Severity.INFO):
                 return
             logger.debug("TensorRT: %s", message)
-            if severity != trt.ILogger.Severity.WARNING:
+            if severity == trt.ILogger.Severity.WARNING:
+                self._warning = message
+            else:
                 self.errors.append(message)
 
     return Logger()

@@ -36,12 +36,16 @@ class TorchEngine:
 
     Raises:
         ModelError: the checkpoint is missing, refused or does not fit.
+        EngineError: the GPU cannot take it.
     """
 
     def __init__(self, checkpoint: Path, height: int = 0, width: int = 0, threads: int = 0) -> None:
         loaded = read_checkpoint(checkpoint)
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._network = loaded.network.to(self._device)
+        try:
+            self._network = loaded.network.to(self._device)
+        except RuntimeError as error:
+            raise EngineError(f"{checkpoint.name}: PyTorch cannot put it on the GPU: {error}") from error
         if threads:
             torch.set_num_threads(threads)
         self.spec = spec_of(loaded, *input_size(loaded, height, width))

@@ -15,8 +15,7 @@ from dope_ros.engine.model_file import read_model
 from dope_ros.engine.onnx import OnnxEngine
 from dope_ros.engine.storage import widened
 from dope_ros.errors import ModelError
-from dope_ros.network.checkpoint import Checkpoint, config_of, read_checkpoint
-from dope_ros.network.config import NetworkConfig
+from dope_ros.network.checkpoint import BAD_SETTINGS, Checkpoint, config_of, read_checkpoint
 from dope_ros.network.dope import DopeNetwork
 from dope_ros.network.exported import state_of
 from dope_ros.network.layout import Layout, check_tensors
@@ -61,7 +60,7 @@ def checkpoint_of(path: Path) -> Checkpoint:
             f"{path.name}: no network can be made of this model, for it does not say what shape it is of "
             f"(metadata entry '{NETWORK_KEY}'); take its checkpoint, or export it anew"
         )
-    network = DopeNetwork(_config(path.name, entries[NETWORK_KEY]))
+    network = _network(path.name, entries[NETWORK_KEY])
     weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in widened(model).graph.initializer}
     tensors = state_of(network, weights)
     check_tensors(path.name, Layout(network.config, spec.ppi, tensors), network.state_dict())
@@ -69,8 +68,9 @@ def checkpoint_of(path: Path) -> Checkpoint:
     return Checkpoint(network.eval(), spec.ppi)
 
 
-def _config(source: str, entry: str) -> NetworkConfig:
+def _network(source: str, entry: str) -> DopeNetwork:
+    """A network of the shape that a model file says its own is of, without its weights."""
     try:
-        return config_of(json.loads(entry))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return DopeNetwork(config_of(json.loads(entry)))
+    except BAD_SETTINGS as error:
         raise ModelError(f"{source}: its metadata entry '{NETWORK_KEY}' cannot be read: {error!r}") from error

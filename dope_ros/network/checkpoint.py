@@ -43,6 +43,9 @@ _MORE_THAN_WEIGHTS = re.compile(r"unsupported global:? (?:global )?(\S+)", re.IG
 
 _BROKEN = "not a PyTorch checkpoint, or a broken one"
 
+BAD_SETTINGS = (LookupError, TypeError, ValueError, AttributeError, RuntimeError)
+"""What comes of making a network of settings that nobody wrote so; torch's errors are RuntimeErrors."""
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -62,9 +65,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
     content = _load(path)
     try:
         layout = _layout_of(path.name, content)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        network = DopeNetwork(layout.config)
+    except BAD_SETTINGS as error:
         raise ModelError(f"{path.name}: its settings cannot be read: {error!r}") from error
-    network = DopeNetwork(layout.config)
     state = network.state_dict()
     check_tensors(path.name, layout, state)
     network.load_state_dict(layout.tensors(state))
@@ -110,9 +113,14 @@ def _load(path: Path) -> dict[str, Any]:
         raise ModelError(f"{path.name}: {_BROKEN}: {type(error).__name__}: {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("state_dict"), dict):
         raise ModelError(f"{path.name}: a checkpoint is a dict with a 'state_dict'; this is none")
-    strangers = [name for name, value in content["state_dict"].items() if not isinstance(value, Tensor)]
+    strangers = [
+        str(name)
+        for name, value in content["state_dict"].items()
+        if not isinstance(value, Tensor) or not isinstance(name, str)
+    ]
     if strangers:
-        raise ModelError(f"{path.name}: entries of its state dict are no tensors: {', '.join(strangers[:5])}")
+        listed = ", ".join(strangers[:5])
+        raise ModelError(f"{path.name}: entries of its state dict are no tensors with a name: {listed}")
     return content
 
 
