@@ -31,6 +31,9 @@ FORGOTTEN = 1.0
 LATE = 0.1
 """Seconds. Stamps go back so far where a camera's clock is not strict; if further, time itself went back."""
 
+REMEMBERED = 300
+"""Of so many people at most something is remembered; where stamps stand still, nothing grows too old."""
+
 STATURE = 1.7
 """Metres. A person's extent in the picture stands for so many, which makes speeds in it comparable."""
 
@@ -89,18 +92,19 @@ class Smoother:
         before, velocities, elapsed = self._states_of(people, now, seconds)
         smoothed, velocities = one_euro(now, before, velocities, elapsed, settings)
         for row, person in enumerate(people):
-            if elapsed[row] == 0 and person.id in self._states:
-                continue
-            anchored, measured = person.body is not None, person.depth_measured
-            self._states[person.id] = FilterState(
-                smoothed[row], velocities[row], seconds, anchored, person.metric, measured
-            )
+            state = self._states.pop(person.id, None)  # who was seen last is to stand last
+            if state is None or elapsed[row] > 0:
+                anchored, measured = person.body is not None, person.depth_measured
+                state = FilterState(
+                    smoothed[row], velocities[row], seconds, anchored, person.metric, measured
+                )
+            self._states[person.id] = state
         joints = hung_on_anchors(smoothed[..., 2:])
         changes = [{"root": root} for root in roots_of(people, joints)]
         return with_joints(people, joints, smoothed[..., :2], changes)
 
     def _forget(self, seconds: float) -> None:
-        known = self._states.items()
+        known = list(self._states.items())[-REMEMBERED:]
         self._states = {key: state for key, state in known if -LATE <= seconds - state.seconds < FORGOTTEN}
 
     def _states_of(

@@ -74,6 +74,7 @@ class PeopleOverTime:
         self._smoother = Smoother()
         self._seconds = -np.inf
         self._repetitions = 0
+        self._announced = False
 
     def __call__(self, people: Sequence[Person], seconds: float, settings: TrackingSettings) -> list[Person]:
         """The people of one picture with what is known of them from those before.
@@ -89,13 +90,15 @@ class PeopleOverTime:
         return tracked if settings.mode == "ids" else self._smoother(tracked, seconds, settings.smoothing)
 
     def _watch_stamps(self, seconds: float) -> None:
-        """Say so where stamps come to stand still."""
+        """Say so, once, where stamps come to stand still; those in whole seconds do again and again."""
         self._repetitions = self._repetitions + 1 if seconds == self._seconds else 0
         self._seconds = seconds
-        if self._repetitions == STANDSTILL:
+        if self._repetitions == STANDSTILL and not self._announced:
+            self._announced = True
             logger.warning(
-                "all images have the stamp %.3f s: without stamps people are not smoothed, "
+                "%d images in a row have the stamp %.3f s: without stamps people are not smoothed, "
                 "and ids go by positions alone",
+                STANDSTILL + 1,
                 seconds,
             )
 

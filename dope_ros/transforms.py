@@ -140,8 +140,8 @@ class TransformTree:
             if not static:
                 self._forget_what_is_over(child, stamp)
             edge = self._edges.get(child)
-            if edge is None or edge.parent != parent or static:
-                edge = self._edges[child] = Edge(parent)
+            if edge is None or edge.parent != parent or static or edge.static is not None:
+                edge = self._edges[child] = Edge(parent)  # as in tf2, what is said last holds
             if static:
                 edge.static = place
             else:

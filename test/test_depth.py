@@ -159,6 +159,17 @@ def test_what_the_lens_of_the_camera_would_fold_into_the_picture_is_not_in_it():
     assert not aligned.metres.any()
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")  # nothing for a robot's log
+def test_what_lies_almost_beside_the_camera_is_not_in_its_picture():
+    # As far off the axis a lens without a fold puts it further away than an integer counts pixels.
+    camera = Intrinsics(520.0, 510.0, 322.0, 236.0, Lens.RADIAL_TANGENTIAL, (-0.28, 0.07, 0.0, 0.0, 0.0))
+    narrow = Intrinsics(300.0, 300.0, 80.0, 60.0)
+    beside = Transform(np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]]), np.array([0, 0, 1e-5]))
+    aligned = DepthImage(np.ones((120, 160), np.float32), narrow, beside).aligned(camera, HEIGHT, WIDTH)
+    assert camera.fold == np.inf
+    assert not aligned.metres.any()
+
+
 def test_lines_of_sight_of_a_depth_camera_are_straightened_once():
     camera = Intrinsics(430.0, 430.0, 40.0, 30.0, Lens.RADIAL_TANGENTIAL, (-0.2, 0.03, 0.0, 0.0))
     before = depth._lines_of_sight.cache_info().misses

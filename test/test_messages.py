@@ -19,7 +19,8 @@ from dope_ros.ros.messages import keypoints_2d, keypoints_3d, people_from_messag
 @pytest.fixture
 def people():
     whole, lone = standing(at=(0.2, 0.1, 3.0)), standing(at=(1.0, 0.0, 5.0))
-    return [replace(whole, id=3, metric=True), replace(lone, id=7, body=None, face=None, right_hand=None)]
+    known = {"metric": True, "depth_measured": True, "root_covariance": np.arange(1.0, 10.0).reshape(3, 3)}
+    return [replace(whole, id=3, **known), replace(lone, id=7, body=None, face=None, right_hand=None)]
 
 
 def over_the_wire(people) -> WholeBodyPose3DArray:
@@ -32,6 +33,10 @@ def test_people_survive_the_way_over_the_wire(people):
     assert len(received) == 2
     for person, expected in zip(received, people, strict=True):
         assert (person.id, person.metric) == (expected.id, expected.metric)
+        assert person.depth_measured == expected.depth_measured
+        assert (person.root_covariance is None) == (expected.root_covariance is None)
+        if expected.root_covariance is not None:
+            np.testing.assert_array_equal(person.root_covariance, expected.root_covariance)
         assert person.score == pytest.approx(expected.score)
         np.testing.assert_allclose(person.root, expected.root, rtol=1e-6)
         assert set(person.parts()) == set(expected.parts())

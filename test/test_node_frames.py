@@ -21,6 +21,7 @@ from tiny_model import write_tiny_model
 from dope_ros.geometry import Intrinsics, Transform
 from dope_ros.ros.messages import people_from_message
 from dope_ros.skeleton import HEAD, LEFT_HIP, LEFT_WRIST, RIGHT_HIP
+from dope_ros.transforms import TransformError
 
 GREY = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
 PERSON = standing((0.4, 0.1, 3.0))
@@ -103,6 +104,24 @@ def test_frames_of_people_are_broadcast(robot, model):
     np.testing.assert_allclose(pose.apply(np.array([t.x, t.y, t.z])), joints[LEFT_WRIST], atol=0.02)
 
 
+def test_frames_that_would_hang_on_nothing_are_not_broadcast(robot, model):
+    from tf2_msgs.msg import TFMessage
+
+    frames = robot.listen(TFMessage, "/tf", 100)
+
+    def forget_the_frame(image):
+        image.header.frame_id = ""
+
+    with running_node({"model": model, "broadcast_tf": True}) as node:
+        show_metric(robot, forget_the_frame)
+        node.wait_for_log("WARN", "images without a frame_id")
+        show_metric(robot, forget_the_frame)
+        assert not frames
+        show_metric(robot)
+        robot.wait_until(lambda: frames, "frames of an image that has one")
+    assert all(each.header.frame_id for each in frames[0].transforms)
+
+
 def test_frames_of_people_are_not_listened_to_for_tf2_would_keep_them_for_ever(robot):
     """Nor are those of another node's people. What is called alike but is no person's is heard."""
     from dope_ros.ros.tf import Listener, frames_of
@@ -132,6 +151,27 @@ def test_frames_of_people_are_not_listened_to_for_tf2_would_keep_them_for_ever(r
     robot.wait_until(lambda: of_robot[-1] in heard, "the last of them")
     listener.close()
     assert heard == of_robot
+
+
+def test_frames_with_the_slash_of_ros_1_are_those_without(robot):
+    from dope_ros.ros.tf import listen_to_transforms
+
+    transforms = listen_to_transforms(robot.node)
+    tf = Broadcaster(robot)
+    robot.wait_until(tf.is_heard, "the listener is found")
+
+    def found():
+        tf.say("/base_link", "/camera", UPRIGHT, at(1))
+        try:
+            return [transforms.lookup(*names, at(1), 0.0) for names in slashed]
+        except TransformError:
+            return []
+
+    slashed = [("/base_link", "/camera"), ("base_link", "/camera"), ("/base_link", "camera")]
+    places = robot.wait_until(found, "transforms by all names")
+    transforms.close()
+    for place in places:
+        np.testing.assert_allclose(place.translation, UPRIGHT.translation)
 
 
 def test_a_persons_frame_is_refused_as_the_target_frame(model):

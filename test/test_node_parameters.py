@@ -61,11 +61,17 @@ def test_a_wider_assumed_field_of_view_spreads_people_further(robot):
     assert spans[1] > 2 * spans[0]
 
 
-@pytest.mark.usefixtures("node")
-def test_nms_can_take_the_place_of_integration_live(robot):
-    assert robot.set_parameter("integration", "nms").successful
-    assert robot.set_parameter("body_min_score", 0.95).successful
-    assert all(person.body is None for person in people_now(robot))
+def test_nms_can_take_the_place_of_integration_live(robot, tmp_path):
+    of_two_proposals = seen(standing(score=1.4))
+    model = write_tiny_model(tmp_path / "one.onnx", [of_two_proposals], 480, 640)
+    with running_node({"model": model}):
+        robot.wait_for_active()
+        assert robot.set_parameter("body_min_score", 0.95).successful
+        assert [person.score for person in people_now(robot)] == pytest.approx([1.4])
+        assert robot.set_parameter("integration", "nms").successful
+        assert all(person.body is None for person in people_now(robot))
+        assert robot.set_parameter("body_min_score", 0.0).successful
+        assert [person.score for person in people_now(robot)] == pytest.approx([0.7])
 
 
 @pytest.mark.usefixtures("node")

@@ -48,3 +48,10 @@ def test_the_diagnostics_of_an_inactive_node_say_so(robot, model, messages):
         robot.wait_until(
             lambda: "not active (inactive)" in messages()[earlier:], "diagnostics after it was active"
         )
+
+
+def test_the_diagnostics_of_a_node_that_was_shut_down_say_so_and_blame_nothing(robot, tmp_path, messages):
+    with running_node({"model": tmp_path / "missing.onnx"}):
+        robot.wait_until(lambda: any("unconfigured): cannot" in text for text in messages()), "a failure")
+        assert robot.transition(Transition.TRANSITION_UNCONFIGURED_SHUTDOWN)
+        robot.wait_until(lambda: messages()[-1] == "not active (finalized)", "diagnostics after the end")

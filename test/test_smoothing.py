@@ -13,7 +13,7 @@ from scenes import standing
 from sequences import film, walk
 
 from dope_ros.skeleton import HAND_WRIST, HEAD, LEFT_HIP, LEFT_WRIST, RIGHT_HIP, RIGHT_WRIST
-from dope_ros.smoothing import Smoother, SmoothingSettings
+from dope_ros.smoothing import REMEMBERED, Smoother, SmoothingSettings
 
 WALKING = 1.4
 """m/s."""
@@ -99,6 +99,17 @@ def test_pictures_without_stamps_go_through_as_they_are():
         (found,) = smoother([person], 0.0, SmoothingSettings())
         np.testing.assert_allclose(found.root, person.root, atol=1e-6)
         np.testing.assert_allclose(found.body.keypoints_2d, person.body.keypoints_2d, atol=1e-3)
+
+
+def test_states_do_not_pile_up_where_stamps_stand_still():
+    smoother = Smoother()
+    stays, passer = replace(standing((0, 0, 3)), id=0), standing((0, 0, 6), parts=["face"])
+    for frame in range(2 * REMEMBERED):
+        smoother([stays, replace(passer, id=frame + 1)], 0.0, SmoothingSettings())
+    assert len(smoother._states) <= REMEMBERED + 2
+    moved = replace(standing((0.02, 0, 3)), id=0)
+    (found,) = smoother([moved], 0.07, SmoothingSettings())
+    assert found.root[0] < 0.01, "who was there all along is remembered, and smoothed again"
 
 
 def test_a_moment_that_comes_twice_leaves_the_moments_after_it_as_they_were():

@@ -183,6 +183,13 @@ def test_stamps_that_stand_still_are_announced_once(caplog):
     assert "stamp" in record.getMessage()
 
 
+def test_stamps_in_whole_seconds_do_not_flood_the_log(caplog):
+    over_time = PeopleOverTime()
+    for frame in range(100):
+        over_time([standing((0, 0, 3))], frame // 10, TrackingSettings("smooth"))
+    assert len(caplog.records) == 1
+
+
 def test_a_picture_that_comes_twice_is_not_taken_for_missing_stamps(caplog):
     over_time = PeopleOverTime()
     for frame in range(20):

@@ -246,6 +246,15 @@ def test_a_clock_that_jumps_leaves_static_places_alone():
         tree.lookup("map", "base", 5 * SECOND)
 
 
+def test_a_frame_that_was_static_and_moves_now_is_where_it_moved():
+    tree = TransformTree()
+    tree.add("base", "camera", 0, moved(0, 0, 1), static=True)
+    tree.add("base", "camera", 5 * SECOND, moved(0, 0, 2))
+    assert tree.lookup("base", "camera", 5 * SECOND).translation[2] == 2
+    tree.add("base", "camera", 0, moved(0, 0, 3), static=True)
+    assert tree.lookup("base", "camera", 7 * SECOND).translation[2] == 3
+
+
 def test_frames_of_people_who_left_are_forgotten():
     now = 0.0
     tree = TransformTree(clock=lambda: now)

@@ -99,10 +99,11 @@ class DepthImage:
         points = points[intrinsics.sees(points)]
         grid = np.zeros(_grid_shape(self.camera, intrinsics, height, width), np.float32)
         per_pixel = np.array([grid.shape[1] / width, grid.shape[0] / height])
-        across, down = np.floor((intrinsics.project(points) + 0.5) * per_pixel).astype(int).T
-        inside = (across >= 0) & (down >= 0) & (across < grid.shape[1]) & (down < grid.shape[0])
-        order = np.argsort(-points[inside, 2])  # of those written to one cell the last one stays
-        grid[down[inside][order], across[inside][order]] = points[inside, 2][order]
+        cells = np.floor((intrinsics.project(points) + 0.5) * per_pixel)
+        inside = ((cells >= 0) & (cells < grid.shape[::-1])).all(axis=1)  # others may be too far off for int
+        (across, down), depths = cells[inside].astype(int).T, points[inside, 2]
+        order = np.argsort(-depths)  # of those written to one cell the last one stays
+        grid[down[order], across[order]] = depths[order]
         return DepthImage(grid)
 
 

@@ -102,6 +102,7 @@ class DopeNode(LifecycleNode):
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free everything, from whatever state. Returns SUCCESS: to `finalized`."""
+        self._fault = ""
         self._release()
         return super().on_shutdown(state)
 
@@ -197,7 +198,7 @@ class DopeNode(LifecycleNode):
 
     def _publish_diagnostics(self) -> None:
         if self._perception is None:
-            statuses = [state_status(self, "unconfigured")]
+            statuses = [state_status(self, self._state)]  # or finalized
         else:
             for silence in self._perception.silences():
                 if self._silence.passes(silence):

@@ -143,6 +143,7 @@ class OwnTransforms:
 
     def lookup(self, target: str, source: str, stamp: Time, patience: float) -> Transform:
         """See `Transforms`."""
+        target, source = frame_name(target), frame_name(source)
         return self._tree.lookup(target, source, nanoseconds(stamp), patience)
 
     def close(self) -> None:
@@ -177,6 +178,7 @@ class Tf2Transforms:
         from rclpy.time import Time as RclpyTime
         from tf2_ros import TransformException
 
+        target, source = frame_name(target), frame_name(source)
         try:
             stamped = self._buffer.lookup_transform(
                 target, source, RclpyTime.from_msg(stamp), timeout=Duration(seconds=patience)
@@ -225,10 +227,17 @@ class PeopleBroadcaster:
     def __init__(self, node: Node) -> None:
         self._kind = tf_message_type()
         self._node = node
+        self._throttle = Throttle()
         self._publisher = node.create_publisher(self._kind, "/tf", TF_QOS)
 
     def publish(self, header: Header, people: Sequence[Person], camera: str) -> None:
-        """Publish the frames of those whose position is metric, as children of the header's frame."""
+        """Publish the frames of those whose position is metric, as children of the header's frame.
+
+        None where that has no name: everybody who listens to /tf would log an error for each.
+        """
+        if not header.frame_id:
+            self._warn("images without a frame_id: frames of their people cannot be published")
+            return
         transforms = [
             _to_message(header, *frame)
             for person in people
@@ -240,6 +249,10 @@ class PeopleBroadcaster:
     def close(self) -> None:
         """Publish no longer."""
         self._node.destroy_publisher(self._publisher)
+
+    def _warn(self, message: str) -> None:
+        if self._throttle.passes(message):
+            self._node.get_logger().warning(message)
 
 
 def body_id(person: Person, camera: str) -> str:
@@ -277,9 +290,14 @@ def frames_of(person: Person, camera: str, parent: str) -> Iterator[tuple[str, s
             yield parent, f"{side.value}_hand_{name}", frame
 
 
+def frame_name(frame: str) -> str:
+    """What a frame is called; ROS 1 had the names begin with a slash, and bags of it still do."""
+    return frame.lstrip("/")
+
+
 def frames_in(stamped: TransformStamped) -> tuple[str, str]:
-    """The parent's and the child's frame; ROS 1 had them begin with a slash."""
-    return stamped.header.frame_id.lstrip("/"), stamped.child_frame_id.lstrip("/")
+    """The parent's and the child's frame."""
+    return frame_name(stamped.header.frame_id), frame_name(stamped.child_frame_id)
 
 
 def is_persons_frame(name: str) -> bool:
