@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import dot_people
@@ -20,9 +20,9 @@ from dope_ros.pictures import write_picture
 from dope_ros.skeleton import BODY, HEAD, Part, Side
 from dope_ros.training.augmentation import flip_part
 from dope_ros.training.datasets import open_dataset
-from dope_ros.training.datasets.labels import PartLabels, Sample
+from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample
 from dope_ros.training.experts import Estimate
-from dope_ros.training.labelling.completion import Completion, complete_dataset
+from dope_ros.training.labelling.completion import Completion, complete, complete_dataset
 from dope_ros.training.labelling.label import Task, label_pictures
 from dope_ros.training.labels_file import FILE_NAME
 
@@ -174,6 +174,33 @@ def test_crowds_are_ignored_for_every_part(tmp_path):
     sample = completed(tmp_path, BodyExpert(solid(standing_body())), person, crowd, parts=(Part.FACE,))
     np.testing.assert_array_equal(sample.ignored_boxes(Part.BODY), [[300, 100, 350, 160]])
     assert [300, 100, 350, 160] in sample.ignored_boxes(Part.FACE).tolist()
+
+
+BESIDE, HIP = (500, 100), (100, 160)
+
+
+def covers(boxes, point) -> bool:
+    """Whether one of the boxes [N, 4] has the point in it."""
+    return bool(((boxes[:, :2] < point) & (boxes[:, 2:] > point)).all(axis=1).any())
+
+
+def test_beside_the_only_body_that_a_dataset_labels_everything_is_ignored_for_every_part(tmp_path):
+    (sample,) = open_dataset(f"coco@val2017:{street(tmp_path, coco_person())}")
+    body = PersonLabels(body=standing_body())
+    sample = replace(sample, people=(body,), ignored={}, incomplete=frozenset({Part.BODY}))
+    parts = (Part.BODY, Part.HAND)
+    entry = complete(sample, parts, BodyExpert(solid(standing_body())), "street.jpg")
+    beside, of_the_body = ([covers(entry.ignored[part], point) for part in parts] for point in (BESIDE, HIP))
+    assert beside == [True, True]
+    assert of_the_body == [False, True], "a body that lacks its hands is ignored for these alone"
+
+
+def test_a_body_of_no_joint_of_ours_is_passed_over(tmp_path):
+    (sample,) = open_dataset(f"coco@val2017:{street(tmp_path, coco_person())}")
+    nothing = PartLabels.of(np.full((13, 2), np.nan))
+    sample = replace(sample, people=(PersonLabels(body=nothing), PersonLabels(body=standing_body())))
+    entry = complete(sample, (Part.BODY,), BodyExpert(solid(standing_body())), "street.jpg")
+    assert len(entry.people) == 1
 
 
 def test_what_is_completed_is_not_looked_at_again_and_another_dataset_is_refused(tmp_path):

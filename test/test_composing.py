@@ -122,6 +122,9 @@ class One:
 
     joints: tuple[int, ...] = tuple(range(21))
     ignored: tuple[tuple[float, ...], ...] = ()
+    labelled: frozenset[Part] = frozenset({Part.HAND})
+    incomplete: frozenset[Part] = frozenset()
+    body: PartLabels | None = None
     name: str = "one"
 
     def __len__(self) -> int:
@@ -131,8 +134,8 @@ class One:
         picture, _, labels = photograph()
         hand = PartLabels.of(labels.keypoints_2d, np.isin(np.arange(21), self.joints))
         boxes = {Part.FACE: np.array(self.ignored, np.float32).reshape(-1, 4)}
-        person = PersonLabels(left_hand=hand)
-        return Sample("one", Pixels(picture), (person,), frozenset({Part.HAND}), boxes)
+        person = PersonLabels(body=self.body, left_hand=hand)
+        return Sample("one", Pixels(picture), (person,), self.labelled, boxes, incomplete=self.incomplete)
 
 
 def test_a_hand_of_which_not_all_joints_are_known_is_cut_out_and_placed_by_the_others():
@@ -147,6 +150,18 @@ def test_a_hand_of_which_not_all_joints_are_known_is_cut_out_and_placed_by_the_o
         assert 0.14 * 400 < extent < 0.29 * 400, "a box that is turned is up to 1.4 times as large"
 
 
+def test_joints_that_a_photograph_does_not_show_are_not_known_where_it_is_pasted():
+    picture, _, labels = photograph()
+    hand = PartLabels.of(labels.keypoints_2d + np.array([25, 0]), keypoints_3d=labels.keypoints_3d)
+    outside = hand.keypoints_2d[:, 0] > 99.5
+    assert 0 < outside.sum() < 5
+    sample = Sample("", Pixels(picture), (PersonLabels(left_hand=hand),), frozenset({Part.HAND}))
+    found = cutout_of(sample).labels()
+    assert (found.known_2d == ~outside).all()
+    assert (found.visible == ~outside).all()
+    assert found.known_3d.all()
+
+
 @pytest.mark.parametrize("joints", [(), (5,)])
 def test_a_hand_whose_joints_are_not_known_is_refused(joints):
     with pytest.raises(DatasetError, match="one: joints of the hand are not known"):
@@ -155,7 +170,8 @@ def test_a_hand_whose_joints_are_not_known_is_refused(joints):
 
 def test_what_a_photograph_ignores_is_ignored_where_it_is_pasted():
     fingers = photograph()[2].keypoints_2d[6:]
-    source = One(ignored=((*fingers.min(axis=0), *fingers.max(axis=0)),))
+    face = (*fingers.min(axis=0), *fingers.max(axis=0))
+    source = One(ignored=(face,), labelled=frozenset({Part.HAND, Part.FACE}))
     composer = HandsAndFacesComposer([source], BACKGROUNDS, Composition(most=1))
     _, entry = composer.compose("picture.jpg", np.random.default_rng(1))
     (box,), (person,) = entry.ignored[Part.FACE], entry.people
@@ -163,6 +179,48 @@ def test_what_a_photograph_ignores_is_ignored_where_it_is_pasted():
     moved = labels.keypoints_2d[6:]
     assert ((moved >= box[:2] - 0.01) & (moved <= box[2:] + 0.01)).all()
     assert Part.HAND not in entry.ignored
+
+
+def middle_is_ignored(entry, part, points) -> bool:
+    middle, boxes = points.mean(axis=0), entry.ignored.get(part, np.zeros((0, 4)))
+    return bool(((boxes[:, :2] < middle) & (middle < boxes[:, 2:])).all(axis=1).any())
+
+
+@pytest.mark.parametrize(
+    ("labelled", "incomplete", "ignored"),
+    [({Part.HAND}, (), {Part.FACE}), ({Part.HAND, Part.FACE}, (), ()), (set(Part), {Part.HAND}, {Part.HAND})],
+    ids=["of hands alone", "of both", "of one hand of several"],
+)
+def test_what_a_photograph_does_not_tell_is_ignored_where_it_is_pasted_but_for_its_own_part(
+    labelled, incomplete, ignored
+):
+    source = One(labelled=frozenset(labelled), incomplete=frozenset(incomplete))
+    composer = HandsAndFacesComposer(
+        [source], PlainBackground(), Composition(most=1, whole=1, part_size=(0.2, 0.2))
+    )
+    told = 0
+    for index in range(6):
+        picture, entry = composer.compose("picture.jpg", np.random.default_rng(index))
+        rows, columns = np.nonzero((picture != (0, 0, 255)).any(axis=2))
+        pasted = np.stack([columns, rows], axis=1)
+        (person,) = entry.people
+        (hand,) = (of.labels.keypoints_2d for of in person.values())
+        outside = pasted[((pasted < hand.min(axis=0) - 16) | (pasted > hand.max(axis=0) + 16)).any(axis=1)]
+        for part in (Part.HAND, Part.FACE):
+            assert not middle_is_ignored(entry, part, hand), "that a hand is no face is known"
+            boxes = entry.ignored.get(part, np.zeros((0, 4)))
+            in_box = (boxes[:, :2] <= outside[:, None]) & (outside[:, None] <= boxes[:, 2:])
+            covered = in_box.all(axis=2).any(axis=1)
+            assert covered.all() if part in ignored else not covered.any()
+        told += len(outside)
+    assert told > 1000
+
+
+def test_the_body_of_a_photograph_is_not_labelled_where_its_hand_is_pasted():
+    body = PartLabels.of(np.stack([np.linspace(10, 90, 13), np.linspace(20, 300, 13)], axis=1))
+    composer = HandsAndFacesComposer([One(labelled=frozenset(Part), body=body)], PlainBackground())
+    _, entry = composer.compose("picture.jpg", np.random.default_rng(1))
+    assert {name for person in entry.people for name in person} <= {"left_hand", "right_hand"}
 
 
 class PlainBackground:

@@ -181,7 +181,10 @@ def test_an_expert_does_not_look_at_pictures_that_lack_nothing(network):
     pictures = TrainingSet([Source(whole), Source(empty)])
     batch = collate([pictures[Draw(index, index)] for index in range(2)])
     expert = replace(expert_like(network, [Part.BODY]), ppi={Part.BODY: BELIEVES_ALL})
+    looked_at = []
+    expert.network.register_forward_hook(lambda _, inputs, __: looked_at.append(len(inputs[0])))
     lesson = lesson_of(batch, [Teacher(expert, [Part.BODY], TeachingSettings(distil=False), POSITIVE_IOU)])
+    assert looked_at == [1]
     of_whole, of_empty = (of[Part.BODY] for of in lesson.batch.targets.by_picture())
     before = batch.targets.by_picture()[0][Part.BODY]
     for name in OF_INSTANCES:

@@ -209,11 +209,20 @@ def test_the_loss_of_refined_boxes_is_a_mean_over_the_positive_boxes(rng):
     np.testing.assert_allclose(refined_term(deltas, boxes, wanted).mean(), expected, **TOLERANCE)
 
 
+def test_a_joint_that_is_known_in_3d_alone_is_not_lifted_wherever_the_picture_begins():
+    """Its 2D is the picture's corner in name only, and that corner may lie in the box."""
+    beside, inside = torch.full((1, 1, 2), -4.0), torch.zeros(1, 1, 2)
+    for corner in (beside, inside):
+        targets = PoseTargets(corner, torch.zeros(1, 1), torch.zeros(1, 1, 3), torch.ones(1, 1))
+        assert lifted_term(torch.ones(1, 1, 3), targets, Part.BODY).count == 0
+
+
 @every_part
 def test_the_lifted_loss_leaves_out_joints_beyond_the_grown_box(rng, part):
     targets = random_pose_targets(rng, part)
     lifted = targets.poses_3d + tensor(rng.normal(0, UNITS[part] / 20, targets.poses_3d.shape))
     weights = targets.weights_3d * ((targets.poses_2d - 0.5).abs() < 1.3 / 2).all(dim=-1)
+    weights = weights * (targets.weights_2d > 0)
     expected = joint_mean(lifted, targets.poses_3d, weights, BETA_3D, UNITS[part])
     np.testing.assert_allclose(lifted_term(lifted, targets, part).mean(), expected, **TOLERANCE)
 

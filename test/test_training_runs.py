@@ -301,6 +301,20 @@ def test_a_run_whose_network_lacks_what_networks_have_by_now_says_so(finished, t
         train(config, training_set(drawn_people(16), config), tmp_path)
 
 
+def test_a_run_of_two_gpus_goes_on_with_one(finished, tmp_path, monkeypatch):
+    folder, config = finished
+    copied_run(folder, tmp_path, plain(config))
+    state = state_of(tmp_path)
+    state["random"]["cuda"] = [torch.tensor([number], dtype=torch.uint8) for number in (1, 2)]
+    torch.save(state, tmp_path / "state.pt")
+    kept = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "set_rng_state_all", kept.extend)
+    assert open_run(config, 16, tmp_path, torch.device("cpu")).step == 2
+    assert [int(of_device) for of_device in kept] == [1]
+
+
 def test_a_finished_run_can_be_prolonged(finished, tmp_path):
     folder, config = finished
     for name in ("state.pt", "model.pt", "losses.csv"):
@@ -463,6 +477,9 @@ class TestOrder:
         assert sorted(draw.index for draw in batch)[:2] == [0, 0]
         assert {draw.index for draw in batch} == {0, 1, 2}
 
+    def test_for_a_run_that_has_done_more_steps_than_it_now_should_there_is_nothing_left(self):
+        assert self.batches(steps=(7, 4)) == []
+
     def test_unequal_shares_are_refused(self):
         with pytest.raises(DopeError, match=r"data\.batch: 8 pictures .* 3 processes; .* multiple of 3"):
             DataOrder(20, 8, 0, (0, 1), Share(0, 3))
@@ -541,6 +558,9 @@ class TestConfig:
             ("log_every=0", "log_every is 0"),
             ("save_every=0", "save_every is 0"),
             ("seed=-1", "seed is -1"),
+            ("schedule.epochs=0", r"schedule\.epochs is 0"),
+            ("optimiser.rate=-1", r"optimiser\.rate is -1\.0"),
+            ("average=-0.1", r"average is -0\.1"),
             ("data.view={zoom: [0, 1]}", r"zoom of a view is from 0\.0 to 1\.0"),
             ("data.view={zom: [0.5, 0.9]}", "zom"),
             ("data.view={min_size: 400, maximum: 800}", "maximum"),

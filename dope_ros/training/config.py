@@ -143,11 +143,20 @@ class TrainingConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check_at_least(1, {"save_every": self.save_every, "log_every": self.log_every})
-        _check_at_least(0, {"seed": self.seed})
+        _check_at_least(
+            1,
+            {
+                "save_every": self.save_every,
+                "log_every": self.log_every,
+                "schedule.epochs": self.schedule.epochs,
+            },
+        )
+        _check_at_least(
+            0, {"seed": self.seed, "average": self.average, "optimiser.rate": self.optimiser.rate}
+        )
 
 
-def _check_at_least(least: int, values: Mapping[str, int]) -> None:
+def _check_at_least(least: int, values: Mapping[str, float]) -> None:
     for name, value in values.items():
         if value < least:
             raise ValueError(f"{name} is {value}; give it {least} or more")

@@ -51,7 +51,7 @@ class DataOrder(Sampler[list[Draw]]):
         length: of the training set.
         pictures: of a step, over all processes.
         seed: of the run.
-        steps: first step and the one after the last.
+        steps: first step and the one after the last. There is none where the run has done more already.
         share: of this process.
 
     Raises:
@@ -75,7 +75,7 @@ class DataOrder(Sampler[list[Draw]]):
         return steps_per_epoch(self._length, self._pictures)
 
     def __len__(self) -> int:
-        return self._steps[1] - self._steps[0]
+        return max(0, self._steps[1] - self._steps[0])
 
     def __iter__(self) -> Iterator[list[Draw]]:
         each = self._pictures // self._share.processes

@@ -128,9 +128,12 @@ def _about_mean(points: Tensor, weights: Tensor) -> Tensor:
 
 
 def lifted_term(lifted: Tensor, targets: PoseTargets, part: Part) -> Term:
-    """Smooth L1 of the spatial head's 3D, [P, J, 3], metres, over the known joints within its grid."""
+    """Smooth L1 of the spatial head's 3D, [P, J, 3], metres, over the known joints within its grid.
+
+    Whether a joint is within it, 2D tells: of one that is known in 3D alone it is not known.
+    """
     unit = UNITS[part]
-    weights = targets.weights_3d * _within_grid(targets)
+    weights = targets.weights_3d * (_within_grid(targets) & (targets.weights_2d > 0))
     return _joint_term(lifted / unit, targets.poses_3d / unit, weights, BETA_3D)
 
 

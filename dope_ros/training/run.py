@@ -221,4 +221,5 @@ def _random_state() -> dict[str, Any]:
 def _set_random_state(state: dict[str, Any]) -> None:
     torch.set_rng_state(state["cpu"].cpu())
     if torch.cuda.is_available():
-        torch.cuda.set_rng_state_all([of_device.cpu() for of_device in state["cuda"]])
+        there = state["cuda"][: torch.cuda.device_count()]  # a run may go on with fewer GPUs
+        torch.cuda.set_rng_state_all([of_device.cpu() for of_device in there])

@@ -83,7 +83,8 @@ def complete(sample: Sample, parts: Sequence[Part], expert: Expert, name: str) -
     """A picture's line: its bodies, with 3D where the expert agrees, and the hands and faces it is believed.
 
     For hands and faces everybody is ignored who lacks one. What the dataset ignores for bodies is ignored for
-    all, and so are bodies of which it knows too little.
+    all, and so are bodies of which it knows too little, and what lies beside those of a dataset that labels
+    but one.
 
     Raises:
         DatasetError: its dataset labels no bodies.
@@ -95,10 +96,11 @@ def complete(sample: Sample, parts: Sequence[Part], expert: Expert, name: str) -
         picture = sample.source.read()
     except ImageError as error:
         return Entry(name, name, unclear=str(error))
-    bodies = [body for _, body in sample.instances(Part.BODY)]
+    height, width = picture.shape[:2]
+    bodies = [body for _, body in sample.instances(Part.BODY) if body.known_2d.any()]
     told = [body for body in bodies if body.known_2d.sum() >= LEAST_JOINTS]
     people: list[dict[str, ExpertLabels]] = []
-    unusable = [sample.ignored_boxes(Part.BODY)]
+    unusable = [sample.ignored_within(Part.BODY, sample.photographed(width, height))]
     unusable += [_ignored(body, picture) for body in bodies if body.known_2d.sum() < LEAST_JOINTS]
     ignored = {part: list(unusable) for part in parts}
     for body in told:

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Composes pictures: labelled hands and portraits, cut out or whole, turned and scaled, before backgrounds.
 
-Hands and faces are labelled; a picture's own parts are all that it shows of these. How much of a body goes
-with them is not known: bodies are not labelled, and where something was pasted they are ignored. So are hands
-and faces that are in ignored boxes of a photograph. Nothing is pasted over a hand or a face, so all labelled
-joints in the picture are seen.
+Hands and faces are labelled. How much of a body goes with them is not known: bodies are not labelled, and
+where something was pasted they are ignored. So are hands and faces that are in ignored boxes of a photograph,
+and those of which it has no labels, say the hands of a portrait that was labelled for its face. Nothing is
+pasted over a hand or a face, so all labelled joints in the picture are seen.
 """
 
 from __future__ import annotations
@@ -16,9 +16,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dope_ros.errors import DatasetError
+from dope_ros.poses import PART_NAMES
 from dope_ros.skeleton import Part
 from dope_ros.training.augmentation import flip
-from dope_ros.training.datasets.labels import PartLabels, Sample, box_around
+from dope_ros.training.datasets.labels import (
+    PartLabels,
+    PersonLabels,
+    Photographed,
+    Sample,
+    box_around,
+    known_inside,
+)
 from dope_ros.training.datasets.records import Dataset
 from dope_ros.training.labelling.cutting import cut_out
 from dope_ros.training.labelling.pasting import drawn_scale, in_other_light, moved, paste, turn
@@ -66,7 +74,7 @@ class Cutout:
 
     pixels: uint8 [H, W, 3], RGB.
     opacity: uint8 [H, W].
-    sample: with the one person there is.
+    sample: with the one hand or face there is, by the joints that the photograph shows.
     part: that it is there for.
     """
 
@@ -83,6 +91,18 @@ class Cutout:
         """[N, 2] float32, the known joints of the part."""
         labels = self.labels()
         return labels.keypoints_2d[labels.known_2d]
+
+    def ignored(self, part: Part) -> np.ndarray:
+        """[N, 4] float32; if the photograph has no labels of that part, what lies beside its own one, too.
+
+        That a face is no hand is known all the same, and has to be seen in training.
+        """
+        left, top, right, bottom = _extent(self.opacity)
+        shown = Photographed(np.array([left, top]), np.array([right - left + 1, bottom - top + 1]))
+        told = self.sample.ignored_within(part, shown)
+        if part in self.sample.labelled:
+            return told
+        return np.concatenate([told, shown.beside(shown.box_of(self.labels())[None])])
 
 
 class HandsAndFacesComposer:
@@ -121,7 +141,7 @@ class HandsAndFacesComposer:
                 continue
             paste(canvas, placed.pixels, placed.opacity)
             pasted.append(_extent(placed.opacity))
-            unclear = _with_ignored(unclear, placed.sample, size)
+            unclear = _with_ignored(unclear, placed, size)
             taken.append(placed.labels().box(size, size, margin=0))
             people += map(unscored, placed.sample.people)
         ignored = {Part.BODY: np.array(pasted, np.float32).reshape(-1, 4), **unclear}
@@ -177,14 +197,27 @@ def cutout_of(sample: Sample) -> Cutout:
         raise DatasetError(
             f"{sample.name}: {len(instances)} hands and faces; only pictures of one can be cut"
         )
-    ((part, labels),) = instances
-    if not _has_extent(labels):
-        raise DatasetError(f"{sample.name}: joints of the {part.value} are not known; it cannot be placed")
+    ((part, _),) = instances
     picture = sample.source.read()
-    opacity = cut_out(picture, part, labels)
-    if opacity is None:
-        opacity = np.full(picture.shape[:2], 255, np.uint8)
-    return Cutout(picture, opacity, sample, part)
+    cutout = Cutout(picture, np.full(picture.shape[:2], 255, np.uint8), _shown_by(picture, sample), part)
+    if not _has_extent(cutout.labels()):
+        raise DatasetError(f"{sample.name}: joints of the {part.value} are not known; it cannot be placed")
+    opacity = cut_out(picture, part, cutout.labels())
+    return cutout if opacity is None else replace(cutout, opacity=opacity)
+
+
+def _shown_by(picture: np.ndarray, sample: Sample) -> Sample:
+    """Hands and faces by the joints in the photograph: where the others would be, a background is."""
+    height, width = picture.shape[:2]
+    people = (
+        {
+            name: known_inside(labels, width, height)
+            for name, labels in person.parts().items()
+            if PART_NAMES[name] in PASTED_PARTS
+        }
+        for person in sample.people
+    )
+    return replace(sample, people=tuple(PersonLabels.of(parts) for parts in people if parts))
 
 
 def _has_extent(labels: PartLabels) -> bool:
@@ -222,11 +255,11 @@ def _extent(opacity: np.ndarray) -> np.ndarray:
     return box_around(np.stack([columns, rows], axis=1), opacity.shape[1], opacity.shape[0], margin=0)
 
 
-def _with_ignored(boxes: dict[Part, np.ndarray], placed: Sample, size: int) -> dict[Part, np.ndarray]:
+def _with_ignored(boxes: dict[Part, np.ndarray], placed: Cutout, size: int) -> dict[Part, np.ndarray]:
     """Ignored boxes [N, 4] of hands and faces by part, and those of what was placed in a picture."""
     known = dict(boxes)
     for part in (Part.HAND, Part.FACE):
-        more = placed.ignored_boxes(part)
+        more = placed.ignored(part)
         shown = more[(more[:, 2:] > 0).all(axis=1) & (more[:, :2] < size - 1).all(axis=1)]
         if len(shown):
             known[part] = np.concatenate([known[part], shown]) if part in known else shown
