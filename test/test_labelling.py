@@ -312,6 +312,16 @@ def test_a_set_of_other_pictures_is_not_added_to(tmp_path):
         label_pictures(hands_in(tmp_path / "others"), DotExpert(), tmp_path / "set")
 
 
+def test_a_set_of_other_pictures_keeps_a_last_line_that_is_not_whole(tmp_path):
+    file = tmp_path / "set" / FILE_NAME
+    label_pictures(hands_in(tmp_path / "pictures"), DotExpert(), file.parent)
+    file.write_bytes(file.read_bytes() + b'{"picture": "IMG')  # another process may be writing it
+    before = file.read_bytes()
+    with pytest.raises(DatasetError, match="not those in"):
+        label_pictures(hands_in(tmp_path / "others"), DotExpert(), file.parent)
+    assert file.read_bytes() == before
+
+
 class FindsNothing:
     """Whatever it is asked for."""
 
@@ -437,7 +447,12 @@ def test_without_mediapipe_the_command_says_how_to_get_it(tmp_path, monkeypatch,
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
-    [("[1, 2]", "not {"), ('{"a.jpg": [[1, 2, 3]]}', "not {"), ('{"a.jpg": [[5, 0, 5, 9]]}', "is empty")],
+    [
+        ("[1, 2]", "not {"),
+        ('{"a.jpg": [[1, 2, 3]]}', "not {"),
+        ('{"a.jpg": [[5, 0, 5, 9]]}', "is empty"),
+        ('{"a.jpg": [[0, 0, NaN, 9]]}', "is empty"),
+    ],
 )
 def test_a_file_of_boxes_with_something_else_is_refused(tmp_path, text, complaint):
     path = tmp_path / "boxes.json"

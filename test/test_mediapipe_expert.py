@@ -163,6 +163,16 @@ def test_messages_survive_a_pipe_and_end_with_it():
     assert read_message(stream) is None
 
 
+@pytest.mark.parametrize("kept", [1, 3, 6, 50])
+def test_a_message_that_was_cut_off_is_none(kept):
+    stream = io.BytesIO()
+    write_message(stream, {"part": np.array("body")})
+    assert kept < stream.tell()
+    stream.truncate(kept)
+    stream.seek(0)
+    assert read_message(stream) is None
+
+
 def test_the_requirement_in_the_mend_is_that_of_the_file():
     lines = (ROOT / "requirements" / "mediapipe.txt").read_text().splitlines()
     assert [line for line in lines if not line.startswith("#")] == [REQUIREMENT]

@@ -381,6 +381,19 @@ def test_what_the_box_head_knows_changes_where_joints_are_found():
     assert (one - other).abs().max() > 0.01
 
 
+def test_joints_are_found_in_float32_whatever_the_precision_of_the_rest():
+    torch.manual_seed(0)
+    head = SpatialHead(4, 8, (Part.BODY,))
+    regions, vectors = torch.randn(2, 4, CELLS, CELLS), torch.randn(2, 8)
+    expected = {Part.BODY: torch.rand(2, 13, 2)}
+    exact = head(regions, vectors, expected)[Part.BODY]
+    with torch.autocast("cpu", torch.bfloat16):
+        found = head(regions, vectors, expected)[Part.BODY]
+    assert torch.equal(found.joints_2d, exact.joints_2d)
+    assert torch.equal(found.offsets_3d, exact.offsets_3d)
+    assert torch.equal(found.longer_side, exact.longer_side)
+
+
 def test_no_box_spans_kilometres_whatever_the_box_head_says():
     head = head_without_prior((Part.BODY, Part.HAND))
     torch.nn.init.constant_(head.scale.weight, 5.0)

@@ -99,6 +99,12 @@ def test_a_set_goes_on_where_it_was_cut_off(finished, tmp_path):
     assert generate(folder, settings(), workers=1) == 0
 
 
+def test_a_set_goes_on_that_was_cut_off_before_it_had_any_folder(finished, tmp_path):
+    (tmp_path / "set.json").write_bytes((finished / "set.json").read_bytes())
+    assert generate(tmp_path, settings(count=1), workers=1) == 1
+    assert contents(tmp_path, 0) == contents(finished, 0)
+
+
 @pytest.mark.parametrize(
     ("other", "told"), [({"seed": 9}, "seed was 3, is 9"), ({"size": 64}, "size was 96")]
 )

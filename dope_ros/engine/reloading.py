@@ -41,7 +41,7 @@ class ReloadingEngine:
         """Run the network on `pixels`; see `Engine.run`.
 
         Raises:
-            EngineError: it failed, and was opened again; or it is given up.
+            EngineError: it failed, and the next call opens it again; or it is given up.
         """
         if self._failures >= MAX_FAILURES:
             raise EngineError(f"given up after {MAX_FAILURES} failures in a row: restart the process")

@@ -146,13 +146,22 @@ class SpatialHead(nn.Module):
     def forward(
         self, regions: Tensor, vectors: Tensor, expected: Mapping[Part, Tensor]
     ) -> dict[Part, Located]:
-        """Where each joint is.
+        """Where each joint is, in float32 whatever the precision of the rest.
+
+        In half precision the positions of cells would be off by up to half a percent of the box.
 
         Args:
             regions: [N, C, 14, 14], reduced features of boxes that `grown` made larger.
             vectors: [N, context], of the proposals that the boxes were refined from.
             expected: for each part [N, J, 2], where the branches expect its joints, in sizes of the box.
         """
+        with torch.autocast(regions.device.type, enabled=False):
+            in_float = {part: of_part.float() for part, of_part in expected.items()}
+            return self._located(regions.float(), vectors.float(), in_float)
+
+    def _located(
+        self, regions: Tensor, vectors: Tensor, expected: Mapping[Part, Tensor]
+    ) -> dict[Part, Located]:
         informed = functional.relu(regions + self.context(vectors)[..., None, None])
         features = self.blocks(self.hourglass(informed))
         regressed = torch.cat([expected[part] for part in self._parts], dim=1)

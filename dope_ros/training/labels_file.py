@@ -30,6 +30,7 @@ from typing import IO, Any
 import numpy as np
 
 from dope_ros.errors import DatasetError
+from dope_ros.files import replaced_whole
 from dope_ros.poses import PART_NAMES
 from dope_ros.skeleton import SKELETONS, Part
 from dope_ros.training.datasets.labels import PartLabels, PersonLabels
@@ -124,12 +125,12 @@ def labels_to_add(folder: Path, pictures: Path, made: Mapping[str, Any]) -> Iter
     """
     path = folder / FILE_NAME
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         if not path.exists() or not path.stat().st_size:
             head = {"labelled_set": VERSION, "pictures": pictures.as_posix(), "made": made}
-            path.write_bytes(json.dumps(head).encode() + b"\n")
-        _cut_to_whole_lines(path)
+            with replaced_whole(path) as partial:
+                partial.write_bytes(json.dumps(head).encode() + b"\n")
         _check_same(read_labels_file(folder), folder / pictures, made)
+        _cut_to_whole_lines(path)  # once it is known to be of this set, for a last line of others is theirs
         with path.open("ab") as file:
             yield file
     except OSError as error:

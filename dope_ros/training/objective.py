@@ -282,9 +282,7 @@ class Heads:
             part: rebased(of_part.float(), boxes, refined)
             for part, of_part in self._expected(vectors).items()
         }
-        # In half precision the positions of cells would be off by up to half a percent of the box.
-        with torch.autocast(regions.device.type, enabled=False):
-            return spatial(regions.float(), vectors.float(), expected)
+        return spatial(regions, vectors, expected)
 
     @torch.no_grad()
     def _expected(self, vectors: Tensor) -> dict[Part, Tensor]:

@@ -18,9 +18,9 @@ from dope_ros.training.datasets.labels import PartLabels
 class Estimate:
     """What an expert says of a box.
 
-    score: how sure it is, in [0, 1]. labels: 2D in the picture's pixels, 3D in metres on optical axes,
-    right up to a translation. Joints that the
-        expert holds to be out of sight are not known.
+    score: how sure it is, in [0, 1].
+    labels: 2D in the picture's pixels, 3D in metres on optical axes, right up to a translation. Joints that
+        the expert holds to be out of sight are not known.
     side: of a hand.
     """
 

@@ -44,12 +44,15 @@ class Found:
 
 
 def read_message(stream: IO[bytes]) -> dict[str, np.ndarray] | None:
-    """The next message; None at the end of the stream."""
+    """The next message; None at the end of the stream, which may cut a message off."""
     head = stream.read(4)
     if len(head) < 4:
         return None
     (length,) = struct.unpack("<I", head)
-    with np.load(io.BytesIO(stream.read(length)), allow_pickle=False) as arrays:
+    body = stream.read(length)
+    if len(body) < length:
+        return None
+    with np.load(io.BytesIO(body), allow_pickle=False) as arrays:
         return dict(arrays)
 
 

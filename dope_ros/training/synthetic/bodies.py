@@ -23,7 +23,9 @@ from typing import Any
 
 import numpy as np
 
+from dope_ros.engine.plan import user_cache
 from dope_ros.errors import DatasetError
+from dope_ros.files import replaced_whole
 
 RIG, TOPOLOGY = "makehuman", "makehuman-full"
 """The topology "smplx" is not free to use; this one is."""
@@ -45,9 +47,8 @@ _TIP_GROUPS = tuple(f"joint-{side}-finger-{finger}-4" for side in "rl" for finge
 
 
 def default_bodies_file() -> Path:
-    """Where the bodies are kept if nobody says where: the user's cache."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "dope_ros" / f"bodies-v{BODIES_VERSION}-{DEFAULT_COUNT}.npz"
+    """Where the bodies are kept if nobody says where: the user's cache; raises as `user_cache`."""
+    return user_cache() / f"bodies-v{BODIES_VERSION}-{DEFAULT_COUNT}.npz"
 
 
 def ensure_bodies(path: Path, count: int = DEFAULT_COUNT) -> Path:
@@ -103,7 +104,6 @@ def _make_bodies(path: Path, count: int, seed: int) -> None:
         ]
     vertices = np.stack([shape["vertices"] for shape in shapes])
     mean = vertices.mean(axis=0)
-    unfinished = path.with_suffix(f".{os.getpid()}.tmp")
     arrays: dict[str, Any] = {
         "mean": mean,
         "deltas": (vertices - mean).astype(np.float16),
@@ -118,9 +118,8 @@ def _make_bodies(path: Path, count: int, seed: int) -> None:
         **_mesh_of(model),
         **_vertex_groups(),
     }
-    with unfinished.open("wb") as file:
+    with replaced_whole(path) as partial, partial.open("wb") as file:
         np.savez_compressed(file, **arrays)
-    unfinished.replace(path)
 
 
 def _load_model() -> Any:

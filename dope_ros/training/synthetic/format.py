@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A rendered set on disk: pictures, labels and masks in a folder.
 
-    SET/set.json               what made the set: format version, seed, size, whether assets were used
+    SET/set.json               what made the set: format version, seed, size, scenes, how many assets of each
+                               kind and backgrounds there were
     SET/pictures/0000007.jpg   RGB
     SET/labels/0000007.npz     `PictureLabels`; written last, so a picture with labels is complete
     SET/masks/0000007.png      uint8 [height, width]: 0 nobody, p + 1 where person p of the labels is seen
@@ -13,7 +14,6 @@ Pixel coordinates: x right, y down; (0, 0) is the outer corner of the top left p
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
@@ -24,12 +24,13 @@ from zipfile import BadZipFile
 import numpy as np
 
 from dope_ros.errors import DatasetError
+from dope_ros.files import replaced_whole
 from dope_ros.geometry import Intrinsics
 from dope_ros.poses import PART_NAMES
 from dope_ros.skeleton import SKELETONS, Part, Side
 
 FORMAT = 1
-"""Version of the layout; a reader refuses others."""
+"""Version of the layout; `generate` goes on with no set of another one."""
 
 
 class Visibility(IntEnum):
@@ -115,10 +116,8 @@ def write_labels(path: Path, labels: PictureLabels) -> None:
     for name, part in _named_parts(labels):
         for field in PartLabels.__slots__:
             arrays[f"{name}_{field}"] = getattr(part, field)
-    unfinished = path.with_suffix(f".{os.getpid()}.tmp")
-    with unfinished.open("wb") as file:
+    with replaced_whole(path) as partial, partial.open("wb") as file:
         np.savez(file, **arrays)
-    unfinished.replace(path)
 
 
 def read_labels(path: Path) -> PictureLabels:

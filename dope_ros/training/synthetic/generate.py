@@ -23,6 +23,7 @@ import numpy as np
 import simplejpeg
 
 from dope_ros.errors import DatasetError
+from dope_ros.files import replaced_whole
 from dope_ros.training.synthetic.format import (
     FORMAT,
     complete_pictures,
@@ -95,12 +96,13 @@ def _claim(folder: Path, settings: SetSettings, renderer: Renderer) -> None:
     path = folder / "set.json"
     if path.exists():
         _check_same(path, made_from)
-        return
-    if folder.exists() and any(folder.iterdir()):
+    elif folder.exists() and any(folder.iterdir()):
         raise DatasetError(f"{folder} holds something else than a rendered set; name an empty folder")
+    else:
+        with replaced_whole(path) as partial:
+            partial.write_text(json.dumps(made_from, indent=2) + "\n", encoding="utf-8")
     for name in ("pictures", "labels", "masks"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(made_from, indent=2) + "\n", encoding="utf-8")
+        (folder / name).mkdir(exist_ok=True)
 
 
 def _check_same(path: Path, made_from: dict[str, Any]) -> None:
