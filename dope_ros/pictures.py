@@ -28,6 +28,8 @@ def read_picture(path: Path) -> np.ndarray:
     """
     try:
         data = path.read_bytes()
+    except IsADirectoryError as error:
+        raise ImageError(f"{path}: a folder; name the pictures in it, such as {path / '*.jpg'}") from error
     except OSError as error:
         raise ImageError(f"{path}: {error.strerror}") from error
     try:

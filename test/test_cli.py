@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 import subprocess
 import sys
 import zlib
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -19,6 +21,7 @@ from tiny_model import write_tiny_model
 from dope_ros.cli import main
 from dope_ros.poses import PART_NAMES
 from dope_ros.skeleton import SKELETONS
+from dope_ros.training.datasets import open_dataset
 
 GREY = np.full((480, 640, 3), 90, np.uint8)
 
@@ -137,6 +140,33 @@ def test_an_overlay_takes_the_place_of_no_picture_that_comes_later(tmp_path, mod
     assert overlays == {"grey.png", "grey-2.png", "grey-overlay.png"}
 
 
+@pytest.mark.parametrize("name", ["grey.png", "out/grey.png"])
+def test_json_lines_take_the_place_of_no_picture(tmp_path, model, picture, name):
+    before, path = picture.read_bytes(), tmp_path / name
+    done = dope("infer", picture, "--model", model, "--out", tmp_path / "out", "--json", path)
+    assert done.returncode == 1
+    assert f"--json {path}: a picture is there, or goes there" in done.stderr
+    assert picture.read_bytes() == before
+
+
+def test_a_reader_that_stops_reading_ends_the_command_without_a_word(tmp_path, model, picture):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = ["dope", "infer", picture, "--model", model, "--out", tmp_path / "out", "--json", "-"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=120)
+    os.close(writer)
+    assert done.returncode == 1
+    assert "ipe" not in done.stderr
+
+
+def test_a_full_standard_output_is_told(tmp_path, model, picture):
+    command = ["dope", "infer", picture, "--model", model, "--out", tmp_path / "out", "--json", "-"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120)
+    assert done.returncode == 1
+    assert "dope: No space left on device" in done.stderr
+
+
 def test_a_picture_of_more_pixels_than_opencv_reads_is_named_and_the_others_are_done(
     tmp_path, model, picture
 ):
@@ -160,7 +190,7 @@ def png_without_pixels(width, height):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("infer", "PICTURE", "--out", "PICTURE"), "grey.png: File exists"),
+        (("infer", "PICTURE", "--out", "PICTURE"), "grey.png: that is a file; name a folder"),
         (("infer", "PICTURE", "--intrinsics", "0", "500", "320", "240"), "not 0 and 500"),
         (
             ("infer", "PICTURE", "--intrinsics", "nan", "500", "320", "240"),
@@ -186,6 +216,7 @@ def test_what_cannot_be_done_is_one_line_and_no_traceback(model, picture, argume
     [
         ("bench --runs 0", "--runs: 0 is too small; give 1 or more"),
         ("infer picture.jpg --threads -1", "--threads: -1 is too small; give 0 or more"),
+        ("infer picture.jpg --threads 257", "--threads: 257 is too large; give 256 or less"),
         ("eval --data folder:x --limit -1", "--limit: -1 is too small; give 1 or more"),
         ("eval --data folder:x --seed -1", "--seed: -1 is too small; give 0 or more"),
         ("eval --data folder:x --worst -1", "--worst: -1 is too small; give 0 or more"),
@@ -206,7 +237,7 @@ def test_what_cannot_be_done_is_one_line_and_no_traceback(model, picture, argume
         ("build x --out y.engine --workspace-mb 0", "--workspace-mb: 0 is too small; give 1 or more"),
     ],
 )
-def test_a_number_that_is_too_small_is_a_wrong_argument(capsys, arguments, said):
+def test_a_number_out_of_range_is_a_wrong_argument(capsys, arguments, said):
     with pytest.raises(SystemExit) as stopped:
         main(arguments.split())
     assert stopped.value.code == 2
@@ -239,6 +270,31 @@ def test_what_a_dataset_needs_and_is_not_installed_is_one_line(tmp_path, monkeyp
     words = {"DATASET": f"human36m:{tmp_path}", "CONFIG": str(config), "OUT": str(tmp_path / "out")}
     assert main([words.get(word, word) for word in arguments]) == 1
     assert f"`dope {arguments[0]}` needs cdflib: pip install" in capsys.readouterr().err
+
+
+def test_a_folder_in_place_of_a_picture_is_told(tmp_path, model):
+    done = dope("infer", tmp_path, "--model", model, "--out", tmp_path / "out")
+    assert done.returncode == 1
+    assert f"{tmp_path}: a folder; name the pictures in it" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", ["check no.onnx", "check no.onnx --cost", "build no.onnx --out x.engine"]
+)
+def test_a_missing_model_is_said_before_anything_is_installed_for_it(capsys, arguments):
+    assert main(arguments.split()) == 1
+    assert capsys.readouterr().err.strip() == "dope: no.onnx: no such model file"
+
+
+def test_without_a_verb_the_verbs_are_listed(capsys):
+    assert main([]) == 2
+    assert "infer" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("picture")
+def test_a_set_in_the_folder_here_bears_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert open_dataset("folder:.").name == f"{tmp_path.name} all"
 
 
 def test_a_missing_model_is_one_line_and_no_traceback(tmp_path, picture):

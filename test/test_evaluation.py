@@ -583,7 +583,7 @@ def test_a_folder_that_cannot_be_written_is_named_before_the_model_runs(
     monkeypatch.setattr("dope_ros.pipeline.Pipeline.__call__", lambda *_: pytest.fail("the model ran"))
     command = ["eval", "--data", f"cameras:{labelled_pictures}", "--model", str(model)]
     assert main([*command, "--out", str(tmp_path / "out")]) == 1
-    assert "out: File exists" in capsys.readouterr().err
+    assert "out: that is a file; name a folder" in capsys.readouterr().err
 
 
 def test_a_dataset_without_labels_has_nothing_to_measure(tmp_path, labelled_pictures, capsys):

@@ -283,6 +283,7 @@ def test_an_interrupted_node_that_was_never_configured_ends_with_exit_code_0(rob
         ({"image_transport": "pigeon"}, ("image_transport", "pigeon", "compressed")),
         ({"threads": -3}, ("threads", "-3")),
         ({"nominal_depth": "far"}, ("nominal_depth",)),
+        ({"target_frame": []}, ("'target_frame' has no value",)),
     ],
 )
 def test_a_bad_parameter_at_start_ends_the_node_with_the_reason(parameters, words):

@@ -115,6 +115,13 @@ def test_what_is_read_in_configure_can_change_after_cleanup(robot, node):
     assert node.is_alive()
 
 
+def test_an_empty_list_of_topics_is_that_of_no_topics(robot, tmp_path):
+    model = write_tiny_model(tmp_path / "one.onnx", [seen(standing())], 480, 640)
+    with running_node({"model": model, "image_topics": [], "depth_topics": []}) as node:
+        node.wait_for_log("configured", "images on '/camera/image'")
+        assert len(people_now(robot)) == 1
+
+
 @pytest.mark.usefixtures("node")
 def test_every_parameter_is_described(robot):
     descriptors = {d.name: d for d in robot.describe_parameters([spec.name for spec in PARAMETERS])}

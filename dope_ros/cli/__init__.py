@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
@@ -38,14 +39,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 if all went well, 1 if something failed (said on standard error), 2 for wrong arguments.
     """
     logging.basicConfig(level=logging.INFO, format="dope: %(message)s", stream=sys.stderr)
-    parsed = _parser().parse_args(arguments)
+    parser, given = _parser(), sys.argv[1:] if arguments is None else list(arguments)
+    if not given:
+        parser.print_help(sys.stderr)
+        return 2
+    parsed = parser.parse_args(given)
     try:
         return parsed.run(parsed)
     except DopeError as error:
         print(f"dope: {error}", file=sys.stderr)
+    except BrokenPipeError:
+        _write_no_more()
     except OSError as error:
-        print(f"dope: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        where = "" if error.filename is None else f"{error.filename}: "
+        print(f"dope: {where}{error.strerror or error}", file=sys.stderr)
     return 1
+
+
+def _write_no_more() -> None:
+    """Whoever read standard output, such as `head`, has had enough; at its end Python would flush again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import argparse
 
+from dope_ros.engine import MOST_THREADS
+
 
 def positive(text: str) -> int:
     """A whole number from 1 on.
@@ -23,6 +25,18 @@ def not_negative(text: str) -> int:
         argparse.ArgumentTypeError: it is another one, or none.
     """
     return _from_least(0, text)
+
+
+def thread_count(text: str) -> int:
+    """A number of CPU threads, 0 for the runtime's choice.
+
+    Raises:
+        argparse.ArgumentTypeError: it is no whole number, or there cannot be as many.
+    """
+    value = not_negative(text)
+    if value > MOST_THREADS:
+        raise argparse.ArgumentTypeError(f"{value} is too large; give {MOST_THREADS} or less")
+    return value
 
 
 def picture_side(text: str) -> int:

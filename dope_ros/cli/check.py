@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dope_ros.cli.precision import add_precision
-from dope_ros.cli.requirements import needed_for
+from dope_ros.cli.requirements import check_model, needed_for
 
 
 def add_parser(verbs: Any) -> None:
@@ -32,6 +32,7 @@ def add_parser(verbs: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb; it fails if a target that can be checked does not compile."""
+    check_model(arguments.model)
     if arguments.cost:
         return _print_cost(arguments.model)
     with needed_for("check", "tensorrt"):

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +13,8 @@ import numpy as np
 
 from dope_ros.cli.argument_types import not_negative, positive
 from dope_ros.cli.model_arguments import add_model_arguments, engine_from
-from dope_ros.cli.requirements import needed_for
-from dope_ros.errors import DatasetError, DopeError
+from dope_ros.cli.requirements import make_out_folder, needed_for
+from dope_ros.errors import DatasetError
 from dope_ros.pictures import write_picture
 from dope_ros.pipeline import INTEGRATIONS, Pipeline, PipelineSettings
 from dope_ros.skeleton import Part
@@ -69,14 +68,15 @@ def add_parser(verbs: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     with needed_for("eval", "training"):
+        from dope_ros.cli.progress import over_pictures
         from dope_ros.training.datasets import open_dataset
         from dope_ros.training.evaluation import evaluate
 
         dataset = open_dataset(arguments.data)
+    make_out_folder(arguments.out)
     engine = engine_from(arguments)
-    arguments.out.mkdir(parents=True, exist_ok=True)  # where it cannot be made, say so before the work
     pipeline = Pipeline(engine, PipelineSettings(integration=arguments.integration, min_scores=EVERYTHING))
-    evaluation = evaluate(pipeline, dataset, _chosen(len(dataset), arguments), _with_progress)
+    evaluation = evaluate(pipeline, dataset, _chosen(len(dataset), arguments), over_pictures)
     if not any(evaluation.pictures.values()):
         raise DatasetError(f"{dataset.name}: nothing is labelled in it, so there is nothing to measure")
     model = arguments.model.name if arguments.model else "the model in the package"
@@ -94,14 +94,6 @@ def _chosen(total: int, arguments: argparse.Namespace) -> list[int]:
         return list(range(total))
     chosen = np.random.default_rng(arguments.seed).choice(total, arguments.limit, replace=False)
     return sorted(chosen.tolist())
-
-
-def _with_progress(indices: Sequence[int]) -> Iterable[int]:
-    try:
-        from dope_ros.cli.progress import over_pictures
-    except ImportError as error:
-        raise DopeError("`dope eval` needs tqdm: pip install tqdm") from error
-    return over_pictures(indices)
 
 
 def _draw_worst_cases(evaluation: Evaluation, report: Report, arguments: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from dope_ros.cli.model_arguments import add_model_arguments, engine_from
+from dope_ros.cli.requirements import make_out_folder
 from dope_ros.draw import draw_people
 from dope_ros.errors import DopeError, ImageError
 from dope_ros.geometry import Intrinsics
@@ -50,12 +51,13 @@ def add_parser(verbs: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb; returns 1 if a picture could not be read."""
+    intrinsics, overlays = _intrinsics(arguments.intrinsics), list(_overlay_paths(arguments))
+    json_path = _json_path(arguments, overlays)
+    make_out_folder(arguments.out)
     pipeline = Pipeline(engine_from(arguments), PipelineSettings(integration=arguments.integration))
-    intrinsics = _intrinsics(arguments.intrinsics)
-    arguments.out.mkdir(parents=True, exist_ok=True)
     unread = 0
-    with _json_lines(arguments.json or arguments.out / "people.jsonl") as lines:
-        for source, overlay in zip(arguments.pictures, _overlay_paths(arguments), strict=True):
+    with _json_lines(json_path) as lines:
+        for source, overlay in zip(arguments.pictures, overlays, strict=True):
             try:
                 _infer(source, overlay, pipeline, intrinsics, lines)
             except ImageError as error:
@@ -129,6 +131,14 @@ def _part_to_json(pose: PartPose | None) -> dict[str, Any] | None:
 
 def _rounded(values: Any, digits: int) -> Any:
     return values.astype(float).round(digits).tolist()
+
+
+def _json_path(arguments: argparse.Namespace, overlays: list[Path]) -> Path:
+    """Where the JSON lines go: into no picture, and no overlay."""
+    path = arguments.json or arguments.out / "people.jsonl"
+    if path.resolve() in {other.resolve() for other in (*arguments.pictures, *overlays)}:
+        raise DopeError(f"--json {path}: a picture is there, or goes there; give another name")
+    return path
 
 
 def _json_lines(path: Path) -> IO[str]:

@@ -71,7 +71,7 @@ def add_parser(verbs: Any) -> None:
         type=Path,
         default=os.environ.get(MEDIAPIPE),
         metavar="PYTHON",
-        help=f"interpreter of MediaPipe's environment (default: {MEDIAPIPE})",
+        help=f"interpreter of MediaPipe's environment (default: the environment variable {MEDIAPIPE})",
     )
     parser.set_defaults(run=run)
 
@@ -131,7 +131,7 @@ def read_boxes(path: Path) -> dict[str, np.ndarray]:
         raise DatasetError(f"{path}: {error.strerror}") from error
     except (AttributeError, TypeError, ValueError) as error:
         raise DatasetError(f'{path}: not {{"name.jpg": [[x1, y1, x2, y2], ...], ...}}: {error}') from error
-    empty = [name for name, of in boxes.items() if (of[:, 2:] <= of[:, :2]).any()]
+    empty = [name for name, of in boxes.items() if not (of[:, 2:] > of[:, :2]).all()]  # nor is NaN
     if empty:
         raise DatasetError(f"{path}: a box of {empty[0]} is empty; boxes are x1, y1, x2, y2")
     return boxes

@@ -7,19 +7,23 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from dope_ros.cli.argument_types import not_negative
+from dope_ros.cli.argument_types import thread_count
 from dope_ros.engine import ENGINES, Engine, load_engine
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Add `--model`, `--engine` and `--threads`."""
-    parser.add_argument("--model", type=Path, help="ONNX model (default: the one in the package)")
+    parser.add_argument(
+        "--model",
+        type=Path,
+        help="ONNX model, checkpoint (.pt) or TensorRT engine (.engine) (default: the one in the package)",
+    )
     parser.add_argument(
         "--engine", choices=ENGINES, default="auto", help="what runs the network (default: %(default)s)"
     )
     parser.add_argument(
         "--threads",
-        type=not_negative,
+        type=thread_count,
         default=0,
         help="CPU threads of the network (default: the runtime's choice)",
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dope_ros.errors import DatasetError, DopeError
+from dope_ros.errors import DatasetError, DopeError, ModelError
 
 
 @contextmanager
@@ -24,6 +24,30 @@ def needed_for(verb: str, extra: str) -> Iterator[None]:
         raise DopeError(
             f"`dope {verb}` needs {error.name}: pip install '.[{extra}]' in a checkout of dope_ros"
         ) from error
+
+
+def check_model(model: Path) -> None:
+    """A model that a user names is there: said before anything is installed or loaded for it.
+
+    Raises:
+        ModelError: it is not.
+    """
+    if not model.is_file():
+        raise ModelError(f"{model}: no such model file")
+
+
+def make_out_folder(folder: Path) -> None:
+    """Make the folder that `--out` names, before the work is done that goes there.
+
+    Raises:
+        DopeError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise DopeError(f"--out {folder}: that is a file; name a folder") from error
+    except OSError as error:
+        raise DopeError(f"--out {folder}: {error.strerror}") from error
 
 
 def check_folders(purpose: str, folders: Iterable[Path]) -> None:

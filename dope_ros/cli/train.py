@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from dope_ros.cli.argument_types import not_negative
+from dope_ros.cli.argument_types import thread_count
 from dope_ros.cli.requirements import needed_for
 
 
@@ -34,7 +34,7 @@ def add_parser(verbs: Any) -> None:
         help="change the configuration, for instance data.batch=4; may be repeated",
     )
     parser.add_argument(
-        "--threads", type=not_negative, default=0, help="that compute on a CPU (default: one a core)"
+        "--threads", type=thread_count, default=0, help="that compute on a CPU (default: one a core)"
     )
     parser.set_defaults(run=run)
 

@@ -14,9 +14,12 @@ from dope_ros.errors import DopeError, EngineError, ModelError
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["DEFAULT_MODEL", "ENGINES", "Engine", "Progress", "load_engine"]
+__all__ = ["DEFAULT_MODEL", "ENGINES", "MOST_THREADS", "Engine", "Progress", "load_engine"]
 
 ENGINES = ("auto", "onnx", "tensorrt", "torch")
+
+MOST_THREADS = 256
+"""More than that of one network are a slip of the pen, which brings machines to a halt."""
 
 CHECKPOINT_SUFFIXES = (".pt", ".pth")
 

@@ -12,7 +12,7 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from dope_ros.engine import ENGINES
+from dope_ros.engine import ENGINES, MOST_THREADS
 from dope_ros.geometry import BODY_SIZES
 from dope_ros.pipeline import INTEGRATIONS, PipelineSettings
 from dope_ros.skeleton import Part
@@ -63,9 +63,14 @@ class ParameterSpec:
         return descriptor
 
     def fault(self, value: object, configured: bool) -> str | None:
-        """Why `value` cannot be taken now; None if it can. Types and ranges are rclpy's business."""
+        """Why `value` cannot be taken now; None if it can. Types and ranges are rclpy's business.
+
+        An empty list in a parameter file has no type in ROS, so that it comes as None.
+        """
         if configured and not self.live:
             return f"'{self.name}' is read when the node is configured: deactivate and clean it up first"
+        if value is None and not isinstance(self.default, list):
+            return f"'{self.name}' has no value; leave it out for {self.default!r}"
         if self.choices and value not in self.choices:
             return f"'{self.name}' is {value!r}; it can be {', '.join(self.choices)}"
         if isinstance(value, float) and not math.isfinite(value):
@@ -83,7 +88,9 @@ PARAMETERS = (
     ParameterSpec(
         "engine", "auto", "What runs the network; auto takes the fastest there is.", choices=ENGINES
     ),
-    ParameterSpec("threads", 0, "CPU threads of the network; 0 leaves it to the runtime.", low=0, high=256),
+    ParameterSpec(
+        "threads", 0, "CPU threads of the network; 0 leaves it to the runtime.", low=0, high=MOST_THREADS
+    ),
     ParameterSpec(
         "image_transport",
         "raw",
@@ -277,8 +284,11 @@ def declare_parameters(node: Node, is_configured: Callable[[], bool]) -> None:
 
 
 def read_settings(node: Node) -> NodeSettings:
-    """The parameters' values now."""
-    values = {name: node.get_parameter(name).value for name in _BY_NAME}
+    """The parameters' values now; a list without a value is empty (see `ParameterSpec.fault`)."""
+    values = {
+        name: node.get_parameter_or(name, Parameter(name, value=spec.default)).value
+        for name, spec in _BY_NAME.items()
+    }
     min_scores = {part: values[f"{part.value}_min_score"] for part in Part}
     return NodeSettings(
         **{name: values[name] for name in _PLAIN},
