@@ -9,11 +9,9 @@ from collections.abc import Iterable, Sequence
 import cv2
 import numpy as np
 
-from dope_ros.palette import BODY_BONE_SIDES, SIDE_COLOURS, part_colour
+from dope_ros.palette import BODY_BONE_SIDES, SIDE_COLOURS, Colour, part_colour
 from dope_ros.poses import PART_NAMES, Person
 from dope_ros.skeleton import SKELETONS, Part
-
-Colour = tuple[int, int, int]
 
 _FRACTION_BITS = 3
 """OpenCV draws at this many binary places of a pixel, or lines would jump from pixel to pixel."""

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from dope_ros import joint_arrays
-from dope_ros.joint_arrays import JointArrays
+from dope_ros.joint_arrays import JointArrays, lengths
 from dope_ros.poses import Person
 from dope_ros.smoothing import LATE, Smoother, SmoothingSettings
 
@@ -277,7 +277,7 @@ def seen_of(people: Sequence[Person]) -> Seen:
     nowhere = np.full(3, np.nan)
     return Seen(
         landmarks,
-        np.maximum(_lengths(spans), 1.0),
+        np.maximum(lengths(spans), 1.0),
         np.array([nowhere if root is None else root for root in roots], float).reshape(-1, 3),
     )
 
@@ -290,12 +290,12 @@ def assignment_costs(expected: Seen, now: Seen, unseen: np.ndarray) -> np.ndarra
         now: of P people.
         unseen: [T] seconds since each track was seen.
     """
-    apart = _mean_seen(_lengths(expected.landmarks[:, None] - now.landmarks[None])[..., None], axis=2)[..., 0]
+    apart = _mean_seen(lengths(expected.landmarks[:, None] - now.landmarks[None])[..., None], axis=2)[..., 0]
     shared = (~np.isnan(expected.landmarks[:, None, :, 0]) & ~np.isnan(now.landmarks[None, :, :, 0])).any(-1)
     extents = np.minimum(expected.extents[:, None], now.extents[None])
     in_picture = apart / (extents * (PICTURE_GATE + PICTURE_DRIFT * unseen[:, None]))
-    distances = _lengths(expected.roots[:, None] - now.roots[None])
-    gates = SPACE_GATE + SPACE_SHARE * _lengths(now.roots)[None] + SPACE_DRIFT * unseen[:, None]
+    distances = lengths(expected.roots[:, None] - now.roots[None])
+    gates = SPACE_GATE + SPACE_SHARE * lengths(now.roots)[None] + SPACE_DRIFT * unseen[:, None]
     in_space = np.where(np.isnan(distances), in_picture, distances / gates)
     possible = shared & (in_picture < 1) & (in_space < 1)
     return np.where(possible, in_picture + SPACE_WEIGHT * in_space, IMPOSSIBLE)
@@ -321,7 +321,3 @@ def _mean_seen(vectors: np.ndarray, axis: int = 1) -> np.ndarray:
     """The mean over an axis of vectors [..., D] of what is not NaN; 0 where all is."""
     seen = ~np.isnan(vectors)
     return np.where(seen, vectors, 0.0).sum(axis=axis) / np.maximum(seen.sum(axis=axis), 1)
-
-
-def _lengths(vectors: np.ndarray) -> np.ndarray:
-    return np.sqrt(np.einsum("...i,...i->...", vectors, vectors))

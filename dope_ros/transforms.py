@@ -18,7 +18,7 @@ HISTORY_NS = 10_000_000_000
 """So long a frame's places are kept, as in tf2."""
 
 JUMP_NS = 1_000_000_000
-"""Stamps of a frame that go back so far are those of another time: a bag or a simulation began anew."""
+"""Stamps that go back so far are those of another time: a bag or a simulation began anew."""
 
 FORGOTTEN_SECONDS = 10.0
 """A frame of which nobody has said anything for so long is gone."""

@@ -174,14 +174,16 @@ def test_frames_with_the_slash_of_ros_1_are_those_without(robot):
         np.testing.assert_allclose(place.translation, UPRIGHT.translation)
 
 
-def test_a_persons_frame_is_refused_as_the_target_frame(model):
-    with running_node({"model": model, "target_frame": "body_b3"}) as node:
-        node.wait_for_log("cannot configure: target_frame 'body_b3' is called as people's frames are")
+@pytest.mark.parametrize("name", ["body_b3", "/body_b3"])
+def test_a_persons_frame_is_refused_as_the_target_frame(model, name):
+    with running_node({"model": model, "target_frame": name}) as node:
+        node.wait_for_log(f"cannot configure: target_frame '{name}' is called as people's frames are")
 
 
-def test_people_are_published_in_the_target_frame_at_the_images_stamp(robot, model):
+@pytest.mark.parametrize("name", ["base_link", "/base_link"])
+def test_people_are_published_in_the_target_frame_at_the_images_stamp(robot, model, name):
     tf = Broadcaster(robot)
-    with running_node({"model": model, "target_frame": "base_link"}):
+    with running_node({"model": model, "target_frame": name}):
         robot.wait_until(lambda: robot.node.count_subscribers("/tf"), "the node listens to /tf")
         message = show_metric(
             robot, lambda image: tf.say("base_link", "camera_optical_frame", UPRIGHT, image.header.stamp)
@@ -297,15 +299,17 @@ def show_with_depth(robot, publish_depth, accept=lambda person: person.depth_mea
     return robot.wait_until(now, "a measured depth")[0]
 
 
-@pytest.mark.parametrize("encoding", ["16UC1", "32FC1"])
-def test_a_root_is_where_the_depth_image_says(robot, tmp_path, encoding):
+@pytest.mark.parametrize(("encoding", "frame"), [("16UC1", None), ("32FC1", "/camera_optical_frame")])
+def test_a_root_is_where_the_depth_image_says(robot, tmp_path, encoding, frame):
     depths = robot.node.create_publisher(Image, "camera/depth", qos_profile_sensor_data)
     near = standing((0.4, 0.1, 3.0))
     far = standing(np.array((0.4, 0.1, 3.0)) * 1.2)
     model = write_tiny_model(tmp_path / "far.onnx", [seen(_bigger(far, near))], HEIGHT, WIDTH)
     scene = render([near])
     with running_node({"model": model, "use_depth": True}, {"depth": "camera/depth"}):
-        person = show_with_depth(robot, lambda image: depths.publish(depth_message(image, scene, encoding)))
+        person = show_with_depth(
+            robot, lambda image: depths.publish(depth_message(image, scene, encoding, frame))
+        )
     assert abs(person.root[2] - 3.0) < 0.03
 
 

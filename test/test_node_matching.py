@@ -116,6 +116,8 @@ def test_padding_and_byte_order_are_honoured(bigendian):
         (Image(encoding="mono16", height=1, width=1, step=2), "'mono16' is not one of 16UC1, 32FC1"),
         (Image(encoding="16UC1", height=2, width=2, step=4), "0 bytes"),
         (Image(encoding="32FC1", height=1, width=2, step=4), "step of 4"),
+        (Image(encoding="16UC1", height=0, width=2, step=4), "is 2 x 0 pixels"),
+        (Image(encoding="16UC1", height=2, width=0, step=0), "is 0 x 2 pixels"),
     ],
 )
 def test_a_depth_image_that_contradicts_itself_says_how(message, words):

@@ -19,6 +19,7 @@ from dope_ros.engine import DEFAULT_MODEL, ENGINES
 from dope_ros.geometry import BODY_SIZES
 from dope_ros.msg import PartPose3D
 from dope_ros.ros.parameters import IMAGE_TRANSPORTS, PARAMETERS
+from dope_ros.ros.transport import PROFILES_VARIABLES, use_large_shared_memory
 from dope_ros.skeleton import FACE_FEATURES, SKELETONS, Part
 from dope_ros.tracking import TRACKINGS
 
@@ -157,6 +158,20 @@ def test_the_install_space_has_the_launch_file_the_configuration_and_the_model()
     for path in ("launch/dope.launch.py", "config/dope.yaml", "config/dope.rviz"):
         assert (share / path).is_file(), path
     assert DEFAULT_MODEL.is_file()
+
+
+def test_large_shared_memory_is_asked_of_each_version_of_fast_dds_and_leaves_a_users_profile_alone(
+    monkeypatch,
+):
+    for variable in PROFILES_VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+    use_large_shared_memory()
+    assert all(Path(os.environ[variable]).name == "fastdds.xml" for variable in PROFILES_VARIABLES)
+    for variable in PROFILES_VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv(PROFILES_VARIABLES[1], "mine.xml")
+    use_large_shared_memory()
+    assert [os.environ.get(variable) for variable in PROFILES_VARIABLES] == [None, "mine.xml"]
 
 
 def test_the_executables_are_where_ros2_run_looks_for_them():

@@ -12,7 +12,7 @@ import numpy as np
 from dope_ros import joint_arrays
 from dope_ros.geometry.camera import Intrinsics
 from dope_ros.geometry.size import BodySize, resized, size_deviation
-from dope_ros.joint_arrays import JOINT_COUNTS, PART_SLICES, JointArrays, with_joints
+from dope_ros.joint_arrays import JOINT_COUNTS, PART_SLICES, JointArrays, lengths, with_joints
 from dope_ros.poses import PART_NAMES, Person
 from dope_ros.skeleton import HAND_WRIST, HEAD, LEFT_HIP, LEFT_WRIST, RIGHT_HIP, RIGHT_WRIST
 
@@ -149,14 +149,14 @@ def _errors(
     """Depths, and distances on the plane at z = 1, of each joint: twice [P, J]."""
     moved = poses_3d + translations[:, None]
     depths = np.maximum(np.abs(moved[..., 2]), NEAREST)
-    return depths, _lengths(moved[..., :2] / depths[..., None] - sightlines)
+    return depths, lengths(moved[..., :2] / depths[..., None] - sightlines)
 
 
 def _weights_near_the_middle(sightlines: np.ndarray, seen: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Weights to start with: a joint far from all others would else pull the first fit to itself for good."""
     ordered = np.sort(np.where(seen[..., None], sightlines, np.inf), axis=1)
     middle = (_at_ranks(ordered, (counts - 1) // 2) + _at_ranks(ordered, counts // 2)) / 2
-    return _geman_mcclure(np.where(seen, _lengths(sightlines - middle), np.inf), counts, 3)
+    return _geman_mcclure(np.where(seen, lengths(sightlines - middle), np.inf), counts, 3)
 
 
 def _geman_mcclure(errors: np.ndarray, counts: np.ndarray, medians: float) -> np.ndarray:
@@ -321,8 +321,4 @@ def _part_offsets(
 def _metres_per_pixel(joints: np.ndarray, pixels: np.ndarray) -> np.ndarray:
     """From the spread of the joints across the optical axis and in the picture: [P, 1]."""
     metres, in_picture = joints[..., :2].std(axis=1), pixels.std(axis=1)
-    return (_lengths(metres) / np.maximum(_lengths(in_picture), 1.0))[:, None]
-
-
-def _lengths(vectors: np.ndarray) -> np.ndarray:
-    return np.sqrt(np.einsum("...i,...i->...", vectors, vectors))
+    return (lengths(metres) / np.maximum(lengths(in_picture), 1.0))[:, None]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dope_ros.joint_arrays import PART_SLICES
+from dope_ros.joint_arrays import PART_SLICES, lengths
 from dope_ros.poses import PART_NAMES
 from dope_ros.skeleton import (
     BODY,
@@ -64,11 +64,11 @@ BODY_SIZES: dict[str, BodySize | None] = {
 def sizes_of(part: Part, joints: np.ndarray) -> np.ndarray:
     """The size of poses [P, J, 3], as `BodySize` has it: [P] metres."""
     if part is Part.BODY:
-        return _lengths(joints[:, LIMBS[:, 0]] - joints[:, LIMBS[:, 1]]).sum(axis=1) / LIMBS_PER_STATURE
+        return lengths(joints[:, LIMBS[:, 0]] - joints[:, LIMBS[:, 1]]).sum(axis=1) / LIMBS_PER_STATURE
     if part is Part.HAND:
-        return _lengths(joints[:, FINGER_BASES[1:]] - joints[:, [HAND_WRIST]]).mean(axis=1)
+        return lengths(joints[:, FINGER_BASES[1:]] - joints[:, [HAND_WRIST]]).mean(axis=1)
     right, left = OUTER_EYE_CORNERS
-    return _lengths(joints[:, right] - joints[:, left])
+    return lengths(joints[:, right] - joints[:, left])
 
 
 def resized(keypoints_3d: np.ndarray, expected: BodySize) -> np.ndarray:
@@ -93,7 +93,3 @@ def size_deviation(expected: BodySize | None, part: Part) -> float:
     if expected is None:
         return NETWORK_DEVIATION
     return float((NETWORK_DEVIATION**-2 + expected[part].deviation ** -2) ** -0.5)
-
-
-def _lengths(vectors: np.ndarray) -> np.ndarray:
-    return np.sqrt(np.einsum("...i,...i->...", vectors, vectors))

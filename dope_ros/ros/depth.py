@@ -16,7 +16,7 @@ from dope_ros.geometry import DepthImage
 from dope_ros.pipeline import DepthSource
 from dope_ros.ros.camera_info import CameraInfoError, intrinsics_for
 from dope_ros.ros.matching import Matcher
-from dope_ros.ros.tf import Transforms, nanoseconds
+from dope_ros.ros.tf import Transforms, frame_name, nanoseconds
 from dope_ros.transforms import TransformError
 
 DEPTH_ENCODINGS = {"16UC1": (np.uint16, 0.001), "32FC1": (np.float32, 1.0)}
@@ -27,10 +27,12 @@ def decode_depth(message: Image) -> np.ndarray:
     """The depths in an image message: float32 [height, width], metres; 0 or NaN where nothing was measured.
 
     Raises:
-        ImageError: the encoding is none of depth, or the data does not fit the header.
+        ImageError: the encoding is none of depth, there are no pixels, or the data does not fit the header.
     """
     if message.encoding not in DEPTH_ENCODINGS:
         raise ImageError(f"encoding {message.encoding!r} is not one of {', '.join(DEPTH_ENCODINGS)}")
+    if message.width == 0 or message.height == 0:
+        raise ImageError(f"the depth image is {message.width} x {message.height} pixels")
     kind, metres = DEPTH_ENCODINGS[message.encoding]
     size = np.dtype(kind).itemsize
     if message.step < message.width * size or len(message.data) < message.step * message.height:
@@ -94,7 +96,7 @@ class DepthCamera:
             return None
         try:
             return self._depth_image(message, header, patience)
-        except (DopeError, CameraInfoError, TransformError) as error:
+        except DopeError as error:
             self._warn(
                 f"depth on '{self._topic}' is of no use, distances follow from the size of bodies: {error}"
             )
@@ -102,7 +104,7 @@ class DepthCamera:
 
     def _depth_image(self, message: Image, header: Header, patience: float) -> DepthImage:
         metres = decode_depth(message)
-        if message.header.frame_id == header.frame_id:
+        if frame_name(message.header.frame_id) == frame_name(header.frame_id):
             return DepthImage(metres)
         if self._info is None:
             raise CameraInfoError(

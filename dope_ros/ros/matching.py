@@ -13,10 +13,9 @@ from collections import deque
 from time import monotonic
 from typing import Generic, TypeVar
 
-T = TypeVar("T")
+from dope_ros.transforms import JUMP_NS
 
-JUMP_NS = 1_000_000_000
-"""Stamps that go back so far are those of another time: a bag began anew."""
+T = TypeVar("T")
 
 
 class Matcher(Generic[T]):

@@ -31,6 +31,7 @@ from dope_ros.ros.parameters import NodeSettings
 from dope_ros.ros.tf import (
     PeopleBroadcaster,
     Transforms,
+    frame_name,
     is_persons_frame,
     listen_to_transforms,
     nanoseconds,
@@ -206,7 +207,7 @@ class Perception:
             settings.target_frame, header.frame_id, header.stamp, settings.transform_timeout
         )
         placed = deepcopy(header)
-        placed.frame_id = settings.target_frame
+        placed.frame_id = frame_name(settings.target_frame)  # with a slash RViz and others would refuse it
         return placed, transformed(people, transform)
 
     def _publish_humans(
@@ -244,7 +245,7 @@ def _transforms_for(node: LifecycleNode, settings: NodeSettings) -> Transforms |
         DopeError: they are needed for certain, and tf2_msgs is not installed; or the target frame is called
             as a person's is.
     """
-    if is_persons_frame(settings.target_frame):
+    if is_persons_frame(frame_name(settings.target_frame)):
         raise DopeError(
             f"target_frame '{settings.target_frame}' is called as people's frames are, which are not "
             "listened to; name one of the robot or of a map"

@@ -55,7 +55,7 @@ def tf_message_type() -> Any:
         from tf2_msgs.msg import TFMessage
     except ImportError as error:
         raise DopeError(
-            "tf2_msgs is not installed, which the parameters broadcast_tf and target_frame need "
+            "tf2_msgs is not installed, which the parameters broadcast_tf, hri and target_frame need "
             "(apt install ros-$ROS_DISTRO-tf2-msgs)"
         ) from error
     return TFMessage

@@ -8,7 +8,8 @@ import os
 
 from dope_ros.ros.installed import shared_file
 
-PROFILES_VARIABLE = "FASTRTPS_DEFAULT_PROFILES_FILE"
+PROFILES_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+"""What names the file to Fast DDS: up to version 2 (Jazzy), and from version 3 on (Kilted)."""
 
 
 def use_large_shared_memory() -> None:
@@ -20,4 +21,6 @@ def use_large_shared_memory() -> None:
     Raises:
         DopeError: the file is not installed.
     """
-    os.environ.setdefault(PROFILES_VARIABLE, str(shared_file("config/fastdds.xml")))
+    if any(variable in os.environ for variable in PROFILES_VARIABLES):
+        return
+    os.environ.update(dict.fromkeys(PROFILES_VARIABLES, str(shared_file("config/fastdds.xml"))))
