@@ -105,7 +105,7 @@ COMPACT = NetworkConfig(
         Part.FACE: AnchorClasses(10),
     },
     boxes=AnchorBoxes(sizes=(20, 40, 80, 160, 300), centred=True),
-    proposals=ProposalSettings(candidates=1000, groups=5, count=60, min_side=4.0, max_log_scale=3.0),
+    proposals=ProposalSettings(candidates=1000, groups=5, count=50, min_side=4.0, max_log_scale=3.0),
     aligned=True,
     refined=True,
     spatial=True,
