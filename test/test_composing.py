@@ -594,6 +594,17 @@ def test_a_thing_that_cannot_be_read_is_named(tmp_path, capsys):
     assert "broken.png: not a picture that OpenCV can read" in capsys.readouterr().err
 
 
+def test_a_background_and_a_garment_that_cannot_be_read_are_warned_of_once(tmp_path, caplog):
+    broken = [tmp_path / name for name in ("background.jpg", "garment.jpg")]
+    for path in broken:
+        path.write_bytes(bytes(40_000))
+    backgrounds = BackgroundSource(find_pictures([tmp_path]), ClothSource(broken[1:]))
+    for seed in range(40):
+        assert backgrounds.sample(40, np.random.default_rng(seed)).shape == (40, 40, 3)
+    warned = sorted(record.getMessage().split(":")[0] for record in caplog.records)
+    assert warned == sorted(map(str, broken))
+
+
 @pytest.mark.parametrize("sides", [(2, 12000), (9000, 8)])
 def test_of_a_picture_that_is_but_a_strip_no_background_is_cut(tmp_path, sides):
     noise = np.random.default_rng(0).integers(0, 255, (*sides, 3), np.uint8)

@@ -13,6 +13,7 @@ pytest.importorskip("torchvision", reason="the network needs torchvision")
 
 from networks import SMALL_COMPACT, SMALL_PUBLISHED, pictures, random_checkpoint
 from torch.utils._python_dispatch import TorchDispatchMode
+from torchvision.models import resnet50
 from torchvision.models.detection._utils import BoxCoder
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.image_list import ImageList
@@ -43,6 +44,7 @@ from dope_ros.network.spatial import (
     merge,
 )
 from dope_ros.skeleton import SKELETONS, Part
+from dope_ros.training.imagenet import load_backbone
 
 both_networks = pytest.mark.parametrize(
     "config", [SMALL_COMPACT, SMALL_PUBLISHED], ids=["compact", "published"]
@@ -255,6 +257,34 @@ def test_the_compact_network_has_some_ten_million_parameters():
 def test_an_unknown_backbone_is_an_error_that_names_the_known_ones():
     with pytest.raises(ModelError, match="'vgg'; there are: efficientnet_lite0, resnet50"):
         DopeNetwork(replace(COMPACT, backbone="vgg"))
+
+
+def test_a_network_begins_with_the_weights_that_torchvision_has_for_imagenet(tmp_path):
+    network = DopeNetwork(SMALL_PUBLISHED)
+    wanted = {**network.backbone.state_dict(), **network.box_head.state_dict()}
+    stored = {name: torch.rand_like(tensor) for name, tensor in wanted.items() if tensor.is_floating_point()}
+    with torch.device("meta"):
+        of_torchvision = resnet50().state_dict()
+    assert {name: tensor.shape for name, tensor in stored.items()}.items() <= {
+        name: tensor.shape for name, tensor in of_torchvision.items()
+    }.items()
+    torch.save(stored, tmp_path / "resnet50.pth")
+    load_backbone(network, tmp_path / "resnet50.pth")
+    for name, tensor in {**network.backbone.state_dict(), **network.box_head.state_dict()}.items():
+        assert torch.equal(tensor, stored[name]), name
+
+
+def test_weights_of_another_backbone_are_refused_by_name(tmp_path):
+    torch.save({"conv1.weight": torch.zeros(64, 3, 7, 7)}, tmp_path / "weights.pth")
+    with pytest.raises(ModelError, match=r"weights\.pth: not ImageNet weights of resnet50; it lacks"):
+        load_backbone(DopeNetwork(SMALL_PUBLISHED), tmp_path / "weights.pth")
+
+
+@pytest.mark.parametrize("stored", [[torch.zeros(1)], {"epoch": 3}])
+def test_a_file_that_is_no_backbone_is_named(tmp_path, stored):
+    torch.save(stored, tmp_path / "weights.pth")
+    with pytest.raises(ModelError, match=r"weights\.pth: not weights of a backbone: it holds no tensors"):
+        load_backbone(DopeNetwork(SMALL_COMPACT), tmp_path / "weights.pth")
 
 
 def test_batch_norm_keeps_its_statistics_while_the_network_trains():

@@ -283,6 +283,7 @@ def test_an_interrupted_node_that_was_never_configured_ends_with_exit_code_0(rob
         ({"image_transport": "pigeon"}, ("image_transport", "pigeon", "compressed")),
         ({"threads": -3}, ("threads", "-3")),
         ({"nominal_depth": "far"}, ("nominal_depth",)),
+        ({"nominal_depth": 3}, ("nominal_depth", "decimal point")),
         ({"target_frame": []}, ("'target_frame' has no value",)),
     ],
 )

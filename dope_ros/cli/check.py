@@ -10,6 +10,7 @@ from typing import Any
 
 from dope_ros.cli.precision import add_precision
 from dope_ros.cli.requirements import check_model, needed_for
+from dope_ros.errors import DopeError
 
 
 def add_parser(verbs: Any) -> None:
@@ -50,8 +51,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print_cost(model: Path) -> int:
-    with needed_for("check", "tensorrt"):
+    try:
         from dope_ros.engine.complexity import costs_by_stage, table
         from dope_ros.engine.model_file import read_model
+    except ImportError as error:  # less than what `needed_for` would ask for
+        raise DopeError(f"`dope check --cost` needs {error.name}: pip install {error.name}") from error
     print(table(costs_by_stage(read_model(model).proto)))
     return 0

@@ -49,6 +49,10 @@ def load_backbone(network: DopeNetwork, path: Path) -> None:
         stored = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise ModelError(f"{path}: not weights of a backbone: {error}") from error
+    if not isinstance(stored, dict) or not all(
+        isinstance(tensor, torch.Tensor) for tensor in stored.values()
+    ):
+        raise ModelError(f"{path}: not weights of a backbone: it holds no tensors by name")
     weights = WEIGHTS[network.config.backbone]
     tensors = {weights.our_name(name): tensor for name, tensor in stored.items()}
     for module in (network.backbone, network.box_head):

@@ -13,6 +13,7 @@ import numpy as np
 
 from dope_ros.pictures import picture_files
 from dope_ros.training.synthetic.cloth import ClothSource, drawn_cloth, random_colour
+from dope_ros.training.synthetic.files import read_photograph
 
 WALLPAPER_FOLDERS = (Path("/usr/share/backgrounds"), Path("/usr/share/wallpapers"))
 """Where Debian's wallpaper packages install theirs."""
@@ -80,7 +81,7 @@ def find_pictures(folders: Sequence[Path]) -> list[Path]:
 @lru_cache(maxsize=KEPT_IN_MEMORY)
 def _read_small(path: Path) -> np.ndarray | None:
     """A picture of at most `LONGER_SIDE`, RGB; None where it cannot be read, or is but a strip."""
-    picture = cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_2)
+    picture = read_photograph(path, cv2.IMREAD_REDUCED_COLOR_2)
     if picture is None:
         return None
     scale = LONGER_SIDE / max(picture.shape[:2])
@@ -88,7 +89,7 @@ def _read_small(path: Path) -> np.ndarray | None:
         return None
     if scale < 1:
         picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+    return picture
 
 
 def _gradient(size: int, rng: np.random.Generator) -> np.ndarray:

@@ -10,6 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from dope_ros.training.synthetic.files import read_photograph
+
 TILE = 128
 """Pixels. Height and width of a tile before it is mirrored into one that repeats without a seam."""
 
@@ -35,16 +37,13 @@ class ClothSource:
 
     def _cut(self, rng: np.random.Generator) -> np.ndarray | None:
         """A square from the middle of a photograph; None where the file cannot be read."""
-        photograph = cv2.imread(
-            str(self._photographs[rng.integers(len(self._photographs))]), cv2.IMREAD_COLOR
-        )
+        photograph = read_photograph(self._photographs[rng.integers(len(self._photographs))])
         if photograph is None:
             return None
         height, width = photograph.shape[:2]
         side = int(min(height, width) * rng.uniform(0.22, 0.5))
         top, left = (int((length - side) * rng.uniform(0.38, 0.62)) for length in (height, width))
-        square = cv2.resize(photograph[top : top + side, left : left + side], (TILE, TILE))
-        return cv2.cvtColor(square, cv2.COLOR_BGR2RGB)
+        return cv2.resize(photograph[top : top + side, left : left + side], (TILE, TILE))
 
 
 def random_colour(rng: np.random.Generator) -> np.ndarray:

@@ -16,6 +16,7 @@ from dope_ros.training.synthetic.body import BodyModel
 from dope_ros.training.synthetic.cloth import ClothSource
 from dope_ros.training.synthetic.drawing import draw, lit
 from dope_ros.training.synthetic.effects import photographed
+from dope_ros.training.synthetic.files import read_photograph
 from dope_ros.training.synthetic.format import PictureLabels
 from dope_ros.training.synthetic.joint_ranges import Anatomy
 from dope_ros.training.synthetic.labels import label_picture
@@ -109,11 +110,11 @@ class Renderer:
         if not photographs:
             return background
         for _ in range(rng.integers(1, 4)):
-            photograph = cv2.imread(str(photographs[rng.integers(len(photographs))]), cv2.IMREAD_COLOR)
+            photograph = read_photograph(photographs[rng.integers(len(photographs))])
             if photograph is None:
                 continue
             turns = int(rng.integers(4)) if rng.random() < 0.3 else 0
-            turned = np.rot90(cv2.cvtColor(photograph, cv2.COLOR_BGR2RGB), turns)
+            turned = np.rot90(photograph, turns)
             side = int(self.size * rng.choice([1.0, rng.uniform(0.3, 0.9)]))
             top, left = rng.integers(self.size - side + 1, size=2)
             small = cv2.resize(np.ascontiguousarray(turned), (side, side), interpolation=cv2.INTER_AREA)
