@@ -181,7 +181,8 @@ def absolute_topic(topic: str, namespace: str) -> str:
 def rviz_node(context: LaunchContext) -> list[Node]:
     """RViz, if asked for, with the topics of the node and a frame that these are in."""
     argument = context.launch_configurations
-    namespace, fixed_frame = full_namespace(context), argument["fixed_frame"] or argument["target_frame"]
+    namespace, target_frame = full_namespace(context), argument["target_frame"].lstrip("/")
+    fixed_frame = argument["fixed_frame"] or target_frame
     shown = [(f"/{NODE_NAME}/{name}", absolute_topic(f"~/{name}", namespace)) for name in SHOWN_TOPICS]
     node = Node(
         package="rviz2",

@@ -595,10 +595,11 @@ def test_a_thing_that_cannot_be_read_is_named(tmp_path, capsys):
 
 
 def test_a_background_and_a_garment_that_cannot_be_read_are_warned_of_once(tmp_path, caplog):
-    broken = [tmp_path / name for name in ("background.jpg", "garment.jpg")]
+    broken = [tmp_path / name for name in ("backgrounds/broken.jpg", "garments/broken.jpg")]
     for path in broken:
+        path.parent.mkdir()
         path.write_bytes(bytes(40_000))
-    backgrounds = BackgroundSource(find_pictures([tmp_path]), ClothSource(broken[1:]))
+    backgrounds = BackgroundSource(find_pictures([broken[0].parent]), ClothSource(broken[1:]))
     for seed in range(40):
         assert backgrounds.sample(40, np.random.default_rng(seed)).shape == (40, 40, 3)
     warned = sorted(record.getMessage().split(":")[0] for record in caplog.records)

@@ -27,7 +27,7 @@ from torchvision.ops import box_iou, roi_align
 
 from dope_ros.cli import main
 from dope_ros.cli.export import changed_ppi
-from dope_ros.engine import load_engine
+from dope_ros.engine import DEFAULT_MODEL, load_engine
 from dope_ros.engine.builder import BuildError, graph_for_tensorrt
 from dope_ros.engine.contract import output_names, proposals_from_outputs
 from dope_ros.engine.export import ExportOptions, compare_with_network, differences, export_model
@@ -37,7 +37,7 @@ from dope_ros.engine.lowering import with_cells_gathered, without_roi_align
 from dope_ros.engine.model_file import read_model
 from dope_ros.engine.storage import quantised, widened
 from dope_ros.engine.torch import TorchEngine, predict, proposals_of
-from dope_ros.engine.trained import read_trained
+from dope_ros.engine.trained import NETWORK_KEY, read_trained
 from dope_ros.errors import EngineError, ModelError
 from dope_ros.network.checkpoint import write_checkpoint
 from dope_ros.network.dope import DopeNetwork
@@ -175,6 +175,22 @@ def test_an_export_with_more_proposals_is_compared_with_as_many(tmp_path):
     assert found.matched > own
     assert found.unmatched == 0
     assert checkpoint.network.rpn.settings.count == own
+
+
+def test_a_network_read_from_an_export_with_fewer_proposals_makes_as_many(tmp_path):
+    checkpoint, path = exported(tmp_path, SMALL_COMPACT, proposals=40)
+    own, read = checkpoint.network.config, read_trained(path).network.config
+    assert read == replace(own, proposals=replace(own.proposals, count=40))
+
+
+@pytest.mark.parametrize("model", [DEFAULT_MODEL, DEFAULT_MODEL.with_name("dope-lite-int8.onnx")])
+def test_a_model_in_the_package_says_how_many_proposals_it_makes(model):
+    entries = {entry.key: entry.value for entry in onnx.load(model, load_external_data=False).metadata_props}
+    engine = load_engine(model, "onnx")
+    spec = engine.spec
+    boxes = engine.run(np.zeros((spec.height, spec.width, 3), np.uint8))[Part.BODY].boxes
+    engine.close()
+    assert len(boxes) == json.loads(entries[NETWORK_KEY])["proposals"]["count"] == 50
 
 
 def test_more_proposals_than_there_are_candidates_are_refused(tmp_path):

@@ -260,6 +260,7 @@ def rviz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         ([], None, {"/image": "/image", "/dope/markers": "/dope/markers"}),
         (["image:=/camera/image_raw", "target_frame:=map"], "map", {"/image": "/camera/image_raw"}),
+        (["target_frame:=/map"], "map", {"/image": "/image"}),
         (["target_frame:=map", "fixed_frame:=camera_link"], "camera_link", {"/image": "/image"}),
         (
             ["namespace:=/robot", "image:=front/image"],

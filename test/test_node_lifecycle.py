@@ -282,6 +282,7 @@ def test_an_interrupted_node_that_was_never_configured_ends_with_exit_code_0(rob
     [
         ({"image_transport": "pigeon"}, ("image_transport", "pigeon", "compressed")),
         ({"threads": -3}, ("threads", "-3")),
+        ({"threads": 2.0}, ("threads", "'INTEGER'")),
         ({"nominal_depth": "far"}, ("nominal_depth",)),
         ({"nominal_depth": 3}, ("nominal_depth", "decimal point")),
         ({"target_frame": []}, ("'target_frame' has no value",)),
@@ -291,3 +292,4 @@ def test_a_bad_parameter_at_start_ends_the_node_with_the_reason(parameters, word
     with running_node(parameters) as node:
         assert node.wait() == 1
     assert all(word in node.log for word in ("cannot start", *words))
+    assert ("decimal point" in node.log) == ("decimal point" in words)

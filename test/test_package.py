@@ -164,11 +164,12 @@ def test_large_shared_memory_is_asked_of_each_version_of_fast_dds_and_leaves_a_u
     monkeypatch,
 ):
     for variable in PROFILES_VARIABLES:
-        monkeypatch.delenv(variable, raising=False)
+        monkeypatch.setenv(variable, "as it was")
+        monkeypatch.delenv(variable)
     use_large_shared_memory()
     assert all(Path(os.environ[variable]).name == "fastdds.xml" for variable in PROFILES_VARIABLES)
     for variable in PROFILES_VARIABLES:
-        monkeypatch.delenv(variable, raising=False)
+        monkeypatch.delenv(variable)
     monkeypatch.setenv(PROFILES_VARIABLES[1], "mine.xml")
     use_large_shared_memory()
     assert [os.environ.get(variable) for variable in PROFILES_VARIABLES] == [None, "mine.xml"]

@@ -39,26 +39,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 if all went well, 1 if something failed (said on standard error), 2 for wrong arguments.
     """
     logging.basicConfig(level=logging.INFO, format="dope: %(message)s", stream=sys.stderr)
-    parser, given = _parser(), sys.argv[1:] if arguments is None else list(arguments)
-    if not given:
-        parser.print_help(sys.stderr)
-        return 2
-    parsed = parser.parse_args(given)
+    code = 1
     try:
-        return parsed.run(parsed)
+        code = _run(sys.argv[1:] if arguments is None else arguments)
+    except SystemExit:
+        if _all_is_written():
+            raise
     except DopeError as error:
         print(f"dope: {error}", file=sys.stderr)
     except BrokenPipeError:
-        _write_no_more()
+        pass  # whoever read standard output, such as `head`, has had enough
     except OSError as error:
         where = "" if error.filename is None else f"{error.filename}: "
         print(f"dope: {where}{error.strerror or error}", file=sys.stderr)
-    return 1
+    return code if _all_is_written() else 1
 
 
-def _write_no_more() -> None:
-    """Whoever read standard output, such as `head`, has had enough; at its end Python would flush again."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _run(arguments: Sequence[str]) -> int:
+    parser = _parser()
+    if not arguments:
+        parser.print_help(sys.stderr)
+        return 2
+    parsed = parser.parse_args(arguments)
+    return parsed.run(parsed)
+
+
+def _all_is_written() -> bool:
+    """Whether standard output takes what was printed; Python would tell of it at its end with a traceback."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass
+    except OSError as error:
+        print(f"dope: standard output: {error.strerror}", file=sys.stderr)
+    else:
+        return True
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left
+    return False
 
 
 def _parser() -> argparse.ArgumentParser:

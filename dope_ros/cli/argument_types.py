@@ -31,7 +31,7 @@ def thread_count(text: str) -> int:
     """A number of CPU threads, 0 for the runtime's choice.
 
     Raises:
-        argparse.ArgumentTypeError: it is no whole number, or there cannot be as many.
+        argparse.ArgumentTypeError: it is no whole number, or more than `MOST_THREADS`.
     """
     value = not_negative(text)
     if value > MOST_THREADS:

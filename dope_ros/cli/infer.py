@@ -9,11 +9,12 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import IO, Any
 
 from dope_ros.cli.model_arguments import add_model_arguments, engine_from
-from dope_ros.cli.requirements import make_out_folder
+from dope_ros.cli.requirements import check_model, make_out_folder
 from dope_ros.draw import draw_people
 from dope_ros.errors import DopeError, ImageError
 from dope_ros.geometry import Intrinsics
@@ -53,6 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the verb; returns 1 if a picture could not be read."""
     intrinsics, overlays = _intrinsics(arguments.intrinsics), list(_overlay_paths(arguments))
     json_path = _json_path(arguments, overlays)
+    if arguments.model is not None:
+        check_model(arguments.model)
     make_out_folder(arguments.out)
     pipeline = Pipeline(engine_from(arguments), PipelineSettings(integration=arguments.integration))
     unread = 0
@@ -136,14 +139,15 @@ def _rounded(values: Any, digits: int) -> Any:
 def _json_path(arguments: argparse.Namespace, overlays: list[Path]) -> Path:
     """Where the JSON lines go: into no picture, and no overlay."""
     path = arguments.json or arguments.out / "people.jsonl"
-    if path.resolve() in {other.resolve() for other in (*arguments.pictures, *overlays)}:
-        raise DopeError(f"--json {path}: a picture is there, or goes there; give another name")
+    pictures = {other.resolve() for other in (*arguments.pictures, *overlays)}
+    if str(path) != "-" and path.resolve() in pictures:
+        raise DopeError(f"{path}: a picture is there, or goes there; name another file with --json")
     return path
 
 
-def _json_lines(path: Path) -> IO[str]:
+def _json_lines(path: Path) -> AbstractContextManager[IO[str]]:
     if str(path) == "-":
-        return open(sys.stdout.fileno(), "w", closefd=False)
+        return nullcontext(sys.stdout)
     try:
         return path.open("w")
     except OSError as error:

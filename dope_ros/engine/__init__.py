@@ -19,7 +19,7 @@ __all__ = ["DEFAULT_MODEL", "ENGINES", "MOST_THREADS", "Engine", "Progress", "lo
 ENGINES = ("auto", "onnx", "tensorrt", "torch")
 
 MOST_THREADS = 256
-"""More than that of one network are a slip of the pen, which brings machines to a halt."""
+"""More threads than these are a typing error, which brings a machine to a halt."""
 
 CHECKPOINT_SUFFIXES = (".pt", ".pth")
 

@@ -31,6 +31,7 @@ from dope_ros.engine.trained import NETWORK_KEY
 from dope_ros.errors import ModelError
 from dope_ros.files import replaced_whole
 from dope_ros.network.checkpoint import Checkpoint, plain_config
+from dope_ros.network.config import NetworkConfig
 from dope_ros.network.dope import DopeNetwork
 from dope_ros.network.static_graph import StaticGraph
 from dope_ros.network.to_onnx import to_onnx
@@ -122,7 +123,7 @@ def export_model(checkpoint: Checkpoint, path: Path, options: ExportOptions) -> 
     store(model, options.storage, options.bits)
     entries = {
         METADATA_KEY: metadata_of(spec_of(checkpoint, height, width)),
-        NETWORK_KEY: json.dumps(plain_config(checkpoint.network.config)),
+        NETWORK_KEY: json.dumps(plain_config(_config_of(checkpoint.network, options.proposals))),
     }
     helper.set_model_props(model, entries)
     try:
@@ -144,6 +145,12 @@ def _graph(network: DopeNetwork, height: int, width: int, proposals: int) -> Sta
             f"{graph.count} at most"
         )
     return graph
+
+
+def _config_of(network: DopeNetwork, proposals: int) -> NetworkConfig:
+    """What the network that is read from the model is like: it proposes as many boxes as the model does."""
+    own = network.config.proposals
+    return replace(network.config, proposals=replace(own, count=proposals or own.count))
 
 
 def _share(model: onnx.ModelProto, path: Path, other: Path) -> None:

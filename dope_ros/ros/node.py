@@ -229,7 +229,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         node = DopeNode()
     except (InvalidParameterValueException, InvalidParameterTypeException) as error:
-        decimal = "; write such a number with a decimal point" if "'DOUBLE'" in str(error) else ""
+        whole = "of type 'INTEGER', expecting type 'DOUBLE'" in str(error)
+        decimal = "; write the number with a decimal point" if whole else ""
         rclpy.logging.get_logger("dope").fatal(f"cannot start: {error}{decimal}")
         rclpy.try_shutdown()
         return 1

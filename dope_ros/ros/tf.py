@@ -233,6 +233,8 @@ class PeopleBroadcaster:
     def publish(self, header: Header, people: Sequence[Person], camera: str) -> None:
         """Publish the frames of those whose position is metric, as children of the header's frame.
 
+        Its name loses a slash at its beginning, with which tf2 would refuse it.
+
         None where that has no name: everybody who listens to /tf would log an error for each.
         """
         if not header.frame_id:
@@ -241,7 +243,7 @@ class PeopleBroadcaster:
         transforms = [
             _to_message(header, *frame)
             for person in people
-            for frame in frames_of(person, camera, header.frame_id)
+            for frame in frames_of(person, camera, frame_name(header.frame_id))
         ]
         if transforms:
             self._publisher.publish(self._kind(transforms=transforms))

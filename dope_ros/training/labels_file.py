@@ -130,7 +130,7 @@ def labels_to_add(folder: Path, pictures: Path, made: Mapping[str, Any]) -> Iter
             with replaced_whole(path) as partial:
                 partial.write_bytes(json.dumps(head).encode() + b"\n")
         _check_same(read_labels_file(folder), folder / pictures, made)
-        _cut_to_whole_lines(path)  # once it is known to be of this set, for a last line of others is theirs
+        _cut_to_whole_lines(path)  # only now: the unfinished line of another set may still be written
         with path.open("ab") as file:
             yield file
     except OSError as error:

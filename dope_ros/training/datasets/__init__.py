@@ -72,5 +72,5 @@ def open_dataset(specification: str) -> Dataset:
         raise DatasetError(f"'{kind}' is not a kind of dataset; there are {', '.join(READERS)}")
     if not Path(folder).is_dir():
         raise DatasetError(f"{folder}: there is no such folder")
-    named = Path(folder) if Path(folder).name else Path(folder).resolve()  # sets bear their folders' names
+    named = Path(folder).resolve() if Path(folder).name in ("", "..") else Path(folder)  # for the set's name
     return READERS[kind](named, split or None)

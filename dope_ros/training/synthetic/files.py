@@ -25,7 +25,10 @@ def read_photograph(path: Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray | N
     Args:
         flags: of `cv2.imread`, one that gives colours.
     """
-    picture = cv2.imread(str(path), flags)
+    try:
+        picture = cv2.imread(str(path), flags)
+    except cv2.error:  # larger than OpenCV takes
+        picture = None
     if picture is None:
         _warn_unread(path)
         return None
@@ -34,5 +37,5 @@ def read_photograph(path: Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray | N
 
 @cache
 def _warn_unread(path: Path) -> None:
-    """Once a file: many pictures would be made of it."""
+    """Once a file in each process: many pictures would be made of it."""
     logger.warning("%s: not a picture that OpenCV can read; pictures are made without it", path)

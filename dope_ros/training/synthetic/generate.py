@@ -96,7 +96,7 @@ def _claim(folder: Path, settings: SetSettings, renderer: Renderer) -> None:
     path = folder / "set.json"
     if path.exists():
         _check_same(path, made_from)
-    elif folder.exists() and any(folder.iterdir()):
+    elif folder.exists() and any(not other.name.startswith(f".{path.name}.") for other in folder.iterdir()):
         raise DatasetError(f"{folder} holds something else than a rendered set; name an empty folder")
     else:
         with replaced_whole(path) as partial:
