@@ -20,8 +20,11 @@ def picture_files(folder: Path) -> list[Path]:
     return sorted(path for path in found if path.is_file())
 
 
-def read_picture(path: Path) -> np.ndarray:
+def read_picture(path: Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
     """A picture file as uint8 [height, width, 3], RGB, turned upright as its EXIF says.
+
+    Args:
+        flags: of `cv2.imread`, such that give colours.
 
     Raises:
         ImageError: there is no such file, or OpenCV cannot read it or refuses its size.
@@ -33,7 +36,7 @@ def read_picture(path: Path) -> np.ndarray:
     except OSError as error:
         raise ImageError(f"{path}: {error.strerror}") from error
     try:
-        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
     except cv2.error as error:
         raise ImageError(f"{path}: OpenCV refuses it: {error.err}") from error
     if bgr is None:

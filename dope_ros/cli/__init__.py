@@ -47,11 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
     except DopeError as error:
         print(f"dope: {error}", file=sys.stderr)
-    except BrokenPipeError:
-        pass  # whoever read standard output, such as `head`, has had enough
     except OSError as error:
-        where = "" if error.filename is None else f"{error.filename}: "
-        print(f"dope: {where}{error.strerror or error}", file=sys.stderr)
+        _tell(error, error.filename)
     return code if _all_is_written() else 1
 
 
@@ -64,14 +61,20 @@ def _run(arguments: Sequence[str]) -> int:
     return parsed.run(parsed)
 
 
+def _tell(error: OSError, where: str | None) -> None:
+    """Say what failed; nothing where whoever read standard output, such as `head`, has had enough."""
+    if isinstance(error, BrokenPipeError):
+        return
+    place = "" if where is None else f"{where}: "
+    print(f"dope: {place}{error.strerror or error}", file=sys.stderr)
+
+
 def _all_is_written() -> bool:
     """Whether standard output takes what was printed; Python would tell of it at its end with a traceback."""
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        pass
     except OSError as error:
-        print(f"dope: standard output: {error.strerror}", file=sys.stderr)
+        _tell(error, "standard output")
     else:
         return True
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left

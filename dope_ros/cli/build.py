@@ -10,7 +10,8 @@ from typing import Any
 
 from dope_ros.cli.argument_types import positive
 from dope_ros.cli.precision import add_precision
-from dope_ros.cli.requirements import check_model, needed_for
+from dope_ros.cli.requirements import needed_for
+from dope_ros.engine import check_model
 from dope_ros.engine.protocol import ENGINE_SUFFIX
 from dope_ros.errors import EngineError
 
@@ -50,7 +51,7 @@ def engine_file(text: str) -> Path:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    check_model(arguments.model)
+    check_model(arguments.model)  # before anything is asked to be installed for it
     with needed_for("build", "tensorrt"):
         from dope_ros.engine.build import build_engine
         from dope_ros.engine.builder import BuildOptions

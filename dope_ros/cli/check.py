@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from dope_ros.cli.precision import add_precision
-from dope_ros.cli.requirements import check_model, needed_for
+from dope_ros.cli.requirements import needed_for
+from dope_ros.engine import check_model
 from dope_ros.errors import DopeError
 
 
@@ -33,7 +34,7 @@ def add_parser(verbs: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb; it fails if a target that can be checked does not compile."""
-    check_model(arguments.model)
+    check_model(arguments.model)  # before anything is asked to be installed for it
     if arguments.cost:
         return _print_cost(arguments.model)
     with needed_for("check", "tensorrt"):

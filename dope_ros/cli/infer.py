@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from dope_ros.cli.model_arguments import add_model_arguments, engine_from
-from dope_ros.cli.requirements import check_model, make_out_folder
+from dope_ros.cli.requirements import make_out_folder
 from dope_ros.draw import draw_people
+from dope_ros.engine import check_model
 from dope_ros.errors import DopeError, ImageError
 from dope_ros.geometry import Intrinsics
 from dope_ros.pictures import read_picture, write_picture

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dope_ros.errors import DatasetError, DopeError, ModelError
+from dope_ros.errors import DatasetError, DopeError
 
 
 @contextmanager
@@ -24,16 +24,6 @@ def needed_for(verb: str, extra: str) -> Iterator[None]:
         raise DopeError(
             f"`dope {verb}` needs {error.name}: pip install '.[{extra}]' in a checkout of dope_ros"
         ) from error
-
-
-def check_model(model: Path) -> None:
-    """A model that a user names is there: said before anything is installed or loaded for it.
-
-    Raises:
-        ModelError: it is not.
-    """
-    if not model.is_file():
-        raise ModelError(f"{model}: no such model file")
 
 
 def make_out_folder(folder: Path) -> None:

@@ -14,7 +14,7 @@ from dope_ros.errors import DopeError, EngineError, ModelError
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["DEFAULT_MODEL", "ENGINES", "MOST_THREADS", "Engine", "Progress", "load_engine"]
+__all__ = ["DEFAULT_MODEL", "ENGINES", "MOST_THREADS", "Engine", "Progress", "check_model", "load_engine"]
 
 ENGINES = ("auto", "onnx", "tensorrt", "torch")
 
@@ -22,6 +22,16 @@ MOST_THREADS = 256
 """More threads than these are a typing error, which brings a machine to a halt."""
 
 CHECKPOINT_SUFFIXES = (".pt", ".pth")
+
+
+def check_model(model: Path) -> None:
+    """A model that somebody names is there.
+
+    Raises:
+        ModelError: it is not.
+    """
+    if not model.is_file():
+        raise ModelError(f"{model}: no such model file")
 
 
 def load_engine(
@@ -42,8 +52,8 @@ def load_engine(
     """
     if engine not in ENGINES:
         raise EngineError(f"unknown engine '{engine}'; there are: {', '.join(ENGINES)}")
-    if model is not None and not model.is_file():
-        raise ModelError(f"{model}: no such model file")
+    if model is not None:
+        check_model(model)
     if engine == "auto":
         return _fastest(model, threads, progress)
     return _OPENERS[engine](model or _packaged_for(engine, progress), threads, progress)

@@ -147,6 +147,7 @@ def _logger(trt: Any) -> Any:
 
         @property
         def reason(self) -> str:
+            """The error that matters; without errors, the last warning."""
             # What follows the first one comes of it: "Assertion engine != nullptr failed".
             if self.errors:
                 return self.errors[0]

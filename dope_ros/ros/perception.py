@@ -71,7 +71,9 @@ class Perception:
             self._transforms = _transforms_for(node, settings)
             if self._transforms is not None:
                 opened.callback(self._transforms.close)
-            self._broadcaster = PeopleBroadcaster(node) if settings.broadcast_tf or settings.hri else None
+            self._broadcaster = (
+                PeopleBroadcaster(node, self._warn) if settings.broadcast_tf or settings.hri else None
+            )
             if self._broadcaster is not None:
                 opened.callback(self._broadcaster.close)
             self._humans = HumansPublisher(node) if settings.hri else None

@@ -220,22 +220,23 @@ LOOKUP, listen_to_transforms = _available()
 class PeopleBroadcaster:
     """Publishes the frames of people on /tf.
 
+    warn: logs a warning, but not all the time.
+
     Raises:
         DopeError: tf2_msgs is not installed.
     """
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, warn: Callable[[str], None]) -> None:
         self._kind = tf_message_type()
         self._node = node
-        self._throttle = Throttle()
+        self._warn = warn
         self._publisher = node.create_publisher(self._kind, "/tf", TF_QOS)
 
     def publish(self, header: Header, people: Sequence[Person], camera: str) -> None:
         """Publish the frames of those whose position is metric, as children of the header's frame.
 
-        Its name loses a slash at its beginning, with which tf2 would refuse it.
-
-        None where that has no name: everybody who listens to /tf would log an error for each.
+        None where that has no name: everybody who listens to /tf would log an error for each. A slash that it
+        begins with is left out, for tf2 would refuse it.
         """
         if not header.frame_id:
             self._warn("images without a frame_id: frames of their people cannot be published")
@@ -251,10 +252,6 @@ class PeopleBroadcaster:
     def close(self) -> None:
         """Publish no longer."""
         self._node.destroy_publisher(self._publisher)
-
-    def _warn(self, message: str) -> None:
-        if self._throttle.passes(message):
-            self._node.get_logger().warning(message)
 
 
 def body_id(person: Person, camera: str) -> str:

@@ -11,6 +11,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from dope_ros.errors import ImageError
+from dope_ros.pictures import read_picture
+
 logger = logging.getLogger(__name__)
 
 
@@ -20,22 +23,15 @@ def files_in(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
 
 
 def read_photograph(path: Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray | None:
-    """A photograph as uint8 [height, width, 3], RGB; None, and a warning, where OpenCV cannot read it.
-
-    Args:
-        flags: of `cv2.imread`, one that gives colours.
-    """
+    """What `read_picture` gives; None, and a warning, where it cannot."""
     try:
-        picture = cv2.imread(str(path), flags)
-    except cv2.error:  # larger than OpenCV takes
-        picture = None
-    if picture is None:
-        _warn_unread(path)
+        return read_picture(path, flags)
+    except ImageError as error:
+        _warn_unread(str(error))
         return None
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
 @cache
-def _warn_unread(path: Path) -> None:
+def _warn_unread(fault: str) -> None:
     """Once a file in each process: many pictures would be made of it."""
-    logger.warning("%s: not a picture that OpenCV can read; pictures are made without it", path)
+    logger.warning("%s; pictures are made without it", fault)
