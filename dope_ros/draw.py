@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import cv2
 import numpy as np
 
-from dope_ros.palette import BODY_BONE_SIDES, SIDE_COLOURS, Colour, part_colour
+from dope_ros.palette import BODY_BONE_SIDES, PART_COLOURS, SIDE_COLOURS, Colour
 from dope_ros.poses import PART_NAMES, Person
 from dope_ros.skeleton import SKELETONS, Part
 
@@ -21,7 +21,7 @@ def draw_people(picture: np.ndarray, people: Iterable[Person]) -> np.ndarray:
     """A copy of the picture with the people drawn over it.
 
     Bodies are drawn as bones in the colours of their sides, hands as bones, faces as the lines of their
-    features; the person's id stands at its head.
+    features; the person's id stands at the corner of its first part.
 
     Args:
         picture: uint8 [H, W, 3], RGB.
@@ -43,25 +43,30 @@ def _draw_part(canvas: np.ndarray, name: str, keypoints: np.ndarray, unit: float
     part = PART_NAMES[name]
     thickness = max(1, round({Part.BODY: 2.5, Part.HAND: 1.5, Part.FACE: 1.0}[part] * unit))
     for index, bone in enumerate(SKELETONS[part].bones):
-        colour = SIDE_COLOURS[BODY_BONE_SIDES[index]] if part is Part.BODY else part_colour(name)
-        _draw_lines(canvas, keypoints[list(bone)], colour, thickness)
+        colour = SIDE_COLOURS[BODY_BONE_SIDES[index]] if part is Part.BODY else PART_COLOURS[name]
+        draw_bone(canvas, keypoints[list(bone)], colour, thickness)
     if part is not Part.FACE:
-        _draw_joints(canvas, keypoints, part_colour(name), round(thickness * 1.2))
+        for keypoint in keypoints:
+            draw_joint(canvas, keypoint, PART_COLOURS[name], round(thickness * 1.2))
 
 
-def _draw_lines(canvas: np.ndarray, points: np.ndarray, colour: Colour, thickness: int) -> None:
-    if not _drawable(points):
-        return
-    fixed = np.round(points * (1 << _FRACTION_BITS)).astype(np.int32)
-    cv2.polylines(canvas, [fixed], False, colour, thickness, cv2.LINE_AA, _FRACTION_BITS)
+def draw_bone(canvas: np.ndarray, ends: np.ndarray, colour: Colour, thickness: int = 1) -> None:
+    """Draw a line between two points, [2, 2] pixels, into a picture; none where they cannot be drawn."""
+    if _drawable(ends):
+        fixed = _fixed_point(ends)
+        cv2.polylines(canvas, [fixed], False, colour, thickness, cv2.LINE_AA, _FRACTION_BITS)
 
 
-def _draw_joints(canvas: np.ndarray, points: np.ndarray, colour: Colour, radius: int) -> None:
-    for point in points:
-        if _drawable(point):
-            x, y = np.round(point * (1 << _FRACTION_BITS)).astype(int)
-            fixed_radius = radius << _FRACTION_BITS
-            cv2.circle(canvas, (int(x), int(y)), fixed_radius, colour, -1, cv2.LINE_AA, _FRACTION_BITS)
+def draw_joint(canvas: np.ndarray, point: np.ndarray, colour: Colour, radius: float) -> None:
+    """Draw a dot at a point, [2] pixels, into a picture; none where it cannot be drawn."""
+    if _drawable(point):
+        fixed, fixed_radius = _fixed_point(point).tolist(), round(radius * (1 << _FRACTION_BITS))
+        cv2.circle(canvas, fixed, fixed_radius, colour, -1, cv2.LINE_AA, _FRACTION_BITS)
+
+
+def _fixed_point(pixels: np.ndarray) -> np.ndarray:
+    """Coordinates as OpenCV takes them, int32."""
+    return np.round(pixels * (1 << _FRACTION_BITS)).astype(np.int32)
 
 
 def _draw_label(canvas: np.ndarray, person: Person, unit: float) -> None:

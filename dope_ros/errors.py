@@ -4,7 +4,7 @@
 
 
 class DopeError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base of the errors that this package tells a user of; a caller's mistakes are `ValueError`s."""
 
 
 class ModelError(DopeError):
@@ -16,7 +16,7 @@ class EngineError(DopeError):
 
 
 class ImageError(DopeError):
-    """A picture or an image message cannot be read."""
+    """A picture cannot be read or written, or an image message cannot be read."""
 
 
 class DatasetError(DopeError):

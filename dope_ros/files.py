@@ -1,6 +1,6 @@
 # Copyright 2026 dope_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and the folder for those that are kept."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from dope_ros.errors import DopeError
 
 
 @contextmanager
@@ -28,3 +30,16 @@ def replaced_whole(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def user_cache() -> Path:
+    """This package's part of the user's cache folder (XDG base directories).
+
+    Raises:
+        DopeError: the user has no home, as in some containers.
+    """
+    try:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError as error:
+        raise DopeError("this user has no home for a cache: set XDG_CACHE_HOME") from error
+    return Path(base) / "dope_ros"

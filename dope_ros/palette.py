@@ -23,11 +23,6 @@ PART_COLOURS: dict[str, Colour] = {
 }
 
 
-def part_colour(name: str) -> Colour:
-    """The colour of a part by its name in messages."""
-    return PART_COLOURS[name]
-
-
 def _bone_side(bone: tuple[int, int]) -> Side | None:
     sides = {BODY.joints[joint].split("_")[0] for joint in bone}
     if sides == {"right"}:

@@ -13,9 +13,8 @@ from dope_ros.engine import Engine
 from dope_ros.engine.contract import ModelSpec
 from dope_ros.geometry import BODY_SIZES, DepthImage, Intrinsics, measure, place, place_nominally
 from dope_ros.poses import PartPose, Person, Proposals
-from dope_ros.postprocess.assemble import assemble, assemble_in_turn, in_order
 from dope_ros.postprocess.integrate import integrate
-from dope_ros.postprocess.nms import suppress
+from dope_ros.postprocess.nms import assemble_suppressed, suppress
 from dope_ros.postprocess.support import assemble_supported
 from dope_ros.preprocess import fit
 from dope_ros.settings import NmsSettings
@@ -121,7 +120,7 @@ class Pipeline:
 
     def _assemble(self, poses: Mapping[Part, list[PartPose]], settings: PipelineSettings) -> list[Person]:
         if settings.integration == "nms":
-            return _assemble_suppressed(poses)
+            return assemble_suppressed(poses)
         return assemble_supported(poses, self.engine.spec.ppi, self._min_scores(settings))
 
     def _min_scores(self, settings: PipelineSettings) -> dict[Part, float]:
@@ -134,16 +133,6 @@ def own_min_scores(model: ModelSpec, integration: str) -> dict[Part, float]:
     if integration == "nms":
         return dict.fromkeys(Part, NmsSettings().min_score)
     return {part: ppi.th_persondetect for part, ppi in model.ppi.items()}
-
-
-def _assemble_suppressed(poses: Mapping[Part, list[PartPose]]) -> list[Person]:
-    """People of what `suppress` left. What it would drop by itself takes no hand or face from the others."""
-    least = NmsSettings().min_score
-    weak = {part: [pose for pose in of_part if pose.score < least] for part, of_part in poses.items()}
-    if not any(weak.values()):
-        return assemble(poses[Part.BODY], poses[Part.HAND], poses[Part.FACE])
-    sure = {part: [pose for pose in of_part if pose.score >= least] for part, of_part in poses.items()}
-    return in_order(assemble_in_turn(sure, weak))
 
 
 def _in_camera_frame(

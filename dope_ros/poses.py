@@ -94,3 +94,6 @@ PART_NAMES: dict[str, Part] = {
     "face": Part.FACE,
 }
 """The parts of a person by their name in messages and files, and what kind each is."""
+
+HAND_SIDES: dict[str, Side] = {"left_hand": Side.LEFT, "right_hand": Side.RIGHT}
+"""Of those parts that have one, the side."""

@@ -35,7 +35,7 @@ def _is_number(value: object) -> bool:
 class PpiSettings:
     """Thresholds of pose proposals integration; the names are those of published checkpoints.
 
-    The last three are this package's own, and as they are if not set they change nothing.
+    `pose_iou`, `max_iou` and `support` are this package's additions; their defaults switch them off.
 
     score_th: a (box, class) pair below this score is no candidate.
     iou_func: what "overlap" means: `bbox` (boxes), or the mean 2D distance over `torso`,
@@ -45,8 +45,8 @@ class PpiSettings:
     th_pose3D: mean 3D joint distance below which candidates of a group are the same pose, metres.
     th_persondetect: a mode must have more than this summed score to be a detection without help.
     min_mode_score: candidates below it start no further mode of a group.
-    pose_iou: candidates of a mode say where joints are in the picture if their boxes overlap that of the
-        mode's best box about so much or more. A box that holds half a person puts joints into that half.
+    pose_iou: 2D joints are averaged over the candidates of a mode whose boxes overlap its best box by about
+        this IoU or more, for a box that holds half a person puts all joints into that half; 0 takes all.
     max_iou: of two detections whose joints' boxes overlap more than this, the better one stays.
     support: by what a detection's score is multiplied if another part of the same person is one without help;
         see `postprocess.support`.

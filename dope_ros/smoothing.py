@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dope_ros import joint_arrays
-from dope_ros.joint_arrays import JointArrays, roots_of, with_joints
+from dope_ros.joint_arrays import JointArrays, lengths, roots_of, with_joints
 from dope_ros.poses import Person
 from dope_ros.skeleton import HEAD, LEFT_WRIST, RIGHT_WRIST
 
@@ -34,8 +34,14 @@ LATE = 0.1
 REMEMBERED = 300
 """Of so many people at most something is remembered; where stamps stand still, nothing grows too old."""
 
-STATURE = 1.7
-"""Metres. A person's extent in the picture stands for so many, which makes speeds in it comparable."""
+EXTENTS = (
+    (joint_arrays.BODY, 1.7),
+    (joint_arrays.FACE, 0.2),
+    (joint_arrays.LEFT_HAND, 0.2),
+    (joint_arrays.RIGHT_HAND, 0.2),
+)
+"""Metres. The extent in the picture of the first of these parts that is seen stands for so many, which makes
+speeds in it comparable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +203,19 @@ def _gain(cutoff: float | np.ndarray, elapsed: np.ndarray) -> np.ndarray:
 
 def _speeds(velocities: np.ndarray, now: np.ndarray) -> np.ndarray:
     """Metres per second of each joint, in the picture and in space: [P, 139, 5]."""
-    extents = np.fmax.reduce(now[..., 1], axis=1) - np.fmin.reduce(now[..., 1], axis=1)
-    metres_per_pixel = STATURE / np.maximum(extents, 1.0)
+    metres_per_pixel = _metres_per_pixel(now[..., :2])
     in_picture = np.sqrt(np.einsum("pji,pji->pj", velocities[..., :2], velocities[..., :2]))
     in_space = np.sqrt(np.einsum("pji,pji->pj", velocities[..., 2:], velocities[..., 2:]))
     speeds = np.empty_like(velocities)
     speeds[..., :2] = (in_picture * metres_per_pixel[:, None])[..., None]
     speeds[..., 2:] = in_space[..., None]
     return speeds
+
+
+def _metres_per_pixel(pixels: np.ndarray) -> np.ndarray:
+    """About how large a pixel is where people are, from their joints [P, 139, 2]: [P]."""
+    scales = np.full(len(pixels), np.nan)
+    for part, extent in EXTENTS:
+        diagonals = lengths(np.ptp(pixels[:, part], axis=1))
+        scales = np.where(np.isnan(scales), extent / np.maximum(diagonals, 1.0), scales)
+    return scales

@@ -4,19 +4,33 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from gpus import asks_for_gpus, hide_gpus
 from hypothesis import settings
 
 # On a machine that has other work an example takes as long as it takes.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
-HAS_ROS = find_spec("rclpy") is not None
+
+def is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # the package that it is in is not there
+        return False
+
+
+LACKING = [name for name in ("rclpy", "dope_ros.msg") if not is_there(name)]
+"""Of what ROS 2 and the build of this package give."""
+
+HAS_ROS = not LACKING
 
 NEED_ROS = ["node_*", "messages", "markers", "images", "package", "readme", "launch", "demo"]
 
@@ -24,11 +38,21 @@ collect_ignore_glob = [] if HAS_ROS else [f"test_{name}.py" for name in NEED_ROS
 
 
 def pytest_report_header() -> str:
-    return "ROS 2 found" if HAS_ROS else "no ROS 2 here: the tests of the node and its messages are left out"
+    if HAS_ROS:
+        return "ROS 2 found"
+    return (
+        f"no {' and no '.join(LACKING)} here: the tests of the node and its messages are left out; "
+        "for them, run `make build` and `source tools/ros_env.sh`"
+    )
 
 
-def pytest_configure() -> None:
-    """Before anything starts ROS."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Before anything starts ROS or CUDA, or keeps an engine."""
+    cache = TemporaryDirectory(prefix="dope_ros_cache_")
+    config.add_cleanup(cache.cleanup)
+    os.environ["XDG_CACHE_HOME"] = cache.name
+    if not asks_for_gpus(config.option.markexpr):
+        hide_gpus()
     if not HAS_ROS:
         return
     from robot import isolate_ros

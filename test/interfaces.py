@@ -111,7 +111,13 @@ def _build(names: list[str]) -> None:
     prefixes = os.environ.get("AMENT_PREFIX_PATH", "")
     environment = os.environ | {"CMAKE_PREFIX_PATH": prefixes, "COLCON_LOG_LEVEL": "error"}
     done = subprocess.run(
-        [*command, *options], cwd=WORKSPACE, env=environment, capture_output=True, text=True, check=False
+        [*command, *options],
+        cwd=WORKSPACE,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=1200,
+        check=False,
     )
     assert done.returncode == 0, (
         f"the test's messages do not build:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"

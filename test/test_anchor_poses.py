@@ -14,7 +14,7 @@ from samples import sample_of
 
 from dope_ros.cli import main
 from dope_ros.errors import DatasetError, ModelError
-from dope_ros.poses import PART_NAMES
+from dope_ros.poses import HAND_SIDES, PART_NAMES
 from dope_ros.skeleton import BODY, LOWER_BODY, SKELETONS, Part, Side
 from dope_ros.training.anchor_picture import draw_anchor_poses
 from dope_ros.training.anchor_poses import (
@@ -25,7 +25,7 @@ from dope_ros.training.anchor_poses import (
     load_anchor_poses,
     mirrored,
 )
-from dope_ros.training.datasets.labels import HAND_SIDES, PartLabels, PersonLabels
+from dope_ros.training.datasets.labels import PartLabels, PersonLabels
 
 TURNS = np.linspace(-2.6, 2.6, 12)
 

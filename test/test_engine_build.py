@@ -21,7 +21,6 @@ from dope_ros.cli import main
 from dope_ros.engine import DEFAULT_MODEL, first_that_opens, load_engine
 from dope_ros.engine.build import CachedEngine, build_engine, key_of
 from dope_ros.engine.builder import BuildError, BuildOptions, _described, _keep_precisions, _Stoppable
-from dope_ros.engine.half import Precision
 from dope_ros.engine.model_file import read_model
 from dope_ros.engine.packaged import DEFAULT_MODEL_INT8
 from dope_ros.engine.plan import PlanKey, cache_folder, read_plan, write_plan
@@ -30,6 +29,7 @@ from dope_ros.engine.shared_weights import WEIGHTS_KEY
 from dope_ros.engine.targets import TARGETS, check_target, target_named
 from dope_ros.engine.tensorrt_api import find_tensorrt, find_tensorrt_of, make_logger, require_driver
 from dope_ros.errors import EngineError, ModelError
+from dope_ros.onnx_graph.half import Precision
 
 T4 = TARGETS["t4"]
 AHEAD = BuildOptions(ahead=True)
@@ -65,7 +65,7 @@ def exported(make_folder):
         pytest.importorskip(module, reason=f"export needs {module}")
     from networks import random_checkpoint
 
-    from dope_ros.engine.export import ExportOptions, export_model
+    from dope_ros.export.write import ExportOptions, export_model
     from dope_ros.network.config import COMPACT, PUBLISHED
 
     folder = make_folder("exported")

@@ -575,15 +575,13 @@ def test_whatever_is_found_in_negatives_is_a_false_alarm(tmp_path, labelled_pict
     assert row.split()[:4] == ["all", "0", "-", "2"]
 
 
-def test_a_folder_that_cannot_be_written_is_named_before_the_model_runs(
-    tmp_path, labelled_pictures, monkeypatch, capsys
+def test_a_folder_that_cannot_be_written_is_named_before_the_model_is_looked_for(
+    tmp_path, labelled_pictures, capsys
 ):
-    model = write_tiny_model(tmp_path / "none.onnx", [], scenes.HEIGHT, scenes.WIDTH)
     (tmp_path / "out").touch()
-    monkeypatch.setattr("dope_ros.pipeline.Pipeline.__call__", lambda *_: pytest.fail("the model ran"))
-    command = ["eval", "--data", f"cameras:{labelled_pictures}", "--model", str(model)]
+    command = ["eval", "--data", f"cameras:{labelled_pictures}", "--model", str(tmp_path / "no.onnx")]
     assert main([*command, "--out", str(tmp_path / "out")]) == 1
-    assert "out: that is a file; name a folder" in capsys.readouterr().err
+    assert capsys.readouterr().err == f"dope: --out {tmp_path / 'out'}: that is a file; name a folder\n"
 
 
 def test_a_dataset_without_labels_has_nothing_to_measure(tmp_path, labelled_pictures, capsys):

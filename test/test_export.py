@@ -30,21 +30,21 @@ from dope_ros.cli.export import changed_ppi
 from dope_ros.engine import DEFAULT_MODEL, load_engine
 from dope_ros.engine.builder import BuildError, graph_for_tensorrt
 from dope_ros.engine.contract import output_names, proposals_from_outputs
-from dope_ros.engine.export import ExportOptions, compare_with_network, differences, export_model
-from dope_ros.engine.half import Precision, all_in_half, in_half, in_precision
-from dope_ros.engine.int8 import WEIGHTED, stays_in_float
-from dope_ros.engine.lowering import with_cells_gathered, without_roi_align
 from dope_ros.engine.model_file import read_model
-from dope_ros.engine.storage import quantised, widened
 from dope_ros.engine.torch import TorchEngine, predict, proposals_of
-from dope_ros.engine.trained import NETWORK_KEY, read_trained
 from dope_ros.errors import EngineError, ModelError
+from dope_ros.export.compare import compare_with_network, differences
+from dope_ros.export.trained import NETWORK_KEY, read_trained
+from dope_ros.export.write import ExportOptions, export_model
 from dope_ros.network.checkpoint import write_checkpoint
-from dope_ros.network.dope import DopeNetwork
 from dope_ros.network.exported import name_weights
 from dope_ros.network.first_compact import PPI
 from dope_ros.network.picture import normalised, padded
 from dope_ros.network.static_graph import StaticGraph
+from dope_ros.onnx_graph.half import Precision, all_in_half, in_half, in_precision
+from dope_ros.onnx_graph.int8 import WEIGHTED, stays_in_float
+from dope_ros.onnx_graph.lowering import with_cells_gathered, without_roi_align
+from dope_ros.onnx_graph.storage import quantised, widened
 from dope_ros.pictures import write_picture
 from dope_ros.settings import Storage
 from dope_ros.skeleton import Part
@@ -100,7 +100,7 @@ def test_the_static_graph_keeps_the_very_proposals_of_the_network(config):
         for picture in pictures(20, HEIGHT, WIDTH):
             image = torch.from_numpy(picture).permute(2, 0, 1)[None] / 255
             features = network.backbone(padded(normalised(image)))
-            (wanted,) = network.rpn(features, [(HEIGHT, WIDTH)])
+            (wanted,) = network.rpn(features, [(HEIGHT, WIDTH)], network.config.proposals)
             boxes, valid = graph.propose(features)
             assert torch.equal(boxes[valid > 0], wanted)
             assert len(wanted) > 10
@@ -169,12 +169,11 @@ def test_onnx_runtime_says_what_pytorch_says(tmp_path, config):
 
 def test_an_export_with_more_proposals_is_compared_with_as_many(tmp_path):
     checkpoint, path = exported(tmp_path, SMALL_COMPACT, proposals=90)
-    own = checkpoint.network.rpn.settings.count
+    own = checkpoint.network.config.proposals.count
     (picture,) = pictures(1, HEIGHT, WIDTH, seed=1)
     found = compare_with_network(path, checkpoint, picture)
     assert found.matched > own
     assert found.unmatched == 0
-    assert checkpoint.network.rpn.settings.count == own
 
 
 def test_a_network_read_from_an_export_with_fewer_proposals_makes_as_many(tmp_path):
@@ -679,7 +678,9 @@ def float_and_int8(request, make_folder):
     picture = pictures(1, HEIGHT, WIDTH)[0]
     write_picture(folder / "picture.png", picture)
     _, in_float = exported(folder, request.param, "float.onnx", proposals=50)
-    _, in_int8 = exported(folder, request.param, "int8.onnx", proposals=50, int8=(folder / "picture.png",))
+    _, in_int8 = exported(
+        folder, request.param, "int8.onnx", proposals=50, calibration=(folder / "picture.png",)
+    )
     return in_float, in_int8, picture
 
 
@@ -803,7 +804,7 @@ def test_a_gpu_that_cannot_take_a_checkpoint_is_an_engine_error(tmp_path, monkey
     def full(*_):
         raise RuntimeError("CUDA out of memory")
 
-    monkeypatch.setattr(DopeNetwork, "to", full)
+    monkeypatch.setattr(torch.nn.Module, "to", full)
     with pytest.raises(EngineError, match=r"own\.pt: .*CUDA out of memory"):
         TorchEngine(tmp_path / "own.pt")
 

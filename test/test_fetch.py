@@ -14,7 +14,7 @@ import pytest
 from dope_ros.cli import main
 from dope_ros.cli.download import download
 from dope_ros.cli.fetch import unpack, weights_folder
-from dope_ros.errors import EngineError
+from dope_ros.errors import DopeError
 
 CHECKPOINT = bytes(range(256)) * 4000
 NAME = "DOPErealtime_v1_0_0.pth"
@@ -141,7 +141,7 @@ def test_a_user_without_a_home_is_told_to_name_a_cache(monkeypatch):
     monkeypatch.delenv("HOME", raising=False)
     # Nobody's entry in the list of users, as in a container that runs as a number.
     monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
-    with pytest.raises(EngineError, match="set XDG_CACHE_HOME"):
+    with pytest.raises(DopeError, match="set XDG_CACHE_HOME"):
         weights_folder()
 
 

@@ -13,23 +13,24 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="TensorRT's buffers need torch")
 
+from gpus import missing_gpu
 from networks import SMALL_COMPACT, pictures, random_checkpoint
 
 from dope_ros.engine import DEFAULT_MODEL, load_engine
 from dope_ros.engine.build import key_of
 from dope_ros.engine.builder import BuildOptions
-from dope_ros.engine.half import Precision
 from dope_ros.engine.model_file import read_model
 from dope_ros.engine.plan import cache_folder, read_plan, write_plan
 from dope_ros.engine.tensorrt_api import find_tensorrt
 from dope_ros.errors import EngineError, ModelError
+from dope_ros.onnx_graph.half import Precision
 from dope_ros.skeleton import Part
 
 
 def missing():
     """What these tests lack here; empty where there is a GPU with TensorRT."""
-    if not torch.cuda.is_available():
-        return "there is no NVIDIA GPU that PyTorch can use"
+    if gpu := missing_gpu():
+        return gpu
     try:
         find_tensorrt()
     except EngineError as error:
@@ -77,7 +78,7 @@ def assert_alike(one, other, boxes=0.25):
 
     The graph rounded to half precision on ONNX Runtime is off by up to 0.006 px, 1.3 px and 4.4 mm.
     """
-    from dope_ros.engine.export import differences
+    from dope_ros.export.compare import differences
 
     found = differences(one, other)
     assert found.matched > 0
@@ -222,7 +223,7 @@ def test_the_same_frame_gets_the_same_answer_and_how_long_it_takes_is_printed(ca
 
 @pytest.mark.usefixtures("cache")
 def test_a_network_of_random_weights_runs_in_half_precision(tmp_path):
-    from dope_ros.engine.export import ExportOptions, export_model
+    from dope_ros.export.write import ExportOptions, export_model
 
     path = tmp_path / "random.onnx"
     export_model(random_checkpoint(SMALL_COMPACT), path, ExportOptions(half=True, proposals=50))

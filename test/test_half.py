@@ -13,7 +13,7 @@ import onnx
 from rounding import rounded_after_every_node
 
 from dope_ros.engine import DEFAULT_MODEL, load_engine
-from dope_ros.engine.half import in_half
+from dope_ros.onnx_graph.half import in_half
 from dope_ros.pictures import read_picture
 from dope_ros.pipeline import Pipeline
 

@@ -30,7 +30,8 @@ def test_assets_and_wallpapers_are_on_one_side_or_the_other(tmp_path):
         positions=np.zeros((4, 1, 3)),
         rotations=np.zeros((4, 1, 3, 3)),
     )
-    subprocess.run([sys.executable, str(TOOL), str(assets), str(share), str(out)], check=True)
+    command = [sys.executable, str(TOOL), str(assets), str(share), str(out)]
+    subprocess.run(command, check=True, timeout=120)
     train, held_out = (files_in(out / f"assets-{side}") for side in ("train", "heldout"))
     assert {path for path in train & held_out if path.suffix == ".obj"} == {
         Path("makehuman/eyebrows/d/d.obj")

@@ -20,7 +20,7 @@ from dope_ros.errors import ExpertError
 from dope_ros.skeleton import BODY, ELBOW, FACE, HAND, HEAD, LEFT_HIP, RIGHT_HIP, WRIST, Part, Side
 from dope_ros.training.datasets import open_dataset
 from dope_ros.training.experts.mediapipe_client import CROPS, REQUIREMENT, CropShape, MediaPipeExpert, crop
-from dope_ros.training.experts.mediapipe_landmarks import LANDMARK_COUNTS, to_labels
+from dope_ros.training.experts.mediapipe_landmarks import HAND_LANDMARKS, POSE_LANDMARKS, to_labels
 from dope_ros.training.experts.mediapipe_worker import LANDMARKS, read_message, write_message
 
 ROOT = Path(__file__).parent.parent
@@ -51,7 +51,7 @@ POSE = {
 
 def landmarks(part):
     """Landmark i is at (i, 2 i, 3 i)."""
-    return np.arange(LANDMARK_COUNTS[part])[:, None] * np.array([1.0, 2.0, 3.0])
+    return np.arange(LANDMARKS[part.value])[:, None] * np.array([1.0, 2.0, 3.0])
 
 
 def labels_of_indices(part, visibility=1.0, beyond=False):
@@ -118,7 +118,7 @@ def test_faces_are_of_adult_size():
 
 
 def test_the_worker_and_the_client_count_alike():
-    assert {part.value: count for part, count in LANDMARK_COUNTS.items()} == LANDMARKS
+    assert {"body": len(POSE_LANDMARKS), "hand": len(HAND_LANDMARKS), "face": 468} == LANDMARKS
 
 
 @scenes.light

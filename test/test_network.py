@@ -76,7 +76,7 @@ def test_proposals_are_those_of_torchvision():
     torch.manual_seed(0)
     settings = replace(PUBLISHED.proposals, candidates=200, count=60)
     head = RpnHead(8, PUBLISHED.boxes.count)
-    ours = RegionProposalNetwork(head, 16, PUBLISHED.boxes, settings)
+    ours = RegionProposalNetwork(head, 16, PUBLISHED.boxes)
     theirs = TorchvisionRpn(
         AnchorGenerator((PUBLISHED.boxes.sizes,), (PUBLISHED.boxes.ratios,)),
         ours.head,
@@ -95,7 +95,7 @@ def test_proposals_are_those_of_torchvision():
     image = ImageList(torch.zeros(1, 3, 192, 256), [(180, 250)])
     with torch.inference_mode():
         (wanted,), _ = theirs.eval()(image, {"0": features})
-        (found,) = ours(features, [(180, 250)])
+        (found,) = ours(features, [(180, 250)], settings)
     assert found.shape == wanted.shape
     torch.testing.assert_close(found, wanted, rtol=0, atol=1e-3)
 

@@ -16,9 +16,9 @@ pytest.importorskip("torchvision", reason="the network needs torchvision")
 from networks import SMALL_COMPACT, pictures, random_checkpoint
 from published_checkpoint import COPY, ORIGINAL, UNUSED, published_checkpoint
 
-from dope_ros.engine.export import differences
 from dope_ros.engine.torch import predict, proposals_of
 from dope_ros.errors import ModelError
+from dope_ros.export.compare import differences
 from dope_ros.network.checkpoint import plain_config, read_checkpoint, write_checkpoint
 from dope_ros.network.first_compact import PPI
 from dope_ros.poses import Proposals

@@ -40,8 +40,8 @@ def test_the_model_in_the_package_is_small_and_says_what_it_is(shipped):
         assert 0 < settings.score_th < 1
         assert 0 < settings.th_iou < 1
         assert settings.th_pose3D > 0
-    assert DEFAULT_MODEL.stat().st_size < 30 * 2**20
-    assert DEFAULT_MODEL_INT8.stat().st_size < 20 * 2**20
+    assert DEFAULT_MODEL.stat().st_size < 14e6
+    assert DEFAULT_MODEL_INT8.stat().st_size < 1.5e6
 
 
 def test_the_engine_says_what_runs_the_network(shipped):

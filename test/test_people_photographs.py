@@ -38,9 +38,8 @@ def clone(tmp_path):
 
 def git(folder, *arguments):
     who = ("-c", "user.name=test", "-c", "user.email=test@example.org")
-    done = subprocess.run(
-        ["git", "-C", str(folder), *who, *arguments], check=True, capture_output=True, text=True
-    )
+    command = ["git", "-C", str(folder), *who, *arguments]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
     return done.stdout.strip()
 
 
@@ -48,7 +47,7 @@ def run(tmp_path, pictures):
     chosen = tmp_path / "chosen.json"
     chosen.write_text(json.dumps({"repositories": {}, "pictures": pictures}))
     command = [sys.executable, TOOL, tmp_path / "clones", tmp_path / "out", "--chosen", chosen]
-    return subprocess.run(command, capture_output=True, text=True)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
 def test_a_picture_and_a_frame_are_taken_with_their_boxes(tmp_path, clone):

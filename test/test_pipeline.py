@@ -12,7 +12,8 @@ from scenes import CAMERA, HEIGHT, WIDTH, seen, standing
 from tiny_model import constant_outputs, default_entry, write_tiny_model
 
 import dope_ros
-from dope_ros.engine import load_engine
+from dope_ros.engine import DEFAULT_MODEL, load_engine
+from dope_ros.engine.packaged import DEFAULT_MODEL_INT8
 from dope_ros.errors import ImageError
 from dope_ros.geometry import Intrinsics
 from dope_ros.pipeline import Pipeline, PipelineSettings
@@ -275,9 +276,9 @@ def test_a_picture_that_is_not_rgb_is_refused(pipeline, picture):
 # Real pictures, and the model in the package
 
 
-@pytest.fixture(scope="module")
-def shipped():
-    pipeline = Pipeline(load_engine(threads=1))
+@pytest.fixture(scope="module", params=[DEFAULT_MODEL, DEFAULT_MODEL_INT8], ids=["float", "int8"])
+def shipped(request):
+    pipeline = Pipeline(load_engine(request.param, "onnx", threads=1))
     yield pipeline
     pipeline.close()
 

@@ -42,6 +42,32 @@ def test_a_still_person_jitters_by_at_least_sixty_per_cent_less(rate, dimensions
     assert after.mean() <= 0.4 * before.mean()
 
 
+@pytest.mark.parametrize("part", ["left_hand", "face"])
+def test_a_lone_part_jitters_in_the_picture_by_at_least_seventy_per_cent_less(part):
+    moments = film([walk((0, 0.1, 3), (0, 0, 0))], 12.0, 30, noise=5, parts=[part])
+    settled = slice(60, None)
+    before, after = (
+        np.array([person.parts()[part].keypoints_2d for person in people], float)[settled].std(axis=0)
+        for people in ([moment.people[0] for moment in moments], smoothed(moments))
+    )
+    assert after.mean() <= 0.3 * before.mean()
+
+
+def test_a_picture_on_its_side_is_smoothed_as_an_upright_one_is():
+    moments = film([walk((0, 0.1, 3), (0.1, 0, 0))], 1.0, 30, noise=2, shape_noise=0.01)
+    lying = [replace(moment, people=[on_its_side(moment.people[0])]) for moment in moments]
+    expected = bodies(smoothed(moments), 2)[..., ::-1]
+    np.testing.assert_allclose(bodies(smoothed(lying), 2), expected, atol=1e-4)
+
+
+def on_its_side(person):
+    """The person with x and y of the picture swapped."""
+    poses = person.parts().items()
+    return replace(
+        person, **{name: replace(pose, keypoints_2d=pose.keypoints_2d[:, ::-1]) for name, pose in poses}
+    )
+
+
 @pytest.mark.parametrize("rate", [10, 15, 30])
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_a_walking_person_lags_by_one_frame_at_most(rate, dimensions):

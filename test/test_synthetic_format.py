@@ -9,8 +9,8 @@ from dope_ros.errors import DatasetError
 from dope_ros.geometry import Intrinsics
 from dope_ros.skeleton import Side
 from dope_ros.training.synthetic.format import (
-    PartLabels,
     PictureLabels,
+    RenderedPartLabels,
     complete_pictures,
     labels_path,
     read_labels,
@@ -20,7 +20,7 @@ from dope_ros.training.synthetic.format import (
 
 def part(people, joints, seed=0):
     rng = np.random.default_rng(seed)
-    return PartLabels(
+    return RenderedPartLabels(
         rng.normal(size=(people, joints, 2)).astype(np.float32),
         rng.normal(size=(people, joints, 3)).astype(np.float32),
         rng.integers(0, 3, (people, joints), np.uint8),
@@ -45,7 +45,7 @@ def test_labels_are_read_as_they_were_written(tmp_path, people):
     pairs = [(read.bodies, written.bodies), (read.faces, written.faces)]
     pairs += [(read.hands[side], written.hands[side]) for side in Side]
     for one, other in pairs:
-        for field in PartLabels.__slots__:
+        for field in RenderedPartLabels.__slots__:
             np.testing.assert_array_equal(getattr(one, field), getattr(other, field))
 
 

@@ -22,15 +22,16 @@ import yaml
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
+from gpus import missing_gpu  # noqa: E402
 from tiny_people import DrawnPeople, drawn_people  # noqa: E402
 from training_runs import small_config, training_set, write_start  # noqa: E402
 
 from dope_ros.cli.bench import SAMPLE_PICTURE  # noqa: E402
 from dope_ros.engine import load_engine  # noqa: E402
-from dope_ros.engine.export import compare_with_network  # noqa: E402
+from dope_ros.engine.contract import PAD_VALUE  # noqa: E402
 from dope_ros.engine.packaged import DEFAULT_MODEL  # noqa: E402
-from dope_ros.engine.torch import PAD_VALUE  # noqa: E402
 from dope_ros.errors import DatasetError, DopeError  # noqa: E402
+from dope_ros.export.compare import compare_with_network  # noqa: E402
 from dope_ros.network.checkpoint import read_checkpoint, write_checkpoint  # noqa: E402
 from dope_ros.pictures import read_picture, write_picture  # noqa: E402
 from dope_ros.preprocess import fit  # noqa: E402
@@ -42,7 +43,7 @@ from dope_ros.training.datasets.records import BrokenRecord  # noqa: E402
 from dope_ros.training.journal import Journal, read_journal  # noqa: E402
 from dope_ros.training.objective import Objective, ObjectiveSettings  # noqa: E402
 from dope_ros.training.opening import open_training_set  # noqa: E402
-from dope_ros.training.optimisation import ScheduleSettings, rate_share  # noqa: E402
+from dope_ros.training.optimisation import ScheduleSettings, lr_factor_at  # noqa: E402
 from dope_ros.training.order import DataOrder, Draw, Share  # noqa: E402
 from dope_ros.training.run import PRECISIONS, open_run  # noqa: E402
 from dope_ros.training.start import begin, with_parts  # noqa: E402
@@ -138,12 +139,15 @@ def whole(make_folder, start):
     return last_state(folder)
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_an_epoch_that_is_killed_and_resumed_ends_with_the_same_weights(tmp_path, start, whole, workers):
+@pytest.mark.parametrize(("workers", "how_far"), [(0, 0.0), (0, 0.95), (1, 0.5)])
+def test_an_epoch_that_is_killed_and_resumed_ends_with_the_same_weights(
+    tmp_path, start, whole, workers, how_far
+):
+    """Killed `how_far` from the first state that is kept to the end."""
     config = small_config(start)
     config = replace(config, data=replace(config.data, workers=workers))
     read_when_kept = 8 * (9 + PREFETCHED * workers)
-    read_before_death = int(np.random.default_rng().integers(read_when_kept, 8 * EPOCH))
+    read_before_death = read_when_kept + int(how_far * (8 * EPOCH - read_when_kept))
     killed = command(tmp_path / "killed", config, "--die-after", read_before_death)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert 0 < state_of(tmp_path / "killed")["step"] < EPOCH
@@ -185,7 +189,7 @@ def test_two_processes_have_the_losses_of_one(tmp_path, start, expert, is_taught
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no NVIDIA GPU that PyTorch can use")
+@pytest.mark.skipif(bool(missing_gpu()), reason=missing_gpu() or "a GPU is there")
 def test_a_gpu_has_the_losses_of_a_cpu(start):
     people = drawn_people(8)
     pictures = training_set(people, small_config(start))
@@ -264,7 +268,7 @@ def test_a_run_of_an_earlier_release_did_not_tell_its_number_of_pictures_and_goe
     del state["pictures"]
     torch.save(state, tmp_path / "state.pt")
     run = open_run(config, 24, tmp_path, torch.device("cpu"))
-    assert (run.step, run.pictures) == (2, 24)
+    assert (run.step, run.dataset_size) == (2, 24)
 
 
 def copied_run(folder: Path, to: Path, config: dict[str, Any]) -> None:
@@ -428,7 +432,7 @@ def test_pictures_that_show_nobody_teach_classes_and_boxes_and_no_pose(tmp_path,
 def load(broken, count, epochs=1, loader=ALONE):
     """Draw pictures as one of several loaders does."""
     pictures = TrainingSet([Source(PartlyBroken(drawn_people(1), broken, count))], parts=[])
-    batch = 8 * loader.processes
+    batch = 8 * loader.world_size
     for draws in DataOrder(count, batch, 0, (0, epochs * (count // batch)), loader):
         for draw in draws:
             assert pictures[draw].name == "person 0"
@@ -450,8 +454,8 @@ class TestBrokenPictures:
 
 
 class TestOrder:
-    def batches(self, share=None, steps=(0, 12), length=20, pictures=8):
-        return list(DataOrder(length, pictures, 5, steps, share))
+    def batches(self, share=None, steps=(0, 12), dataset_size=20, batch_size=8):
+        return list(DataOrder(dataset_size, batch_size, 5, steps, share))
 
     def test_a_run_that_goes_on_has_the_pictures_it_would_have_had(self):
         assert self.batches(steps=(7, 12)) == self.batches()[7:]
@@ -473,7 +477,7 @@ class TestOrder:
         assert len(seeds) == 32
 
     def test_a_small_set_is_gone_through_several_times_in_a_step(self):
-        (batch,) = self.batches(steps=(0, 1), length=3, pictures=8)
+        (batch,) = self.batches(steps=(0, 1), dataset_size=3, batch_size=8)
         assert sorted(draw.index for draw in batch)[:2] == [0, 0]
         assert {draw.index for draw in batch} == {0, 1, 2}
 
@@ -521,12 +525,12 @@ class TestJournal:
 class TestSchedule:
     def test_the_paper_divides_by_ten_after_30_and_45_epochs(self):
         settings = ScheduleSettings(epochs=50, warmup_steps=0, divide_after=(30, 45))
-        rates = [rate_share(epoch * 7, 7, settings) for epoch in (0, 29, 30, 44, 45, 49)]
+        rates = [lr_factor_at(epoch * 7, 7, settings) for epoch in (0, 29, 30, 44, 45, 49)]
         np.testing.assert_allclose(rates, [1, 1, 0.1, 0.1, 0.01, 0.01])
 
     def test_the_rate_rises_in_the_beginning_and_falls_along_a_cosine(self):
         settings = ScheduleSettings(epochs=10, warmup_steps=4, divide_after=(), cosine_to=0.02)
-        rates = [rate_share(step, 10, settings) for step in range(101)]
+        rates = [lr_factor_at(step, 10, settings) for step in range(101)]
         assert rates[:4] == sorted(rates[:4])
         assert rates[3:] == sorted(rates[3:], reverse=True)
         np.testing.assert_allclose([rates[0], rates[50], rates[100]], [0.25, 0.51, 0.02], rtol=0.01)

@@ -22,13 +22,14 @@ from dope_ros.network.rpn import select_proposals  # noqa: E402
 from dope_ros.poses import PartPose  # noqa: E402
 from dope_ros.settings import AnchorClasses  # noqa: E402
 from dope_ros.skeleton import LOWER_BODY, SKELETONS, Part, Side  # noqa: E402
+from dope_ros.training import matching  # noqa: E402
 from dope_ros.training.anchor_classes import nearest_classes, rooted  # noqa: E402
 from dope_ros.training.chance import draws, normal, seeds_tensor  # noqa: E402
 from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample  # noqa: E402
 from dope_ros.training.joined_targets import BatchTargets  # noqa: E402
-from dope_ros.training.matching import Sampling, lies_in, overlaps, sample_balanced  # noqa: E402
+from dope_ros.training.matching import Sampling, lies_in, sample_balanced  # noqa: E402
 from dope_ros.training.part_losses import BACKGROUND, NOT_COUNTED  # noqa: E402
-from dope_ros.training.proposals import Proposals, picture_limits, propose  # noqa: E402
+from dope_ros.training.proposals import BatchProposals, picture_limits, propose  # noqa: E402
 from dope_ros.training.pseudo_labels import Confidence, completed  # noqa: E402
 from dope_ros.training.rois import ExpertBoxes, RoiSettings, choose_rois  # noqa: E402
 from dope_ros.training.targets import OUTSIDE_WEIGHT, targets_of  # noqa: E402
@@ -159,13 +160,13 @@ class TestOverlaps:
         rng = torch.Generator().manual_seed(seed)
         corners = [100 * torch.rand(3, n, 2, 2, generator=rng) for n in (count, others)]
         boxes, labelled = (torch.cat([of.amin(dim=2), of.amax(dim=2)], dim=2) for of in corners)
-        found = overlaps(boxes, labelled)
+        found = matching.box_iou(boxes, labelled)
         for of_picture, *pair in zip(found, boxes, labelled, strict=True):
             torch.testing.assert_close(of_picture, box_iou(*pair))
 
     def test_padding_overlaps_nothing_and_holds_nothing(self):
         boxes, padding = torch.tensor([[[0.0, 0, 10, 10], [0, 0, 0, 0]]]), torch.zeros(1, 2, 4)
-        assert (overlaps(boxes, padding) == 0).all()
+        assert (matching.box_iou(boxes, padding) == 0).all()
         assert not lies_in(boxes, padding).any()
 
 
@@ -225,7 +226,7 @@ def chosen(joined, proposals, experts=None, **settings):
     """The boxes of pictures of one size with the proposals [B, N, 4]."""
     pictures, device = len(proposals), proposals.device
     return choose_rois(
-        Proposals(proposals, torch.ones(proposals.shape[:2], dtype=torch.bool)),
+        BatchProposals(proposals, torch.ones(proposals.shape[:2], dtype=torch.bool)),
         joined,
         {part: torch.arange(len(of.instances)) for part, of in joined.items()},
         [experts or {}] * pictures,

@@ -360,7 +360,7 @@ def write_rendered(
     for name, joints in (("body", 13), ("left_hand", 21), ("right_hand", 21), ("face", 84)):
         visibility = (seen or {}).get(name, rendered.Visibility.VISIBLE)
         box = OUTSIDE_BOX if not np.any(visibility) else PART_BOX
-        parts[name] = rendered.PartLabels(
+        parts[name] = rendered.RenderedPartLabels(
             rng.uniform(10, 200, (1, joints, 2)).astype(np.float32),
             rng.uniform(-0.5, 0.5, (1, joints, 3)).astype(np.float32) + np.float32([0, 0, 3]),
             np.broadcast_to(np.uint8(visibility), (1, joints)),

@@ -142,6 +142,43 @@ def write_film_model(
     return path
 
 
+def write_hanging_model(path: Path, height: int = 96, width: int = 128) -> Path:
+    """Write a model that hangs on pictures that are white at the top left, and return its path.
+
+    ONNX Runtime counts for decades then.
+    """
+    model = onnx.load(write_tiny_model(path, [], height, width))
+    nodes = list(model.graph.node)
+    (at,) = [index for index, node in enumerate(nodes) if "zero" in node.output]
+    nodes[at].output[0] = "nothing"
+    counting = [
+        helper.make_node("Greater", ["red", "light"], ["is_light"]),
+        helper.make_node("Where", ["is_light", "many", "none"], ["rounds"]),
+        helper.make_node("Loop", ["rounds", "", "nothing"], ["zero"], body=_empty_round()),
+    ]
+    del model.graph.node[:]
+    model.graph.node.extend([*nodes[: at + 1], *counting, *nodes[at + 1 :]])
+    constants = {"light": np.float32([200]), "many": np.array([2**50]), "none": np.array([0])}
+    model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
+    onnx.save(model, path)
+    return path
+
+
+def _empty_round() -> onnx.GraphProto:
+    """The body of a loop that goes on and changes nothing."""
+    truth, number = (TensorProto.BOOL, []), (TensorProto.FLOAT, [1])
+    return helper.make_graph(
+        [helper.make_node("Identity", ["on"], ["still_on"]), helper.make_node("Identity", ["it"], ["same"])],
+        "round",
+        [
+            helper.make_tensor_value_info("index", TensorProto.INT64, []),
+            helper.make_tensor_value_info("on", *truth),
+            helper.make_tensor_value_info("it", *number),
+        ],
+        [helper.make_tensor_value_info("still_on", *truth), helper.make_tensor_value_info("same", *number)],
+    )
+
+
 def film_picture(frame: int, height: int = 96, width: int = 128) -> np.ndarray:
     """The picture in which a film's model sees the people of a frame."""
     picture = np.full((height, width, 3), 90, np.uint8)

@@ -40,7 +40,7 @@ def boxes_of(labels: rendered.PictureLabels) -> list[np.ndarray]:
     ]
 
 
-def _seen_well(part: rendered.PartLabels) -> np.ndarray:
+def _seen_well(part: rendered.RenderedPartLabels) -> np.ndarray:
     longer = (part.boxes[:, 2:] - part.boxes[:, :2]).max(axis=1)
     seen = (part.visibility == rendered.Visibility.VISIBLE).mean(axis=1)
     return part.boxes[(longer >= LEAST_SIDE) & (seen >= LEAST_SEEN)]
@@ -59,7 +59,7 @@ def cut(labels: rendered.PictureLabels, square: tuple[int, int, int]) -> rendere
     """The labels of a square of the picture, scaled to `SIDE`."""
     corner, scale = np.array(square[:2]), SIDE / square[2]
 
-    def part_of_square(part: rendered.PartLabels) -> rendered.PartLabels:
+    def part_of_square(part: rendered.RenderedPartLabels) -> rendered.RenderedPartLabels:
         """The labels of one part, moved and scaled; what has left the square is outside."""
         points = ((part.keypoints_2d - corner) * scale).astype(np.float32)
         inside = ((points >= 0) & (points < SIDE)).all(axis=-1)

@@ -55,10 +55,10 @@ def run(arguments: argparse.Namespace) -> int:
     with needed_for("build", "tensorrt"):
         from dope_ros.engine.build import build_engine
         from dope_ros.engine.builder import BuildOptions
-        from dope_ros.engine.half import Precision
         from dope_ros.engine.plan import write_plan
         from dope_ros.engine.targets import target_named
         from dope_ros.engine.tensorrt_api import find_tensorrt
+        from dope_ros.onnx_graph.half import Precision
     ahead = arguments.target is not None
     gpu = target_named(arguments.target) if ahead else _this_gpu()
     options = BuildOptions(Precision(arguments.precision), arguments.workspace_mb, ahead)

@@ -38,9 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.cost:
         return _print_cost(arguments.model)
     with needed_for("check", "tensorrt"):
-        from dope_ros.engine.half import Precision
         from dope_ros.engine.targets import check_target, target_named
         from dope_ros.engine.tensorrt_api import find_tensorrt
+        from dope_ros.onnx_graph.half import Precision
     targets = {name: target_named(name) for name in arguments.target.split(",")}
     tensorrt = find_tensorrt(ahead=True)
     print(f"{arguments.model.name}, {arguments.precision}, with {tensorrt}")
@@ -53,8 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _print_cost(model: Path) -> int:
     try:
-        from dope_ros.engine.complexity import costs_by_stage, table
         from dope_ros.engine.model_file import read_model
+        from dope_ros.onnx_graph.complexity import costs_by_stage, table
     except ImportError as error:  # less than what `needed_for` would ask for
         raise DopeError(f"`dope check --cost` needs {error.name}: pip install {error.name}") from error
     print(table(costs_by_stage(read_model(model).proto)))

@@ -96,23 +96,25 @@ def _add_precision(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     with needed_for("export", "network"):
-        from dope_ros.engine.export import ExportOptions, compare_with_network, export_model
-        from dope_ros.engine.storage import LARGEST_BITS
-        from dope_ros.engine.torch import PAD_VALUE, input_size
-        from dope_ros.engine.trained import read_trained
+        from dope_ros.engine.contract import PAD_VALUE
+        from dope_ros.engine.torch import input_size
+        from dope_ros.export.compare import compare_with_network
+        from dope_ros.export.trained import read_trained
+        from dope_ros.export.write import ExportOptions, export_model
+        from dope_ros.onnx_graph.storage import LARGEST_BITS
     if arguments.bits != LARGEST_BITS and arguments.storage != Storage.INT8.value:
         raise ModelError(f"--bits {arguments.bits} goes with --storage int8 alone")
     checkpoint = read_trained(arguments.checkpoint)
     checkpoint = replace(checkpoint, ppi=changed_ppi(checkpoint.ppi, arguments.ppi))
     options = ExportOptions(
-        arguments.height,
-        arguments.width,
-        arguments.proposals,
-        arguments.half,
-        Storage(arguments.storage),
-        arguments.bits,
-        () if arguments.int8 is None else pictures_in(arguments.int8),
-        arguments.weights_of,
+        height=arguments.height,
+        width=arguments.width,
+        proposals=arguments.proposals,
+        half=arguments.half,
+        storage=Storage(arguments.storage),
+        bits=arguments.bits,
+        calibration=() if arguments.int8 is None else pictures_in(arguments.int8),
+        weights_of=arguments.weights_of,
     )
     export_model(checkpoint, arguments.out, options)
     size = input_size(checkpoint, arguments.height, arguments.width)

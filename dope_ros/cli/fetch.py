@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dope_ros.cli.download import DownloadError, download
-from dope_ros.engine.plan import user_cache
-from dope_ros.files import replaced_whole
+from dope_ros.files import replaced_whole, user_cache
 
 SERVER = "https://download.europe.naverlabs.com/ComputerVision/DOPE_models"
 

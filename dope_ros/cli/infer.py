@@ -59,15 +59,15 @@ def run(arguments: argparse.Namespace) -> int:
         check_model(arguments.model)
     make_out_folder(arguments.out)
     pipeline = Pipeline(engine_from(arguments), PipelineSettings(integration=arguments.integration))
-    unread = 0
+    failed = 0
     with _json_lines(json_path) as lines:
         for source, overlay in zip(arguments.pictures, overlays, strict=True):
             try:
                 _infer(source, overlay, pipeline, intrinsics, lines)
             except ImageError as error:
                 print(f"dope: {error}", file=sys.stderr)
-                unread += 1
-    return 1 if unread else 0
+                failed += 1
+    return 1 if failed else 0
 
 
 def people_to_json(source: str, width: int, height: int, people: Iterable[Person]) -> dict[str, Any]:
@@ -149,10 +149,7 @@ def _json_path(arguments: argparse.Namespace, overlays: list[Path]) -> Path:
 def _json_lines(path: Path) -> AbstractContextManager[IO[str]]:
     if str(path) == "-":
         return nullcontext(sys.stdout)
-    try:
-        return path.open("w")
-    except OSError as error:
-        raise ImageError(f"{path}: {error.strerror}") from error
+    return path.open("w")
 
 
 def _overlay_paths(arguments: argparse.Namespace) -> Iterator[Path]:

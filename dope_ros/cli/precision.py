@@ -1,6 +1,6 @@
 # Copyright 2026 dope_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The precision of an engine as arguments of a verb; their values are those of `engine.half.Precision`."""
+"""The precision of an engine as arguments of a verb; they have the values of `onnx_graph.half.Precision`."""
 
 from __future__ import annotations
 

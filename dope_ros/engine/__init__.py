@@ -147,7 +147,7 @@ def _open_torch(model: Path, threads: int, _: Progress) -> Engine:
             f"checkpoints need the Python module '{error.name}': "
             "pip install '.[network]' in a checkout of dope_ros"
         ) from error
-    return TorchEngine(model, threads=threads)
+    return TorchEngine(model, threads)
 
 
 _OPENERS: dict[str, Callable[[Path, int, Progress], Engine]] = {

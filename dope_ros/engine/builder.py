@@ -19,12 +19,12 @@ from typing import Any
 
 import onnx
 
-from dope_ros.engine.half import Precision, computes_in_half, in_precision
-from dope_ros.engine.lowering import without_roi_align
 from dope_ros.engine.protocol import GivenUpError, Progress
 from dope_ros.engine.tensorrt_api import TensorRt, make_logger, started
 from dope_ros.errors import EngineError, ModelError
 from dope_ros.files import replaced_whole
+from dope_ros.onnx_graph.half import Precision, computes_in_half, in_precision
+from dope_ros.onnx_graph.lowering import without_roi_align
 
 logger = logging.getLogger(__name__)
 

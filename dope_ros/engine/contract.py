@@ -27,6 +27,10 @@ from dope_ros.skeleton import SKELETONS, Part
 CONTRACT_VERSION = 1
 METADATA_KEY = "dope"
 INPUT_NAME = "image"
+
+PAD_VALUE = 114
+"""ImageNet's mean as one grey level, so that padding is as good as nothing to the network."""
+
 EXPORT_HINT = "The file does not follow the model contract (docs/models.md)."
 
 
@@ -126,7 +130,7 @@ def _spec_from_entry(entry: Mapping[str, Any], height: int, width: int) -> Model
         Part.FACE: AnchorClasses(counts[Part.FACE]),
     }
     ppi = {part: PpiSettings.from_metadata(entry["ppi"][part.value], part) for part in Part}
-    return ModelSpec(height, width, _grey_level(entry.get("pad_value", 114)), anchors, ppi)
+    return ModelSpec(height, width, _grey_level(entry.get("pad_value", PAD_VALUE)), anchors, ppi)
 
 
 def _class_count(entry: Mapping[str, Any], part: Part) -> int:

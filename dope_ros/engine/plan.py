@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dope_ros.engine.protocol import ENGINE_SUFFIX
-from dope_ros.errors import EngineError, ModelError
-from dope_ros.files import replaced_whole
+from dope_ros.errors import DopeError, EngineError, ModelError
+from dope_ros.files import replaced_whole, user_cache
 
 MAGIC = b"dope_ros engine 2\n"
 
@@ -110,18 +109,12 @@ def read_plan(path: Path) -> Plan:
 
 
 def cache_folder() -> Path:
-    """Where engines are kept, in the user's cache; raises as `user_cache`."""
-    return user_cache() / "engines"
-
-
-def user_cache() -> Path:
-    """This package's part of the user's cache folder (XDG base directories).
+    """Where engines are kept, in the user's cache.
 
     Raises:
         EngineError: the user has no home, as in some containers.
     """
     try:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    except RuntimeError as error:
-        raise EngineError("this user has no home for a cache: set XDG_CACHE_HOME") from error
-    return Path(base) / "dope_ros"
+        return user_cache() / "engines"
+    except DopeError as error:  # where TensorRT cannot keep engines, `auto` takes another
+        raise EngineError(str(error)) from error

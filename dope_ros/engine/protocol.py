@@ -39,7 +39,11 @@ class Engine(Protocol):
     description: str
 
     def run(self, pixels: np.ndarray) -> dict[Part, Proposals]:
-        """Proposals of each part for `pixels`, uint8 [H, W, 3], RGB, of the size in `spec`."""
+        """Proposals of each part for `pixels`, uint8 [H, W, 3], RGB, of the size in `spec`.
+
+        Raises:
+            EngineError: the runtime failed.
+        """
         ...
 
     def close(self) -> None:

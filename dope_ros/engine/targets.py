@@ -10,9 +10,9 @@ from pathlib import Path
 
 from dope_ros.engine.build import build_engine
 from dope_ros.engine.builder import BuildError, BuildOptions, Gpu, can_aim_at
-from dope_ros.engine.half import Precision
 from dope_ros.engine.tensorrt_api import TensorRt
 from dope_ros.errors import EngineError
+from dope_ros.onnx_graph.half import Precision
 
 logger = logging.getLogger(__name__)
 

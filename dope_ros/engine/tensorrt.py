@@ -20,6 +20,7 @@ from dope_ros.engine.build import CachedEngine
 from dope_ros.engine.builder import BuildOptions, Gpu
 from dope_ros.engine.contract import (
     INPUT_NAME,
+    METADATA_KEY,
     ModelSpec,
     check_outputs,
     output_names,
@@ -89,7 +90,7 @@ class TensorRtEngine:
         else:
             plan, self._runner = _built(model, find_tensorrt(), gpu, options, progress)
         self.spec: ModelSpec = parse_spec(
-            model.name, list(plan.input_shape), "uint8", {"dope": plan.metadata}
+            model.name, list(plan.input_shape), "uint8", {METADATA_KEY: plan.metadata}
         )
         self.description = f"{plan.key.runtime} ({plan.key.precision}) on {gpu.name}"
         blank = np.full((self.spec.height, self.spec.width, 3), self.spec.pad_value, np.uint8)

@@ -135,10 +135,8 @@ def make_logger(tensorrt: TensorRt) -> Any:
 
     The log has them where it is set to debug.
     """
-    return _logger(tensorrt.module)
+    trt: Any = tensorrt.module
 
-
-def _logger(trt: Any) -> Any:
     class Logger(trt.ILogger):
         def __init__(self) -> None:
             trt.ILogger.__init__(self)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dope_ros.engine.contract import ModelSpec
+from dope_ros.engine.contract import PAD_VALUE, ModelSpec
 from dope_ros.errors import EngineError
 from dope_ros.network.checkpoint import Checkpoint, read_checkpoint
 from dope_ros.network.dope import Prediction
@@ -19,9 +19,6 @@ from dope_ros.network.picture import normalised, padded
 from dope_ros.poses import Proposals
 from dope_ros.settings import AnchorClasses, PpiSettings
 from dope_ros.skeleton import SKELETONS, Part
-
-PAD_VALUE = 114
-"""ImageNet's mean as one grey level, so that padding is as good as nothing to the network."""
 
 ASPECT = 4 / 3
 
@@ -32,14 +29,14 @@ NO_CLASSES = AnchorClasses(1)
 class TorchEngine:
     """An `Engine` on PyTorch, on CUDA where there is a GPU.
 
-    The input's size is the checkpoint's shorter side at an aspect of 4 to 3, unless it is given.
+    The input's size is the checkpoint's shorter side at an aspect of 4 to 3.
 
     Raises:
         ModelError: the checkpoint is missing, refused or does not fit.
         EngineError: the GPU cannot take it.
     """
 
-    def __init__(self, checkpoint: Path, height: int = 0, width: int = 0, threads: int = 0) -> None:
+    def __init__(self, checkpoint: Path, threads: int = 0) -> None:
         loaded = read_checkpoint(checkpoint)
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         try:
@@ -48,7 +45,7 @@ class TorchEngine:
             raise EngineError(f"{checkpoint.name}: PyTorch cannot put it on the GPU: {error}") from error
         if threads:
             torch.set_num_threads(threads)
-        self.spec = spec_of(loaded, *input_size(loaded, height, width))
+        self.spec = spec_of(loaded, *input_size(loaded))
         self.description = f"PyTorch {torch.__version__} on {self._device.type.upper()}"
 
     def run(self, pixels: np.ndarray) -> dict[Part, Proposals]:
@@ -68,10 +65,16 @@ class TorchEngine:
 
 
 @torch.inference_mode()
-def predict(network: torch.nn.Module, pixels: np.ndarray, device: torch.device | str = "cpu") -> Prediction:
-    """What a `DopeNetwork` says of `pixels`, uint8 [H, W, 3], RGB, in its pixels."""
+def predict(
+    network: torch.nn.Module, pixels: np.ndarray, device: torch.device | str = "cpu", count: int = 0
+) -> Prediction:
+    """What a `DopeNetwork` says of `pixels`, uint8 [H, W, 3], RGB, in its pixels.
+
+    Args:
+        count: proposals at most; 0 takes the network's own.
+    """
     image = torch.tensor(pixels, device=device).permute(2, 0, 1)[None]
-    (prediction,) = network(padded(normalised(image / 255)), [pixels.shape[:2]])
+    (prediction,) = network(padded(normalised(image / 255)), [pixels.shape[:2]], count)
     return prediction
 
 

@@ -28,7 +28,7 @@ FARTHEST = 1000.0
 PIXEL_NOISE = 1.0
 """Pixels. No joint is found more exactly than that, however well a pose fits."""
 
-BODY, LEFT_HAND, RIGHT_HAND, FACE = range(4)
+BODY_SLOT, LEFT_HAND_SLOT, RIGHT_HAND_SLOT, FACE_SLOT = range(4)
 """The order of parts in `PART_NAMES`."""
 
 
@@ -277,7 +277,7 @@ def _leading_places(
     metric = _plausible(joints, fitted.translations)
     nominal = _translations_at_depth(joints, sightlines, nominal_depth)
     translations = np.where(metric[:, None], fitted.translations, nominal)
-    middle = joints[:, [RIGHT_HIP, LEFT_HIP]] if slot == BODY else joints
+    middle = joints[:, [RIGHT_HIP, LEFT_HIP]] if slot == BODY_SLOT else joints
     return Places(translations, middle.mean(axis=1) + translations, metric, fitted.covariances)
 
 
@@ -305,16 +305,16 @@ def _part_offsets(
     they are seen, at the body's own scale.
     """
     offsets = np.repeat(translations[:, None], len(PART_NAMES), axis=1)
-    rows = np.flatnonzero(leading == BODY)
+    rows = np.flatnonzero(leading == BODY_SLOT)
     if not len(rows):
         return offsets
     shapes, pixels = shapes[rows], pixels[rows]
     body, body_pixels = shapes[:, joint_arrays.BODY] + translations[rows, None], pixels[:, joint_arrays.BODY]
-    offsets[rows, LEFT_HAND] = body[:, LEFT_WRIST] - shapes[:, joint_arrays.LEFT_HAND][:, HAND_WRIST]
-    offsets[rows, RIGHT_HAND] = body[:, RIGHT_WRIST] - shapes[:, joint_arrays.RIGHT_HAND][:, HAND_WRIST]
-    offsets[rows, FACE] = body[:, HEAD] - shapes[:, joint_arrays.FACE].mean(axis=1)
+    offsets[rows, LEFT_HAND_SLOT] = body[:, LEFT_WRIST] - shapes[:, joint_arrays.LEFT_HAND][:, HAND_WRIST]
+    offsets[rows, RIGHT_HAND_SLOT] = body[:, RIGHT_WRIST] - shapes[:, joint_arrays.RIGHT_HAND][:, HAND_WRIST]
+    offsets[rows, FACE_SLOT] = body[:, HEAD] - shapes[:, joint_arrays.FACE].mean(axis=1)
     beside = (pixels[:, joint_arrays.FACE] - body_pixels[:, [HEAD]]).mean(axis=1)
-    offsets[rows, FACE, :2] += beside * _metres_per_pixel(body, body_pixels)
+    offsets[rows, FACE_SLOT, :2] += beside * _metres_per_pixel(body, body_pixels)
     return offsets
 
 

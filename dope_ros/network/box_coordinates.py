@@ -28,7 +28,7 @@ def in_sizes_of(poses: Tensor, boxes: Tensor) -> Tensor:
 def rebased(poses: Tensor, boxes: Tensor, others: Tensor) -> Tensor:
     """Poses in sizes of `boxes`, in sizes of the other boxes instead.
 
-    One product and one sum of what `in_sizes_of` makes of `to_pixels`, which rounds less.
+    `in_sizes_of(to_pixels(poses, boxes), others)` as one product and one sum, which rounds less.
     """
     corners, sides = _corners_and_sides(boxes, poses)
     other_corners, other_sides = _corners_and_sides(others, poses)

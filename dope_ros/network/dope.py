@@ -56,7 +56,7 @@ class DopeNetwork(nn.Module):
         self.backbone, self.box_head = stages.backbone(), stages.box_head()
         channels, stride = self.backbone.channels, self.backbone.stride
         rpn_head = RpnHead(channels, config.boxes.count)
-        self.rpn = RegionProposalNetwork(rpn_head, stride, config.boxes, config.proposals)
+        self.rpn = RegionProposalNetwork(rpn_head, stride, config.boxes)
         classes = {part: anchors.count for part, anchors in config.anchors.items()}
         self.predictor = PosePredictor(self.box_head.channels, classes)
         self.refinement: BoxRefinement | None = None
@@ -71,12 +71,15 @@ class DopeNetwork(nn.Module):
         """The parts that it finds: all three, or the one of a part expert."""
         return tuple(self.config.anchors)
 
-    def forward(self, images: Tensor, sizes: list[tuple[int, int]] | None = None) -> list[Prediction]:
+    def forward(
+        self, images: Tensor, sizes: list[tuple[int, int]] | None = None, count: int = 0
+    ) -> list[Prediction]:
         """Pose proposals of each image.
 
         Args:
             images: [B, 3, H, W] float32, normalised, H and W multiples of 32.
             sizes: height and width of each image without its padding; None where there is none.
+            count: proposals of an image at most; 0 takes the configuration's.
 
         Returns:
             For each image its prediction, in pixels of `images`.
@@ -84,7 +87,8 @@ class DopeNetwork(nn.Module):
         height, width = images.shape[-2:]
         features = self.backbone(images)
         sizes = sizes or [(height, width)] * len(images)
-        proposals = self.rpn(features, sizes)
+        settings = self.config.proposals
+        proposals = self.rpn(features, sizes, replace(settings, count=count or settings.count))
         return [
             self.predict(features[i : i + 1], of_image, size)
             for i, (of_image, size) in enumerate(zip(proposals, sizes, strict=True))

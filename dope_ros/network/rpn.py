@@ -40,22 +40,25 @@ class RpnHead(nn.Module):
 class RegionProposalNetwork(nn.Module):
     """Features to boxes that may hold a part of a person."""
 
-    def __init__(self, head: RpnHead, stride: int, boxes: AnchorBoxes, settings: ProposalSettings) -> None:
+    def __init__(self, head: RpnHead, stride: int, boxes: AnchorBoxes) -> None:
         super().__init__()
         self.head = head
-        self.boxes, self.settings, self.stride = boxes, settings, stride
+        self.boxes, self.stride = boxes, stride
 
     def anchors(self, features: Tensor) -> Tensor:
         """The anchors of a feature map [B, C, rows, columns]: [M, 4], pixels."""
         rows, columns = features.shape[-2:]
         return grid_anchors(self.boxes, rows, columns, self.stride).to(features.device)
 
-    def forward(self, features: Tensor, sizes: list[tuple[int, int]]) -> list[Tensor]:
+    def forward(
+        self, features: Tensor, sizes: list[tuple[int, int]], settings: ProposalSettings
+    ) -> list[Tensor]:
         """The best boxes of each image, best first.
 
         Args:
             features: [B, C, rows, columns].
             sizes: height and width of each image without its padding; boxes are limited to them.
+            settings: how many boxes, and which.
 
         Returns:
             For each image [N, 4] float32, pixels, N at most `settings.count`.
@@ -63,8 +66,7 @@ class RegionProposalNetwork(nn.Module):
         logits, deltas = self.head(features)
         anchors = self.anchors(features)
         return [
-            select_proposals(anchors, logits[i], deltas[i], size, self.settings)
-            for i, size in enumerate(sizes)
+            select_proposals(anchors, logits[i], deltas[i], size, settings) for i, size in enumerate(sizes)
         ]
 
 

@@ -33,20 +33,12 @@ class StaticGraph(nn.Module):
         network: its weights and configuration; it is copied.
         height, width: of the input, pixels.
         count: proposals that come out, N of the contract; no more than there are candidates.
-        rounds: of non-maximum suppression.
     """
 
-    def __init__(
-        self,
-        network: DopeNetwork,
-        height: int,
-        width: int,
-        count: int,
-        rounds: int = NMS_ROUNDS,
-    ) -> None:
+    def __init__(self, network: DopeNetwork, height: int, width: int, count: int) -> None:
         super().__init__()
         self._network = without_batch_norm(network)
-        self.size, self._rounds = (height, width), rounds
+        self.size = (height, width)
         rows, columns = (-(-side // GRID) * GRID // self._network.backbone.stride for side in (height, width))
         boxes = network.config.boxes
         self._anchors: Tensor
@@ -93,7 +85,7 @@ class StaticGraph(nn.Module):
         boxes = decode_boxes(self._anchors[best], deltas[0][best], settings.max_log_scale)
         boxes = clip_boxes(boxes, *self.size)
         wide = ((boxes[:, 2:] - boxes[:, :2]).amin(dim=1)) >= settings.min_side
-        kept = fixed_point_nms(boxes, wide, settings.max_iou, self._rounds)
+        kept = fixed_point_nms(boxes, wide, settings.max_iou, NMS_ROUNDS)
         ranks = kept.float() * torch.arange(len(boxes), 0, -1, dtype=torch.float32)
         ranks, chosen = ranks.topk(settings.count)
         return boxes[chosen], (ranks > 0).float()

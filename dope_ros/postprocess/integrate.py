@@ -188,11 +188,11 @@ def mode_pose(
 
 
 def _likeness_to_best_box(candidates: Candidates, members: np.ndarray, min_iou: float) -> np.ndarray:
-    """How far each member tells where joints are in the picture, by its box: [M] float32, from 0 to 1.
+    """Each member's weight in the mean of 2D joints: [M] float32, from 0 to 1.
 
-    Members do whose boxes overlap the one whose classes have the highest sum by `min_iou`.  Boxes that come
-    close to the highest sum have a say, too, and the overlap may fall short by a little: rounding must not
-    choose between two boxes that are equally good.  So both rise evenly over `BEST_SLACK` and `IOU_SLACK`.
+    It is 1 where the member's box overlaps the best box, the one with the highest sum of scores, by
+    `min_iou`, and else 0, but for ramps of `BEST_SLACK` in the sum and `IOU_SLACK` in the overlap: rounding
+    must not choose between two boxes that are equally good.
     """
     if min_iou <= 0:
         return np.ones(len(members), np.float32)

@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
-from dope_ros.poses import PartPose, Proposals
+from collections.abc import Mapping, Sequence
+
+from dope_ros.poses import PartPose, Person, Proposals
+from dope_ros.postprocess.assemble import assemble, assemble_in_turn, in_order
 from dope_ros.postprocess.candidates import best_class_candidates
 from dope_ros.postprocess.suppression import best_apart
 from dope_ros.settings import AnchorClasses, NmsSettings
+from dope_ros.skeleton import Part
 
 
 def suppress(proposals: Proposals, anchors: AnchorClasses, settings: NmsSettings) -> list[PartPose]:
@@ -29,3 +33,20 @@ def suppress(proposals: Proposals, anchors: AnchorClasses, settings: NmsSettings
         )
         for kept in best_apart(candidates.poses_2d, settings.max_iou, settings.margin)
     ]
+
+
+def assemble_suppressed(poses: Mapping[Part, Sequence[PartPose]]) -> list[Person]:
+    """Make people of what `suppress` left.
+
+    What it would have dropped by its own settings, and somebody asked for with a lower `min_score`, takes no
+    hand or face from the others.
+
+    Returns:
+        Ordered and numbered as `assemble` does.
+    """
+    least = NmsSettings().min_score
+    weak = {part: [pose for pose in of_part if pose.score < least] for part, of_part in poses.items()}
+    if not any(weak.values()):
+        return assemble(poses[Part.BODY], poses[Part.HAND], poses[Part.FACE])
+    sure = {part: [pose for pose in of_part if pose.score >= least] for part, of_part in poses.items()}
+    return in_order(assemble_in_turn(sure, weak))

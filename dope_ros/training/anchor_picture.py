@@ -7,7 +7,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from dope_ros.palette import BODY_BONE_SIDES, SIDE_COLOURS, part_colour
+from dope_ros.draw import draw_bone
+from dope_ros.palette import BODY_BONE_SIDES, PART_COLOURS, SIDE_COLOURS
 from dope_ros.skeleton import SKELETONS, Part
 from dope_ros.training.anchor_poses import AnchorPoses
 
@@ -44,9 +45,7 @@ def _cell(part: Part, pose: np.ndarray, index: int, anchors: AnchorPoses) -> np.
         canvas = np.full((CELL, CELL, 3), BACKGROUND[0], np.uint8)
         points = (pose[:, 2:][:, view] / REACH[part] + 1) * (CELL / 2)
         for bone_index, bone in enumerate(SKELETONS[part].bones):
-            ends = np.round(points[list(bone)] * 8).astype(int)
-            colour = _colour(part, bone_index, index, anchors)
-            cv2.line(canvas, ends[0].tolist(), ends[1].tolist(), colour, 1, cv2.LINE_AA, 3)
+            draw_bone(canvas, points[list(bone)], _colour(part, bone_index, index, anchors))
         views.append(canvas)
     cell = np.concatenate(views)
     cv2.putText(cell, f"{part.value} {index}", (4, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (200, 200, 200), 1)
@@ -57,4 +56,4 @@ def _colour(part: Part, bone: int, anchor: int, anchors: AnchorPoses) -> tuple[i
     if part is Part.BODY:
         return SIDE_COLOURS[BODY_BONE_SIDES[bone]]
     side = anchors.classes[part].side_of(anchor)
-    return part_colour("face" if side is None else f"{side.value}_hand")
+    return PART_COLOURS["face" if side is None else f"{side.value}_hand"]

@@ -21,16 +21,13 @@ from scipy.cluster.vq import ClusterError, kmeans2
 
 from dope_ros.errors import DatasetError, ModelError
 from dope_ros.files import replaced_whole
+from dope_ros.network.config import PUBLISHED
 from dope_ros.settings import AnchorClasses
 from dope_ros.skeleton import LOWER_BODY, SKELETONS, Part, Side
 from dope_ros.training.augmentation import flip_part
 from dope_ros.training.datasets.labels import BOX_MARGIN, PartLabels, Sample
 
-ANCHOR_CLASSES: dict[Part, AnchorClasses] = {
-    Part.BODY: AnchorClasses(20, upper_body_from=10),
-    Part.HAND: AnchorClasses(10, left_from=5),
-    Part.FACE: AnchorClasses(10),
-}
+ANCHOR_CLASSES: Mapping[Part, AnchorClasses] = PUBLISHED.anchors
 """The paper's numbers of classes."""
 
 RESTARTS = 8
@@ -125,14 +122,14 @@ def _poses_of(sample: Sample) -> Iterable[tuple[str, np.ndarray]]:
 
 def _as_anchor(kind: str, labels: PartLabels, boxed: Iterable[int]) -> Iterable[tuple[str, np.ndarray]]:
     """A wholly known pose as [J, 5], its 2D in the box around the joints `boxed`; else nothing."""
-    solid = labels.relative_3d()
-    if solid is None or not (labels.known_2d.all() and labels.known_3d.all()):
+    points_3d = labels.relative_3d()
+    if points_3d is None or not (labels.known_2d.all() and labels.known_3d.all()):
         return
     inside = labels.keypoints_2d[list(boxed)]
     low, high = inside.min(axis=0), inside.max(axis=0)
     extent = np.maximum(high - low, 1e-3)
-    flat = (labels.keypoints_2d - (low - BOX_MARGIN * extent)) / (extent * (1 + 2 * BOX_MARGIN))
-    yield kind, np.concatenate([flat, solid], axis=1).astype(np.float32)
+    points_2d = (labels.keypoints_2d - (low - BOX_MARGIN * extent)) / (extent * (1 + 2 * BOX_MARGIN))
+    yield kind, np.concatenate([points_2d, points_3d], axis=1).astype(np.float32)
 
 
 def _stacked(poses: list[np.ndarray], kind: str) -> np.ndarray:
@@ -176,8 +173,8 @@ def _clustered(
             f"kind '{kind}': {len(poses)} poses have all joints in 2D and 3D, too few for {count} anchor "
             f"poses. Add a dataset with 3D labels of it."
         )
-    solid = poses[:, list(joints), 2:].astype(np.float64)
-    features = (solid - solid.mean(axis=1, keepdims=True)).reshape(len(poses), -1)
+    points_3d = poses[:, list(joints), 2:].astype(np.float64)
+    features = (points_3d - points_3d.mean(axis=1, keepdims=True)).reshape(len(poses), -1)
     labels = best_clustering(features, count, seed)
     by_size = [cluster for cluster, _ in Counter(labels.tolist()).most_common()]
     return np.stack([poses[labels == cluster].mean(axis=0) for cluster in by_size])

@@ -85,14 +85,14 @@ def flip(picture: np.ndarray, sample: Sample) -> tuple[np.ndarray, Sample]:
 def flip_part(labels: PartLabels, part: Part, last_column: int) -> PartLabels:
     """A part in the mirror image of a picture whose last column is `last_column`."""
     order = SKELETONS[part].mirrored
-    flat = labels.keypoints_2d * np.array([-1, 1], np.float32) + np.array([last_column, 0], np.float32)
-    solid = (
+    points_2d = labels.keypoints_2d * np.array([-1, 1], np.float32) + np.array([last_column, 0], np.float32)
+    points_3d = (
         None
         if labels.keypoints_3d is None
         else (labels.keypoints_3d * np.array([-1, 1, 1], np.float32))[order]
     )
     return PartLabels.of(
-        flat[order], labels.known_2d[order], labels.visible[order], solid, labels.known_3d[order]
+        points_2d[order], labels.known_2d[order], labels.visible[order], points_3d, labels.known_3d[order]
     )
 
 
@@ -166,7 +166,8 @@ def _moved(
         for person in sample.people
     )
     ignored = {part: _moved_boxes(boxes, move) for part, boxes in sample.ignored.items()}
-    return replace(sample, people=people, ignored=ignored)
+    shown = None if sample.shown is None else next(iter(_moved_boxes(sample.shown[None], move)), None)
+    return replace(sample, people=people, ignored=ignored, shown=shown)
 
 
 def _moved_part(
@@ -175,10 +176,10 @@ def _moved_part(
     move: Callable[[np.ndarray], np.ndarray],
     rotation: np.ndarray,
 ) -> PartLabels:
-    flat = move(labels.keypoints_2d.astype(np.float64))
-    inside = np.all((flat > -0.5) & (flat < np.array(size) - 0.5), axis=1)
-    solid = None if labels.keypoints_3d is None else labels.keypoints_3d @ rotation.T
-    return PartLabels.of(flat, labels.known_2d, labels.visible & inside, solid, labels.known_3d)
+    points_2d = move(labels.keypoints_2d.astype(np.float64))
+    inside = np.all((points_2d > -0.5) & (points_2d < np.array(size) - 0.5), axis=1)
+    points_3d = None if labels.keypoints_3d is None else labels.keypoints_3d @ rotation.T
+    return PartLabels.of(points_2d, labels.known_2d, labels.visible & inside, points_3d, labels.known_3d)
 
 
 def _moved_boxes(boxes: np.ndarray, move: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

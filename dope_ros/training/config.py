@@ -45,7 +45,7 @@ class NetworkSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class SetSettings:
+class DatasetSettings:
     """A dataset.
 
     open: what it is and where, as `dope_ros.training.datasets.open_dataset` takes it.
@@ -82,7 +82,7 @@ class DataSettings:
     workers: processes that load pictures, for each process that trains.
     """
 
-    sets: tuple[SetSettings, ...]
+    sets: tuple[DatasetSettings, ...]
     view: ShorterSide | RandomCrop = field(default_factory=ShorterSide)
     augment: bool = True
     colours: bool = False

@@ -36,15 +36,15 @@ class JoinedTargets:
     @classmethod
     def of(cls, pictures: Sequence[PartTargets]) -> JoinedTargets:
         """Of the targets of one part in each picture."""
-        joined = {name: torch.cat([getattr(of, name) for of in pictures]) for name in OF_INSTANCES}
-        counts, device = [len(of) for of in pictures], pictures[0].boxes.device
+        joined = {name: torch.cat([getattr(targets, name) for targets in pictures]) for name in OF_INSTANCES}
+        counts, device = [len(targets) for targets in pictures], pictures[0].boxes.device
         rows = torch.arange(sum(counts), device=device).split(counts)
         return cls(
             replace(pictures[0], **joined, ignored=pictures[0].ignored[:0]),
-            _padded([of.boxes for of in pictures]),
+            _padded([targets.boxes for targets in pictures]),
             _padded(rows, sum(counts)),
-            _padded([of.ignored for of in pictures]),
-            torch.tensor([of.labelled for of in pictures], device=device),
+            _padded([targets.ignored for targets in pictures]),
+            torch.tensor([targets.labelled for targets in pictures], device=device),
         )
 
     @property
@@ -63,7 +63,7 @@ class JoinedTargets:
 
     def to(self, device: torch.device) -> JoinedTargets:
         """The same on a device."""
-        return JoinedTargets(*(getattr(self, of.name).to(device) for of in fields(self)))
+        return JoinedTargets(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 class BatchTargets(Mapping[Part, JoinedTargets]):
@@ -75,7 +75,7 @@ class BatchTargets(Mapping[Part, JoinedTargets]):
     @classmethod
     def of(cls, pictures: Sequence[Targets]) -> BatchTargets:
         """Of the targets of each picture."""
-        return cls({part: JoinedTargets.of([of[part] for of in pictures]) for part in pictures[0]})
+        return cls({part: JoinedTargets.of([targets[part] for targets in pictures]) for part in pictures[0]})
 
     def __getitem__(self, part: Part) -> JoinedTargets:
         return self._parts[part]
@@ -88,22 +88,22 @@ class BatchTargets(Mapping[Part, JoinedTargets]):
 
     def by_picture(self) -> list[Targets]:
         """The targets of each picture."""
-        of_parts = [[of.of_picture(index) for index in range(of.pictures)] for of in self.values()]
+        of_parts = [[part.of_picture(index) for index in range(part.pictures)] for part in self.values()]
         return [dict(zip(self, of_picture, strict=True)) for of_picture in zip(*of_parts, strict=True)]
 
     def to(self, device: torch.device) -> BatchTargets:
         """The same on a device."""
-        return BatchTargets({part: of.to(device) for part, of in self.items()})
+        return BatchTargets({part: targets.to(device) for part, targets in self.items()})
 
     def all_boxes(self) -> Tensor:
         """The boxes of all parts, [B, L, 4], those of each picture before its padding."""
-        boxes = torch.cat([of.boxes for of in self.values()], dim=1)
+        boxes = torch.cat([targets.boxes for targets in self.values()], dim=1)
         order = has_extent(boxes).int().argsort(dim=1, descending=True, stable=True)
         return boxes.take_along_dim(order[..., None], dim=1)
 
     def all_ignored(self) -> Tensor:
         """The ignored boxes of all parts, [B, I, 4]."""
-        return torch.cat([of.ignored for of in self.values()], dim=1)
+        return torch.cat([targets.ignored for targets in self.values()], dim=1)
 
 
 def has_extent(boxes: Tensor) -> Tensor:
@@ -113,6 +113,6 @@ def has_extent(boxes: Tensor) -> Tensor:
 
 def _padded(rows: Sequence[Tensor], value: int = 0) -> Tensor:
     """[B, n, ...] of B tensors [n or fewer, ...]; n is 1 at least."""
-    width = max(1, *(len(of) for of in rows))
+    width = max(1, *(len(row) for row in rows))
     one_more = rows[0].new_full((width, *rows[0].shape[1:]), value)
     return pad_sequence([*rows, one_more], batch_first=True, padding_value=value)[:-1]

@@ -179,7 +179,7 @@ def parse_entry(line: bytes) -> Entry:
             picture=str(values["picture"]),
             person=str(values["person"]),
             people=tuple(
-                {name: _part_labels(name, of) for name, of in person.items()}
+                {name: _part_labels(name, part) for name, part in person.items()}
                 for person in values.get("people", ())
             ),
             labelled=frozenset(map(Part, values.get("labelled", ()))),
@@ -210,13 +210,13 @@ def _part_values(part: ExpertLabels) -> dict[str, Any]:
 
 def _part_labels(name: str, values: Mapping[str, Any]) -> ExpertLabels:
     joints = len(SKELETONS[PART_NAMES[name]])
-    solid = values.get("keypoints_3d")
+    points_3d = values.get("keypoints_3d")
     visible = np.ones(joints, bool)
     visible[values.get("hidden", [])] = False
     labels = PartLabels.of(
         _points(values["keypoints_2d"], (joints, 2)),
         visible=visible,
-        keypoints_3d=None if solid is None else _points(solid, (joints, 3)),
+        keypoints_3d=None if points_3d is None else _points(points_3d, (joints, 3)),
     )
     return ExpertLabels(labels, values["score"], values["disagreement"])
 

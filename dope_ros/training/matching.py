@@ -39,7 +39,7 @@ class Sampled:
     positive: Tensor
 
 
-def overlaps(boxes: Tensor, others: Tensor) -> Tensor:
+def box_iou(boxes: Tensor, others: Tensor) -> Tensor:
     """Intersection over union [..., N, G] of boxes [..., N, 4] and [..., G, 4]; 0 for one without extent."""
     shared = _shared(boxes, others)
     together = (_area(boxes)[..., :, None] + _area(others)[..., None, :]).sub_(shared).clamp_(min=1e-9)
@@ -60,7 +60,7 @@ def best_overlaps(boxes: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]:
     if not labelled.shape[-2]:
         none = boxes.new_zeros(boxes.shape[:-1])
         return none, none.long()
-    return overlaps(boxes, labelled).max(dim=-1)
+    return box_iou(boxes, labelled).max(dim=-1)
 
 
 def lies_in(boxes: Tensor, ignored: Tensor) -> Tensor:
@@ -74,8 +74,8 @@ def _shared(boxes: Tensor, others: Tensor) -> Tensor:
 
     In place: of all anchors and all labels, fresh memory takes longer than the arithmetic.
     """
-    x1, y1, x2, y2 = (of[..., :, None] for of in boxes.unbind(dim=-1))
-    left, top, right, bottom = (of[..., None, :] for of in others.unbind(dim=-1))
+    x1, y1, x2, y2 = (edge[..., :, None] for edge in boxes.unbind(dim=-1))
+    left, top, right, bottom = (edge[..., None, :] for edge in others.unbind(dim=-1))
     width = torch.minimum(x2, right).sub_(torch.maximum(x1, left)).clamp_(min=0)
     height = torch.minimum(y2, bottom).sub_(torch.maximum(y1, top)).clamp_(min=0)
     return width.mul_(height)
@@ -104,7 +104,7 @@ def sample_balanced(positive: Tensor, negative: Tensor, sampling: Sampling, keys
     picked = torch.cat([is_positive, is_negative], dim=1)
     chosen = torch.cat([is_positive, torch.zeros_like(is_negative)], dim=1)
     order = picked.int().argsort(dim=1, descending=True, stable=True)[:, : sampling.count]
-    return Sampled(*(of.gather(1, order) for of in (indices, picked, chosen)))
+    return Sampled(*(choice.gather(1, order) for choice in (indices, picked, chosen)))
 
 
 def _highest(keys: Tensor, among: Tensor, count: int) -> tuple[Tensor, Tensor]:

@@ -82,15 +82,17 @@ class Objective(nn.Module):
             `{part}_heatmap`, `{part}_scale` and `{part}_lifted`, and for parts with an expert
             `{part}_distilled_classes` and `{part}_distilled_pose`.
         """
-        seen = self.look(batch, experts)
-        terms = rpn_terms(seen.logits, seen.deltas, seen.assigned)
+        forward_pass = self.look(batch, experts)
+        terms = rpn_terms(forward_pass.logits, forward_pass.deltas, forward_pass.assigned)
         for part in self.network.parts:
-            instances, classes = batch.targets[part].instances, seen.classes[part]
-            terms |= self._part_terms(part, seen.heads, seen.rois, instances, classes, experts)
+            instances, classes = batch.targets[part].instances, forward_pass.classes[part]
+            terms |= self._part_terms(
+                part, forward_pass.heads, forward_pass.rois, instances, classes, experts
+            )
         return averaged(terms)
 
-    def look(self, batch: Batch, experts: Sequence[Experts]) -> Seen:
-        """What the network says of a batch, and what it is to say it of; `forward` measures the two.
+    def look(self, batch: Batch, experts: Sequence[Experts]) -> ForwardPass:
+        """Run the network on a batch and assign targets to its anchors and boxes; `forward` measures the two.
 
         Args:
             batch, experts: as for `forward`.
@@ -107,7 +109,7 @@ class Objective(nn.Module):
         proposals = propose(anchors, logits.detach(), deltas.detach(), limits, self._proposal_settings())
         rois = choose_rois(proposals, targets, classes, experts, limits, self.settings.rois, seeds)
         heads = Heads(network, features, rois, limits, self._autocast(device))
-        return Seen(logits, deltas, assigned, classes, rois, heads)
+        return ForwardPass(logits, deltas, assigned, classes, rois, heads)
 
     def _proposal_settings(self) -> ProposalSettings:
         in_use = self.network.config.proposals
@@ -160,11 +162,11 @@ class Objective(nn.Module):
         rows[rois.of_expert[part]] = True
         classes = rois.labels[part][rows] - 1
         each = torch.arange(len(classes), device=classes.device)
-        expert_2d = torch.cat([of.poses_2d for of in expert])[each, classes]
-        expert_3d = torch.cat([of.poses_3d for of in expert])[each, classes]
+        expert_2d = torch.cat([boxes.poses_2d for boxes in expert])[each, classes]
+        expert_3d = torch.cat([boxes.poses_3d for boxes in expert])[each, classes]
         poses = heads.poses(part, rows, classes)
         expert_pose = in_sizes_of(expert_2d, rois.boxes[rows]), expert_3d
-        scores = torch.cat([of.scores for of in expert])
+        scores = torch.cat([boxes.scores for boxes in expert])
         return {
             "distilled_classes": soft_class_term(heads.logits(part)[rows], scores),
             "distilled_pose": pose_distillation_term(poses.merged(), expert_pose, part),
@@ -193,8 +195,8 @@ class Objective(nn.Module):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
-    """What a network says of a batch, and of which boxes.
+class ForwardPass:
+    """What a network says of a batch, and the targets that its anchors and boxes are assigned.
 
     logits, deltas: of the RPN, for all anchors.
     assigned: which anchors are to see something.

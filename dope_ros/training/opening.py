@@ -11,11 +11,11 @@ import numpy as np
 from dope_ros.poses import PART_NAMES
 from dope_ros.skeleton import Part
 from dope_ros.training.augmentation import augment, jitter_colours
-from dope_ros.training.config import DataSettings, SetSettings, TrainingConfig
+from dope_ros.training.config import DatasetSettings, DataSettings, TrainingConfig
 from dope_ros.training.datasets import open_dataset
 from dope_ros.training.datasets.labels import PersonLabels, Sample
 from dope_ros.training.datasets.records import Dataset as Pictures
-from dope_ros.training.teachers import part_named
+from dope_ros.training.part_names import part_named
 from dope_ros.training.training_set import Change, Source, TrainingSet
 
 
@@ -27,12 +27,13 @@ def open_training_set(config: TrainingConfig) -> TrainingSet:
     """
     parts = tuple(part_named(name) for name in config.network.parts)
     sources = [
-        Source(_opened(of), changes_of(config.data, parts, of.view), of.times) for of in config.data.sets
+        Source(_opened(settings), changes_of(config.data, parts, settings.view), settings.times)
+        for settings in config.data.sets
     ]
     return TrainingSet(sources, parts)
 
 
-def _opened(settings: SetSettings) -> Pictures:
+def _opened(settings: DatasetSettings) -> Pictures:
     labels = None if settings.labels is None else frozenset(map(part_named, settings.labels))
     return Portion(open_dataset(settings.open), settings.share, labels)
 
@@ -42,15 +43,18 @@ class Portion:
 
     Args:
         pictures: the whole dataset.
-        share: from where to where, of 1.
+        fraction: from where to where, of 1.
         labels: the parts whose labels stay; None for all.
     """
 
     def __init__(
-        self, pictures: Pictures, share: tuple[float, float] = (0, 1), labels: frozenset[Part] | None = None
+        self,
+        pictures: Pictures,
+        fraction: tuple[float, float] = (0, 1),
+        labels: frozenset[Part] | None = None,
     ) -> None:
         self._pictures, self._labels = pictures, labels
-        self._first, self._end = (round(of * len(pictures)) for of in share)
+        self._first, self._end = (round(bound * len(pictures)) for bound in fraction)
 
     @property
     def name(self) -> str:

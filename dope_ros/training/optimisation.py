@@ -90,14 +90,14 @@ def make_optimiser(network: DopeNetwork, settings: OptimiserSettings) -> torch.o
     raise DopeError(f"unknown optimiser '{settings.name}'; there are: sgd, adamw")
 
 
-def set_rate(optimiser: torch.optim.Optimizer, share: float) -> None:
-    """Give each group `share` of its highest learning rate."""
+def set_rate(optimiser: torch.optim.Optimizer, lr_factor: float) -> None:
+    """Give each group its highest learning rate times `lr_factor`."""
     for group in optimiser.param_groups:
-        group["lr"] = group["peak"] * share
+        group["lr"] = group["peak"] * lr_factor
 
 
-def rate_share(step: int, steps_per_epoch: int, settings: ScheduleSettings) -> float:
-    """The learning rate at a step, from 0, as a share of its highest."""
+def lr_factor_at(step: int, steps_per_epoch: int, settings: ScheduleSettings) -> float:
+    """What the highest learning rate is multiplied by at a step, from 0."""
     warmup = min(1.0, (step + 1) / max(1, settings.warmup_steps))
     divided = 0.1 ** sum(step >= epochs * steps_per_epoch for epochs in settings.divide_after)
     done = step / max(1, settings.epochs * steps_per_epoch)
@@ -122,7 +122,7 @@ class MovingAverage:
         """Take in the weights after a step, from 0."""
         keep = min(self._decay, (1 + step) / (10 + step))
         new, average = network.state_dict(), self.network.state_dict()
-        floats = [name for name, of in average.items() if of.is_floating_point()]
+        floats = [name for name, tensor in average.items() if tensor.is_floating_point()]
         follow = get_ema_multi_avg_fn(keep)
         follow([average[name] for name in floats], [new[name] for name in floats], step)
         for name in average.keys() - floats:

@@ -35,31 +35,31 @@ class Process:
 
     def wrapped(self, module: nn.Module) -> nn.Module:
         """The module, with its gradients averaged over all processes if there are several."""
-        if self.share.processes == 1:
+        if self.share.world_size == 1:
             return module
         devices = [self.device.index] if self.device.type == "cuda" else None
         return DistributedDataParallel(module, device_ids=devices)
 
     def mean(self, values: Tensor) -> Tensor:
         """The mean of a tensor over all processes."""
-        if self.share.processes == 1:
+        if self.share.world_size == 1:
             return values
         total = values.clone()
         distributed.all_reduce(total)
-        return total / self.share.processes
+        return total / self.share.world_size
 
     def of_all(self, value: int) -> list[int]:
         """The values that all processes have, by rank."""
-        if self.share.processes == 1:
+        if self.share.world_size == 1:
             return [value]
         own = torch.tensor([value], device=self.device)
-        values = [torch.empty_like(own) for _ in range(self.share.processes)]
+        values = [torch.empty_like(own) for _ in range(self.share.world_size)]
         distributed.all_gather(values, own)
         return [int(of_rank) for of_rank in values]
 
     def wait_for_all(self) -> None:
         """Return when all processes have come here."""
-        if self.share.processes > 1:
+        if self.share.world_size > 1:
             distributed.barrier()
 
 

@@ -113,9 +113,9 @@ def scale_term(longer_side: Tensor, targets: PoseTargets, shapes: Tensor) -> Ter
         shapes: [P, 2], width and height of the boxes in lengths of their longer side.
     """
     weights = ((targets.weights_2d > 0) & (targets.weights_3d > 0)).float()[..., None]
-    flat = _about_mean(targets.poses_2d * shapes[:, None], weights)
+    points_2d = _about_mean(targets.poses_2d * shapes[:, None], weights)
     metres = _about_mean(targets.poses_3d[..., :2], weights)
-    wanted = (flat * metres).sum(dim=(1, 2)) / flat.square().sum(dim=(1, 2)).clamp(min=1e-6)
+    wanted = (points_2d * metres).sum(dim=(1, 2)) / points_2d.square().sum(dim=(1, 2)).clamp(min=1e-6)
     known = ((weights.sum(dim=(1, 2)) >= LEAST_FOR_SCALE) & (wanted > 0)).float()
     errors = (longer_side.clamp(min=1e-6).log() - wanted.clamp(min=1e-6).log()).abs()
     return Term((errors * known).sum(), known.sum())

@@ -20,7 +20,7 @@ ROUNDS = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Proposals:
+class BatchProposals:
     """Boxes of B pictures, best first.
 
     boxes: [B, N, 4] float32, pixels.
@@ -39,7 +39,7 @@ def picture_limits(sizes: Sequence[tuple[int, int]], device: torch.device) -> Te
 @torch.no_grad()
 def propose(
     anchors: Tensor, logits: Tensor, deltas: Tensor, limits: Tensor, settings: ProposalSettings
-) -> Proposals:
+) -> BatchProposals:
     """What `network.rpn.select_proposals` says of each picture.
 
     Args:
@@ -56,4 +56,4 @@ def propose(
     wide = (boxes[..., 2:] - boxes[..., :2] >= settings.min_side).all(dim=-1)
     kept = fixed_point_nms(boxes, wide, settings.max_iou, ROUNDS)
     order = kept.int().argsort(dim=1, descending=True, stable=True)[:, : settings.count]
-    return Proposals(boxes.take_along_dim(order[..., None], dim=1), kept.gather(1, order))
+    return BatchProposals(boxes.take_along_dim(order[..., None], dim=1), kept.gather(1, order))

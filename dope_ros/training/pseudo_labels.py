@@ -51,7 +51,7 @@ def completed(
     targets: PartTargets,
     detections: Sequence[PartPose],
     part: Part,
-    size: tuple[int, int],
+    shape: tuple[int, int],
     confidence: Confidence,
 ) -> PartTargets:
     """The targets of a part with what an expert knows besides.
@@ -62,15 +62,15 @@ def completed(
 
     Args:
         detections: the means of the expert's overlapping estimates, in the pixels of `targets`.
-        size: height and width of the picture.
+        shape: height and width of the picture.
     """
     device = targets.boxes.device
-    sure = _detected([d for d in detections if d.score >= confidence.sure], part, size).to(device)
+    sure = _detected([d for d in detections if d.score >= confidence.sure], part, shape).to(device)
     filled = _filled(targets, sure)
     if targets.labelled:
         return filled
     unsure = [d for d in detections if confidence.unsure <= d.score < confidence.sure]
-    doubtful = _detected(unsure, part, size).to(device)
+    doubtful = _detected(unsure, part, shape).to(device)
     ignored = torch.cat([sure.ignored, doubtful.ignored, doubtful.boxes])
     found = replace(_without(sure, targets.boxes), ignored=ignored)
     return concatenated(filled, found, labelled=True)
@@ -82,9 +82,9 @@ def lacks_something(targets: PartTargets) -> bool:
     return not targets.labelled or bool((targets.weights_2d == 0).any() or without_3d.any())
 
 
-def _detected(detections: Sequence[PartPose], part: Part, size: tuple[int, int]) -> PartTargets:
-    """Detections as targets; those too small to learn from are ignored."""
-    height, width = size
+def _detected(detections: Sequence[PartPose], part: Part, shape: tuple[int, int]) -> PartTargets:
+    """Detections as targets; those too small to learn from are ignored. `shape` is height and width."""
+    height, width = shape
     instances: list[Instance] = []
     ignored = []
     for detection in detections:

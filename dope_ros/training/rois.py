@@ -19,7 +19,7 @@ from dope_ros.training.chance import draws, normal
 from dope_ros.training.joined_targets import BatchTargets, has_extent
 from dope_ros.training.matching import Sampling, best_overlaps, lies_in, sample_balanced
 from dope_ros.training.part_losses import BACKGROUND, NOT_COUNTED, PoseTargets
-from dope_ros.training.proposals import Proposals
+from dope_ros.training.proposals import BatchProposals
 from dope_ros.training.targets import PartTargets
 
 
@@ -85,7 +85,7 @@ class Rois:
 
 @torch.no_grad()
 def choose_rois(
-    proposals: Proposals,
+    proposals: BatchProposals,
     targets: BatchTargets,
     classes: Mapping[Part, Tensor],
     experts: Sequence[Mapping[Part, ExpertBoxes]],
@@ -118,8 +118,8 @@ def choose_rois(
     picked = boxes.take_along_dim(sampled.indices[..., None], dim=1)[sampled.picked]
     of_picked = pictures.gather(1, sampled.indices)[sampled.picked]
     taught = _of_experts(experts, boxes.device)
-    chosen = torch.cat([picked, *(of.boxes for of in taught.values())])
-    of_chosen = torch.cat([of_picked, *(of.pictures for of in taught.values())])
+    chosen = torch.cat([picked, *(expert.boxes for expert in taught.values())])
+    of_chosen = torch.cat([of_picked, *(expert.pictures for expert in taught.values())])
     rows = _rows(len(picked), taught)
     return Rois(chosen, of_chosen, *_labels_of(chosen, of_chosen, targets, classes, settings), rows)
 
@@ -180,7 +180,7 @@ def _labels_of(
     labels, matched, fits = {}, {}, {}
     start, end = settings.score_rises
     for part, of_part in targets.items():
-        most, nearest = (of[:, 0] for of in best_overlaps(boxes[:, None], of_part.boxes[pictures]))
+        most, nearest = (best[:, 0] for best in best_overlaps(boxes[:, None], of_part.boxes[pictures]))
         known = of_part.labelled[pictures] | settings.count_unlabelled
         left_out = lies_in(boxes[:, None], of_part.ignored[pictures])[:, 0] | ~known
         unseen = torch.where(left_out, NOT_COUNTED, BACKGROUND)
@@ -203,9 +203,9 @@ def _of_experts(experts: Sequence[Mapping[Part, ExpertBoxes]], device: torch.dev
     taught = {}
     for part in dict.fromkeys(part for of_picture in experts for part in of_picture):
         boxes = [of_picture[part].boxes if part in of_picture else None for of_picture in experts]
-        counts = torch.tensor([0 if of is None else len(of) for of in boxes])
+        counts = torch.tensor([0 if found is None else len(found) for found in boxes])
         pictures = torch.arange(len(experts)).repeat_interleave(counts).to(device)
-        taught[part] = _OfExpert(torch.cat([of for of in boxes if of is not None]), pictures)
+        taught[part] = _OfExpert(torch.cat([found for found in boxes if found is not None]), pictures)
     return taught
 
 

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from dope_ros.training.chance import draws
 from dope_ros.training.joined_targets import BatchTargets
-from dope_ros.training.matching import Sampled, Sampling, lies_in, overlaps, sample_balanced
+from dope_ros.training.matching import Sampled, Sampling, box_iou, lies_in, sample_balanced
 from dope_ros.training.terms import Term
 
 BOX_BETA = 1 / 9
@@ -76,7 +76,7 @@ def assign_anchors(
         seeds: [B] int64, of the pictures.
     """
     boxes = targets.all_boxes()
-    each = overlaps(anchors, boxes)
+    each = box_iou(anchors, boxes)
     most, nearest = each.max(dim=2)
     best = each.amax(dim=1, keepdim=True).clamp(min=settings.least_iou)
     positive = (most >= settings.positive_iou) | (each >= best).any(dim=2)

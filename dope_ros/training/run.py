@@ -34,30 +34,31 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": t
 class Run:
     """All that changes while a network is trained.
 
-    start: the network, whose weights are trained in place, and its settings of pose proposals integration.
+    checkpoint: the network, whose weights are trained in place, and its settings of pose
+        proposals integration.
     optimiser: of its weights.
     scaler: of the gradients, in float16.
     average: the moving average of its weights.
-    pictures: that it is trained on; epochs, their order and the learning rate go by their number.
+    dataset_size: how many pictures it is trained on; epochs, their order and the learning rate go by it.
     step: how many steps were done.
     """
 
-    start: Checkpoint
+    checkpoint: Checkpoint
     optimiser: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     average: MovingAverage
-    pictures: int
+    dataset_size: int
     step: int = 0
 
     @property
     def network(self) -> DopeNetwork:
         """The network that is trained."""
-        return self.start.network
+        return self.checkpoint.network
 
     @property
     def trained(self) -> Checkpoint:
         """What the run gives so far: the average of the weights."""
-        return Checkpoint(self.average.network, self.start.ppi)
+        return Checkpoint(self.average.network, self.checkpoint.ppi)
 
 
 def precision_named(name: str) -> torch.dtype:
@@ -71,11 +72,11 @@ def precision_named(name: str) -> torch.dtype:
     return PRECISIONS[name]
 
 
-def open_run(config: TrainingConfig, pictures: int, folder: Path, device: torch.device) -> Run:
+def open_run(config: TrainingConfig, dataset_size: int, folder: Path, device: torch.device) -> Run:
     """The run in `folder`, where it was left; a new one where there is none.
 
     Args:
-        pictures: how many there are to train on.
+        dataset_size: how many pictures there are to train on.
 
     Raises:
         DopeError: the configuration contradicts itself or is not that of the run there, that run had another
@@ -83,7 +84,7 @@ def open_run(config: TrainingConfig, pictures: int, folder: Path, device: torch.
     """
     torch.manual_seed(config.seed)
     if not (folder / STATE_NAME).exists():
-        return _run_from(begin(config.network), config, pictures, device)
+        return _run_from(begin(config.network), config, dataset_size, device)
     state = _read_state(folder / STATE_NAME, device)
     differing = _differences(_config_of(state, folder), config)
     if differing:
@@ -91,8 +92,8 @@ def open_run(config: TrainingConfig, pictures: int, folder: Path, device: torch.
             f"{folder} holds a run with another {', '.join(differing)}; "
             f"train into another folder, or with {folder / CONFIG_NAME}"
         )
-    _check_same_number(state, pictures, folder)
-    run = _run_from(read_checkpoint(folder / MODEL_NAME), config, pictures, device)
+    _check_same_size(state, dataset_size, folder)
+    run = _run_from(read_checkpoint(folder / MODEL_NAME), config, dataset_size, device)
     try:
         _go_on(run, state)
     except (KeyError, RuntimeError, ValueError) as error:
@@ -100,13 +101,13 @@ def open_run(config: TrainingConfig, pictures: int, folder: Path, device: torch.
     return run
 
 
-def _check_same_number(state: Mapping[str, Any], pictures: int, folder: Path) -> None:
+def _check_same_size(state: Mapping[str, Any], dataset_size: int, folder: Path) -> None:
     """Check that there are as many pictures as before; a state of an earlier release does not tell."""
-    before = state.get("pictures", pictures)
-    if before != pictures:
+    before = state.get("pictures", dataset_size)
+    if before != dataset_size:
         raise DopeError(
-            f"{folder} holds a run over {before} pictures, and now there are {pictures}, of which it would "
-            "have other epochs; train into another folder, or with the pictures that there were"
+            f"{folder} holds a run over {before} pictures, and now there are {dataset_size}, of which it "
+            "would have other epochs; train into another folder, or with the pictures that there were"
         )
 
 
@@ -143,7 +144,7 @@ def save_run(run: Run, config: TrainingConfig, folder: Path) -> None:
     """Write the run's state, its model so far, and its configuration; each file whole or not at all."""
     state = {
         "config": plain(config),
-        "pictures": run.pictures,
+        "pictures": run.dataset_size,
         "step": run.step,
         "network": run.network.state_dict(),
         "average": run.average.network.state_dict(),
@@ -170,13 +171,13 @@ def memory_format_of(device: torch.device) -> torch.memory_format:
     return torch.channels_last if device.type == "cpu" else torch.contiguous_format
 
 
-def _run_from(start: Checkpoint, config: TrainingConfig, pictures: int, device: torch.device) -> Run:
-    network = start.network.to(device, memory_format=memory_format_of(device)).train()
+def _run_from(checkpoint: Checkpoint, config: TrainingConfig, dataset_size: int, device: torch.device) -> Run:
+    network = checkpoint.network.to(device, memory_format=memory_format_of(device)).train()
     average = MovingAverage(deepcopy(network), config.average)
     freeze(network, config.optimiser.frozen)
     half = precision_named(config.precision) is torch.float16
     scaler = torch.amp.GradScaler(device.type, enabled=half)
-    return Run(start, make_optimiser(network, config.optimiser), scaler, average, pictures)
+    return Run(checkpoint, make_optimiser(network, config.optimiser), scaler, average, dataset_size)
 
 
 def _read_state(path: Path, device: torch.device) -> dict[str, Any]:

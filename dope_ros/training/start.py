@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from dope_ros.engine.trained import read_trained
 from dope_ros.errors import DopeError, ModelError
+from dope_ros.export.trained import read_trained
 from dope_ros.network.checkpoint import Checkpoint
 from dope_ros.network.config import COMPACT, PUBLISHED, NetworkConfig
 from dope_ros.network.dope import DopeNetwork
@@ -22,7 +22,7 @@ from dope_ros.skeleton import SKELETONS, Part
 from dope_ros.training.anchor_poses import load_anchor_poses
 from dope_ros.training.config import NetworkSettings
 from dope_ros.training.imagenet import load_backbone
-from dope_ros.training.teachers import part_named
+from dope_ros.training.part_names import part_named
 
 SHAPES: dict[str, NetworkConfig] = {"published": PUBLISHED, "compact": COMPACT}
 
@@ -107,7 +107,9 @@ def with_parts(checkpoint: Checkpoint, parts: Sequence[Part]) -> Checkpoint:
         "spatial.depth": of_joints,
         "spatial.scale": of_parts,
     }
-    rows = {f"{layer}.{leaf}": of for layer, of in of_layers.items() for leaf in ("weight", "bias")}
+    rows = {
+        f"{layer}.{leaf}": kept_rows for layer, kept_rows in of_layers.items() for leaf in ("weight", "bias")
+    }
     for name, picked in (rows | {"spatial.prior": of_joints}).items():
         if name in state:
             state[name] = state[name][picked]

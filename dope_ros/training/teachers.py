@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from dope_ros.engine.torch import proposals_of
-from dope_ros.engine.trained import read_trained
 from dope_ros.errors import ModelError
+from dope_ros.export.trained import read_trained
 from dope_ros.network.checkpoint import Checkpoint
 from dope_ros.network.dope import DopeNetwork, Prediction
 from dope_ros.network.predictor import PartPrediction
@@ -22,6 +22,7 @@ from dope_ros.skeleton import Part
 from dope_ros.training.batches import Batch
 from dope_ros.training.joined_targets import BatchTargets
 from dope_ros.training.matching import best_overlaps
+from dope_ros.training.part_names import part_named
 from dope_ros.training.pseudo_labels import Confidence, completed, lacks_something
 from dope_ros.training.rois import ExpertBoxes
 from dope_ros.training.targets import PartTargets, Targets
@@ -139,13 +140,13 @@ class Teacher:
         return [in_float32(prediction) for prediction in predictions]
 
     def _completed(
-        self, targets: PartTargets, part: Part, prediction: Prediction, size: tuple[int, int]
+        self, targets: PartTargets, part: Part, prediction: Prediction, shape: tuple[int, int]
     ) -> PartTargets:
         accepted = self._settings.sure.get(part.value, self._ppi[part].th_persondetect)
         settings = replace(self._ppi[part], th_persondetect=UNSURE * accepted)
         proposals = proposals_of(prediction)[part]
         detections = integrate(proposals, part, self._network.config.anchors[part], settings)
-        return completed(targets, detections, part, size, Confidence(accepted, UNSURE * accepted))
+        return completed(targets, detections, part, shape, Confidence(accepted, UNSURE * accepted))
 
     def _positive_boxes(self, labelled: Tensor, part: Part, prediction: Prediction) -> ExpertBoxes:
         overlaps, _ = best_overlaps(prediction.proposals, labelled)
@@ -163,8 +164,8 @@ class Teacher:
 def in_float32(prediction: Prediction) -> Prediction:
     """What a network said in lower precision."""
     parts = {
-        part: PartPrediction(of.scores.float(), of.poses_2d.float(), of.poses_3d.float())
-        for part, of in prediction.parts.items()
+        part: PartPrediction(said.scores.float(), said.poses_2d.float(), said.poses_3d.float())
+        for part, said in prediction.parts.items()
     }
     return Prediction(prediction.proposals.float(), prediction.boxes.float(), parts)
 
@@ -194,16 +195,3 @@ def read_teachers(
         Teacher(read_trained(Path(checkpoint)), parts, settings, positive_iou, precision)
         for checkpoint, parts in named.items()
     ]
-
-
-def part_named(name: str) -> Part:
-    """The part of that name.
-
-    Raises:
-        ModelError: there is none.
-    """
-    try:
-        return Part(name)
-    except ValueError as error:
-        parts = ", ".join(part.value for part in Part)
-        raise ModelError(f"unknown part '{name}'; there are: {parts}") from error

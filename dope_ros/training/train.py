@@ -19,7 +19,7 @@ from dope_ros.training.batches import Batch
 from dope_ros.training.config import LossWeights, TrainingConfig
 from dope_ros.training.journal import Journal, draw_losses
 from dope_ros.training.objective import Objective, ObjectiveSettings
-from dope_ros.training.optimisation import rate_share, set_rate
+from dope_ros.training.optimisation import lr_factor_at, set_rate
 from dope_ros.training.order import DataOrder, steps_per_epoch
 from dope_ros.training.parallel import Process, joined
 from dope_ros.training.run import MODEL_NAME, Run, check_same_step, open_run, precision_named, save_run
@@ -56,23 +56,23 @@ def train(config: TrainingConfig, pictures: TrainingSet, folder: Path) -> Path:
         order = DataOrder(len(pictures), config.data.batch, config.seed, steps, process.share)
         reporter = Reporter(trainer, folder, each_epoch, steps[1])
         for batch, waited in _timed(batches(pictures, order, config.data.workers)):
-            losses = trainer.step(batch, rate_share(trainer.run.step, each_epoch, config.schedule))
+            losses = trainer.step(batch, lr_factor_at(trainer.run.step, each_epoch, config.schedule))
             reporter.after_step(losses, waited)
         reporter.close()
         process.wait_for_all()
     return folder / MODEL_NAME
 
 
-def make_trainer(config: TrainingConfig, pictures: int, folder: Path, process: Process) -> Trainer:
+def make_trainer(config: TrainingConfig, dataset_size: int, folder: Path, process: Process) -> Trainer:
     """What a run needs, as its configuration says; the run itself is new, or the one in `folder`.
 
     Args:
-        pictures: how many there are to train on.
+        dataset_size: how many pictures there are to train on.
 
     Raises:
         DopeError: as `train`.
     """
-    run = open_run(config, pictures, folder, process.device)
+    run = open_run(config, dataset_size, folder, process.device)
     check_same_step(process.of_all(run.step), folder)
     precision = precision_named(config.precision)
     teachers = read_teachers(config.teaching, config.rois.positive_iou, precision)
@@ -99,12 +99,12 @@ class Trainer:
     config: TrainingConfig
     process: Process
 
-    def step(self, batch: Batch, share: float) -> dict[str, Tensor]:
+    def step(self, batch: Batch, lr_factor: float) -> dict[str, Tensor]:
         """Train on a batch.
 
         Args:
             batch: of this process.
-            share: of the highest learning rate.
+            lr_factor: what the highest learning rate is multiplied by.
 
         Returns:
             The losses by name; their mean over all processes is that of all the step's pictures.
@@ -117,7 +117,7 @@ class Trainer:
         losses = self.objective(lesson.batch, lesson.experts)
         total = weighted_sum(losses, self.config.weights)
         _check_finite(total, losses, batch)
-        set_rate(run.optimiser, share)
+        set_rate(run.optimiser, lr_factor)
         run.optimiser.zero_grad(set_to_none=True)
         run.scaler.scale(total).backward()
         if clip:
@@ -136,60 +136,76 @@ def weighted_sum(losses: Mapping[str, Tensor], weights: LossWeights) -> Tensor:
 
 
 class Reporter:
-    """Says how a run goes, and keeps it: progress bar, log, state.
+    """Takes in the losses of a run's steps.
 
-    Every process has one, for the losses are averaged over all of them; the first one shows and writes.
+    Every process has one, for the losses are averaged over all of them; that of the first one shows and keeps
+    how the run goes.
     """
 
     def __init__(self, trainer: Trainer, folder: Path, each_epoch: int, last_step: int) -> None:
-        self._trainer, self._folder, self._each_epoch, self._last = trainer, folder, each_epoch, last_step
-        self._speaks, first = trainer.process.is_first, trainer.run.step
+        self._trainer, self._each_epoch, self._last_step = trainer, each_epoch, last_step
         self._meter = Meter()
-        if not self._speaks:
-            return
-        logger.info("%s step %d of %d", "begins at" if first == 0 else "goes on from", first, last_step)
-        self._journal = Journal(folder, first)
-        self._draw_at = time.monotonic() + DRAW_EVERY
-        self._bar = tqdm(total=last_step, initial=first, unit="step", mininterval=2, dynamic_ncols=True)
+        self._output = RunOutput(trainer, folder, last_step) if trainer.process.is_first else None
 
     def after_step(self, losses: Mapping[str, Tensor], waited: float) -> None:
         """Take in the losses of a step, and the seconds that it waited for pictures."""
         config, step = self._trainer.config, self._trainer.run.step
         self._meter.add(losses, waited)
-        if self._speaks:
-            self._bar.update()
-        if step % config.log_every == 0 or step == self._last:
-            self._log(step)
-        if self._speaks and (step % config.save_every == 0 or step == self._last):
-            self._save()
+        row = self._next_row() if step % config.log_every == 0 or step == self._last_step else None
+        if self._output is not None:
+            self._output.after_step(row)
 
     def close(self) -> None:
         """End the progress bar."""
-        if self._speaks:
-            self._bar.close()
+        if self._output is not None:
+            self._output.close()
 
-    def _log(self, step: int) -> None:
-        means = self._meter.means(self._trainer.process)
-        pictures = self._meter.steps * self._trainer.config.data.batch
-        row = {
-            "step": step,
-            "epoch": step / self._each_epoch,
-            "rate": self._trainer.run.optimiser.param_groups[-1]["lr"],
-            "loss": float(sum(self._trainer.config.weights.of(name) * mean for name, mean in means.items())),
-            **means,
-            "pictures": pictures / self._meter.seconds,
-            "waiting": self._meter.waited / self._meter.seconds,
-        }
+    def _next_row(self) -> dict[str, float]:
+        """A line of the log, of the steps since the last one; all processes make it at the same step."""
+        run, config, meter = self._trainer.run, self._trainer.config, self._meter
+        means = meter.means(self._trainer.process)
         self._meter = Meter()
-        if self._speaks:
+        return {
+            "step": run.step,
+            "epoch": run.step / self._each_epoch,
+            "rate": run.optimiser.param_groups[-1]["lr"],
+            "loss": float(sum(config.weights.of(name) * mean for name, mean in means.items())),
+            **means,
+            "pictures": meter.steps * config.data.batch / meter.seconds,
+            "waiting": meter.waited / meter.seconds,
+        }
+
+
+class RunOutput:
+    """Shows how a run goes, and keeps it: progress bar, log, state."""
+
+    def __init__(self, trainer: Trainer, folder: Path, last_step: int) -> None:
+        first = trainer.run.step
+        logger.info("%s step %d of %d", "begins at" if first == 0 else "goes on from", first, last_step)
+        self._trainer, self._folder, self._last_step = trainer, folder, last_step
+        self._journal = Journal(folder, first)
+        self._draw_at = time.monotonic() + DRAW_EVERY
+        self._bar = tqdm(total=last_step, initial=first, unit="step", mininterval=2, dynamic_ncols=True)
+
+    def after_step(self, row: Mapping[str, float] | None) -> None:
+        """Show and keep a step, with a line of the log if there is one."""
+        config, step = self._trainer.config, self._trainer.run.step
+        self._bar.update()
+        if row is not None:
             self._journal.add(row)
             self._bar.set_postfix(
                 {"loss": f"{row['loss']:.3f}", "pictures/s": f"{row['pictures']:.1f}"}, refresh=False
             )
+        if step % config.save_every == 0 or step == self._last_step:
+            self._save()
+
+    def close(self) -> None:
+        """End the progress bar."""
+        self._bar.close()
 
     def _save(self) -> None:
         save_run(self._trainer.run, self._trainer.config, self._folder)
-        if time.monotonic() > self._draw_at or self._trainer.run.step == self._last:
+        if time.monotonic() > self._draw_at or self._trainer.run.step == self._last_step:
             draw_losses(self._folder)
             self._draw_at = time.monotonic() + DRAW_EVERY
 

@@ -60,7 +60,7 @@ class TrainingSet(Dataset):
     def __init__(self, sources: Sequence[Source], parts: Sequence[Part] = tuple(Part)) -> None:
         self._sources, self._parts = tuple(sources), tuple(parts)
         self._ends = list(accumulate(len(source) for source in self._sources))
-        self._faults = [DrawnFaults(of.pictures.name, len(of.pictures)) for of in self._sources]
+        self._faults = [DrawnFaults(source.pictures.name, len(source.pictures)) for source in self._sources]
         if not self._ends or not self._ends[-1]:
             names = ", ".join(source.pictures.name for source in self._sources) or "none"
             raise DatasetError(f"there are no pictures to train on; the datasets are: {names}")

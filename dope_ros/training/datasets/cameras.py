@@ -55,5 +55,5 @@ def _sample(record: Record) -> Sample:
 
 
 def _body(person: Any) -> PartLabels:
-    flat, solid = (np.array(person[name], np.float32) for name in ("keypoints_2d", "keypoints_3d"))
-    return PartLabels.of(flat, visible=np.array(person["visible"], bool), keypoints_3d=solid)
+    points_2d, points_3d = (np.array(person[name], np.float32) for name in ("keypoints_2d", "keypoints_3d"))
+    return PartLabels.of(points_2d, visible=np.array(person["visible"], bool), keypoints_3d=points_3d)

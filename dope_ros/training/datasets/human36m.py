@@ -26,7 +26,7 @@ from dope_ros.geometry import Intrinsics
 from dope_ros.skeleton import Part
 from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample, reorder
 from dope_ros.training.datasets.pictures import VideoFrame
-from dope_ros.training.datasets.records import BrokenRecord, Dataset, RecordDataset, existing, sound
+from dope_ros.training.datasets.records import BrokenRecord, Dataset, RecordDataset, converted, existing
 
 SPLITS = {"train": ("S1", "S5", "S6", "S7", "S8"), "test": ("S9", "S11")}
 EVERY = {"train": 16, "test": 64}
@@ -87,12 +87,12 @@ MILLIMETRE = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A frame: 2D [32, 2] pixels, 3D [32, 3] metres in the frame of its camera."""
+    """A frame: 2D [32, 2], pixels, and 3D [32, 3], metres in the frame of its camera."""
 
     video: Path
     frame: int
-    flat: np.ndarray
-    solid: np.ndarray
+    points_2d: np.ndarray
+    points_3d: np.ndarray
     intrinsics: Intrinsics
 
     @property
@@ -111,25 +111,24 @@ def read(folder: Path, split: str) -> Dataset:
         for subject in subjects
         for clip in sorted((subject / "MyPoseFeatures/D2_Positions").glob("*.cdf"))
     ]
-    records: list[Record] = []
     name = f"human36m {split}"
-    sound(name, clips, lambda clip: records.extend(_records(clip, EVERY[split])), lambda clip: clip.name)
-    return RecordDataset(name, records, _sample)
+    of_clips = converted(name, clips, lambda clip: _records(clip, EVERY[split]), lambda clip: clip.name)
+    return RecordDataset(name, [record for of_clip in of_clips for record in of_clip], _sample)
 
 
-def _records(flat_path: Path, every: int) -> list[Record]:
-    subject = flat_path.parents[2]
-    video = subject / "Videos" / f"{flat_path.stem}.mp4"
+def _records(path_2d: Path, every: int) -> list[Record]:
+    subject = path_2d.parents[2]
+    video = subject / "Videos" / f"{path_2d.stem}.mp4"
     if not video.is_file():
         raise BrokenRecord(f"{video} does not exist")
-    flat = _poses(flat_path, 2)[::every]
-    solid = _poses(subject / "MyPoseFeatures" / "D3_Positions_mono" / flat_path.name, 3)[::every] * MILLIMETRE
-    if len(flat) != len(solid):
-        raise BrokenRecord(f"{len(flat)} frames in 2D, {len(solid)} in 3D")
-    intrinsics = fit_intrinsics(flat.reshape(-1, 2), solid.reshape(-1, 3))
+    path_3d = subject / "MyPoseFeatures" / "D3_Positions_mono" / path_2d.name
+    points_2d, points_3d = _poses(path_2d, 2)[::every], _poses(path_3d, 3)[::every] * MILLIMETRE
+    if len(points_2d) != len(points_3d):
+        raise BrokenRecord(f"{len(points_2d)} frames in 2D, {len(points_3d)} in 3D")
+    intrinsics = fit_intrinsics(points_2d.reshape(-1, 2), points_3d.reshape(-1, 3))
     return [
         Record(video, index * every, *frame, intrinsics)
-        for index, frame in enumerate(zip(flat, solid, strict=True))
+        for index, frame in enumerate(zip(points_2d, points_3d, strict=True))
     ]
 
 
@@ -157,7 +156,7 @@ def fit_intrinsics(pixels: np.ndarray, points: np.ndarray) -> Intrinsics:
 
 
 def _sample(record: Record) -> Sample:
-    rows = reorder(np.concatenate([record.flat, record.solid], axis=1), NAMES, JOINTS, Part.BODY)
+    rows = reorder(np.concatenate([record.points_2d, record.points_3d], axis=1), NAMES, JOINTS, Part.BODY)
     return Sample(
         name=record.name,
         source=VideoFrame(record.video, record.frame),

@@ -92,7 +92,9 @@ def is_held_back(person: str) -> bool:
 
 def _sample(pictures: Path, line: bytes) -> Sample:
     entry = parse_entry(line)
-    people = (PersonLabels.of({name: of.labels for name, of in person.items()}) for person in entry.people)
+    people = (
+        PersonLabels.of({name: part.labels for name, part in person.items()}) for person in entry.people
+    )
     return Sample(
         name=entry.picture,
         source=PictureFile(pictures / entry.picture),

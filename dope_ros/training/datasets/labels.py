@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from dope_ros.geometry import Intrinsics
-from dope_ros.poses import PART_NAMES
+from dope_ros.poses import HAND_SIDES, PART_NAMES
 from dope_ros.skeleton import SKELETONS, Part, Side
 
 BOX_MARGIN = 0.1
@@ -23,8 +23,6 @@ BOX_MARGIN = 0.1
 
 OUTER_EYES = 0.09
 """Metres between the outer corners of the eyes of an adult: for faces that have no scale of their own."""
-
-HAND_SIDES: dict[str, Side] = {"left_hand": Side.LEFT, "right_hand": Side.RIGHT}
 
 
 class PictureSource(Protocol):
@@ -66,11 +64,11 @@ class PartLabels:
 
         Without `known_*` every finite joint is known, without `visible` every known one is seen.
         """
-        flat, known_flat = _known_or_zero(keypoints_2d, known_2d)
-        seen = known_flat if visible is None else known_flat & np.asarray(visible, bool)
+        points_2d, known = _known_or_zero(keypoints_2d, known_2d)
+        seen = known if visible is None else known & np.asarray(visible, bool)
         if keypoints_3d is None:
-            return cls(flat, known_flat, seen, None, np.zeros(len(flat), bool))
-        return cls(flat, known_flat, seen, *_known_or_zero(keypoints_3d, known_3d))
+            return cls(points_2d, known, seen, None, np.zeros(len(points_2d), bool))
+        return cls(points_2d, known, seen, *_known_or_zero(keypoints_3d, known_3d))
 
     def box(self, width: int, height: int, margin: float = BOX_MARGIN) -> np.ndarray:
         """The box around the known joints, widened by `margin`, as much of it as is in the picture.

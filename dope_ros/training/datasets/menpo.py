@@ -28,7 +28,8 @@ from typing import Any
 import numpy as np
 
 from dope_ros.errors import DatasetError
-from dope_ros.skeleton import FACE, FACE_FEATURES, Part
+from dope_ros.geometry.size import OUTER_EYE_CORNERS
+from dope_ros.skeleton import FACE, Part
 from dope_ros.training.datasets.labels import OUTER_EYES, PartLabels, PersonLabels, PictureSource, Sample
 from dope_ros.training.datasets.pictures import PictureFile, VideoFrame
 from dope_ros.training.datasets.records import (
@@ -36,13 +37,11 @@ from dope_ros.training.datasets.records import (
     Dataset,
     FolderListing,
     RecordDataset,
+    converted,
     existing,
-    sound,
 )
 
 PICTURE_LANDMARKS = "projected_image_space"
-
-_OUTER_CORNERS = (FACE_FEATURES["right_eye"][0], FACE_FEATURES["left_eye"][3])
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +68,13 @@ def read(folder: Path, split: str) -> Dataset:
         _record(folder, path, models, listing) for path in sorted(landmarks.glob(f"{pattern}/*.ljson"))
     ]
 
-    def verify(record: Record) -> None:
+    def verified(record: Record) -> Record:
         if isinstance(record.source, PictureFile | VideoFrame):
             listing.require(record.source.path)
+        return record
 
     name = f"menpo {split}"
-    return RecordDataset(name, sound(name, records, verify, lambda record: record.name), _sample)
+    return RecordDataset(name, converted(name, records, verified, lambda record: record.name), _sample)
 
 
 def _record(folder: Path, landmarks: Path, models: list[Path], listing: FolderListing) -> Record:
@@ -116,12 +116,12 @@ def _points(document: dict[str, Any]) -> list[list[float]]:
 
 
 def _sample(record: Record) -> Sample:
-    flat = read_ljson(record.landmarks)[:, 1::-1]
-    solid = None if record.model is None else turned_like_picture(read_ljson(record.model), flat)
+    points_2d = read_ljson(record.landmarks)[:, 1::-1]
+    points_3d = None if record.model is None else turned_like_picture(read_ljson(record.model), points_2d)
     return Sample(
         name=record.name,
         source=record.source,
-        people=(PersonLabels(face=PartLabels.of(flat, keypoints_3d=solid)),),
+        people=(PersonLabels(face=PartLabels.of(points_2d, keypoints_3d=points_3d)),),
         labelled=frozenset({Part.FACE}),
         incomplete=frozenset({Part.FACE}),
     )
@@ -144,7 +144,7 @@ def turned_like_picture(points: np.ndarray, pixels: np.ndarray) -> np.ndarray:
         raise BrokenRecord(f"points of the model have {points.shape[1]} numbers, not 3")
     centred = points - points.mean(axis=0)
     affine, _, rank, _ = np.linalg.lstsq(centred, pixels - pixels.mean(axis=0), rcond=None)
-    size = np.linalg.norm(centred[_OUTER_CORNERS[0]] - centred[_OUTER_CORNERS[1]])
+    size = np.linalg.norm(np.subtract(*centred[list(OUTER_EYE_CORNERS)]))
     if rank < 3 or size == 0:
         raise BrokenRecord("the points of the model lie in a plane")
     u, _, vt = np.linalg.svd(affine.T, full_matrices=False)

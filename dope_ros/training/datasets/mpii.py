@@ -15,6 +15,7 @@ any joints are left out, as all test pictures are.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from dope_ros.skeleton import HEAD, Part
 from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample, reorder
 from dope_ros.training.datasets.matlab import each, field, read_matlab
 from dope_ros.training.datasets.pictures import PictureFile
-from dope_ros.training.datasets.records import BrokenRecord, Dataset, checked, existing, sound
+from dope_ros.training.datasets.records import BrokenRecord, Dataset, checked, converted, existing
 
 ANNOTATIONS = "mpii_human_pose_v1_u12_1.mat"
 
@@ -92,10 +93,9 @@ def read(folder: Path, split: str) -> Dataset:
         pictures = list(zip(each(release.annolist), each(release.img_train), strict=True))
     except (BrokenRecord, AttributeError, ValueError) as error:
         raise DatasetError(f"{path}: not the annotations of MPII: {error}") from error
-    records: list[Record] = []
     training = [annotation for annotation, is_training in pictures if is_training]
     name = "mpii train"
-    sound(name, training, lambda one: records.append(_record(images, one)), _picture_name)
+    records = converted(name, training, partial(_record, images), _picture_name)
     with_joints = [one for one in records if any(person.joints is not None for person in one.people)]
     return checked(name, with_joints, _sample, lambda record: record.path.name)
 

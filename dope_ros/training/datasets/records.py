@@ -38,6 +38,7 @@ NAMED_FAULTS = 20
 """So many faults are named one by one; the rest is counted."""
 
 Record = TypeVar("Record")
+Converted = TypeVar("Converted")
 
 
 class Dataset(Protocol):
@@ -178,39 +179,38 @@ def checked(
     """
     listing = FolderListing()
 
-    def verify(record: Record) -> None:
+    def verified(record: Record) -> Record:
         source = to_sample(record).source
         if isinstance(source, PictureFile):
             listing.require(source.path)
+        return record
 
-    return RecordDataset(name, sound(name, records, verify, record_name), to_sample)
+    return RecordDataset(name, converted(name, records, verified, record_name), to_sample)
 
 
-def sound(
+def converted(
     name: str,
     records: Sequence[Record],
-    verify: Callable[[Record], None],
+    convert: Callable[[Record], Converted],
     record_name: Callable[[Record], str],
-) -> list[Record]:
-    """The records for which `verify` does not raise BrokenRecord.
+) -> list[Converted]:
+    """What `convert` makes of each record; those of which it raises BrokenRecord are skipped and reported.
 
     Raises:
         DatasetError: there is no record, or too many of them are missing or broken.
     """
-    faults, kept = Faults(name, len(records)), []
+    faults, made = Faults(name, len(records)), []
     for record in records:
         try:
-            verify(record)
+            made.append(convert(record))
         except BrokenRecord as error:
             faults.skip(record_name(record), error)
-        else:
-            kept.append(record)
     faults.summarise()
-    if not kept:
+    if not made:
         raise DatasetError(
             f"{name}: there is nothing in it. docs/datasets.md shows how its folder should look."
         )
-    return kept
+    return made
 
 
 def is_of_split(index: int, split: str) -> bool:

@@ -9,7 +9,6 @@ little is in the picture or too little is seen is an ignored box, one that is wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from dope_ros.errors import DatasetError
-from dope_ros.skeleton import Part, Side
+from dope_ros.poses import PART_NAMES
+from dope_ros.skeleton import Part
 from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample, cut_to_picture
 from dope_ros.training.datasets.pictures import PictureFile
 from dope_ros.training.datasets.records import (
@@ -26,9 +26,9 @@ from dope_ros.training.datasets.records import (
     Dataset,
     FolderListing,
     RecordDataset,
+    converted,
     existing,
     is_of_split,
-    sound,
 )
 from dope_ros.training.synthetic import format as rendered
 
@@ -51,9 +51,13 @@ def read(folder: Path, split: str) -> Dataset:
     existing(folder / "labels", "the folder of labels")
     listing = FolderListing()
     indices = [i for i in rendered.complete_pictures(folder) if is_of_split(i, split)]
+
+    def verified(index: int) -> int:
+        listing.require(rendered.picture_path(folder, index))
+        return index
+
     name = f"{folder.name} {split}"
-    kept = sound(name, indices, lambda i: listing.require(rendered.picture_path(folder, i)), str)
-    return RecordDataset(name, kept, partial(_sample, folder))
+    return RecordDataset(name, converted(name, indices, verified, str), partial(_sample, folder))
 
 
 def _sample(folder: Path, index: int) -> Sample:
@@ -73,23 +77,16 @@ def _sample(folder: Path, index: int) -> Sample:
     )
 
 
-def _named(labels: rendered.PictureLabels) -> Iterator[tuple[str, Part, rendered.PartLabels]]:
-    yield "body", Part.BODY, labels.bodies
-    yield "left_hand", Part.HAND, labels.hands[Side.LEFT]
-    yield "right_hand", Part.HAND, labels.hands[Side.RIGHT]
-    yield "face", Part.FACE, labels.faces
-
-
 def _person(labels: rendered.PictureLabels, person: int) -> PersonLabels:
     enough = {
         name: _part(stored, person)
-        for name, part, stored in _named(labels)
-        if _is_enough(stored.visibility[person], part)
+        for name, stored in labels.parts().items()
+        if _is_enough(stored.visibility[person], PART_NAMES[name])
     }
     return PersonLabels.of(enough)
 
 
-def _part(stored: rendered.PartLabels, person: int) -> PartLabels:
+def _part(stored: rendered.RenderedPartLabels, person: int) -> PartLabels:
     return PartLabels.of(
         stored.keypoints_2d[person] - 0.5,
         visible=stored.visibility[person] == rendered.Visibility.VISIBLE,
@@ -107,9 +104,9 @@ def _ignored(labels: rendered.PictureLabels, part: Part) -> np.ndarray:
     """Boxes of what is in the picture, but not enough of it."""
     boxes = [
         stored.boxes[person] - 0.5
-        for _, of, stored in _named(labels)
+        for name, stored in labels.parts().items()
         for person in range(len(stored))
-        if of is part and not _is_enough(stored.visibility[person], part)
+        if PART_NAMES[name] is part and not _is_enough(stored.visibility[person], part)
     ]
     all_boxes = np.array(boxes, np.float32).reshape(-1, 4)
     seen = cut_to_picture(all_boxes, labels.width, labels.height).astype(np.float32)

@@ -29,7 +29,7 @@ from dope_ros.skeleton import Part
 from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample, reorder
 from dope_ros.training.datasets.matlab import matlab_shapes, read_matlab
 from dope_ros.training.datasets.pictures import VideoFrame
-from dope_ros.training.datasets.records import BrokenRecord, Dataset, RecordDataset, existing, sound
+from dope_ros.training.datasets.records import BrokenRecord, Dataset, RecordDataset, converted, existing
 
 SPLITS = ("train", "val", "test")
 
@@ -106,20 +106,16 @@ def read(folder: Path, split: str) -> Dataset:
     if split not in SPLITS:
         raise DatasetError(f"surreal has the splits {', '.join(SPLITS)}, not '{split}'")
     clips = sorted(existing(folder / "cmu" / split, "the folder of runs").glob("run*/*/*_info.mat"))
-    counts: dict[Path, int] = {}
-
-    def verify(clip: Path) -> None:
-        if not Record(clip, 0).video.is_file():
-            raise BrokenRecord(f"{Record(clip, 0).video} does not exist")
-        counts[clip] = _frame_count(clip)
-
     name = f"surreal {split}"
-    records = [
-        Record(clip, frame)
-        for clip in sound(name, clips, verify, lambda clip: clip.name)
-        for frame in range(0, counts[clip], EVERY)
-    ]
-    return RecordDataset(name, records, _sample)
+    of_clips = converted(name, clips, _records, lambda clip: clip.name)
+    return RecordDataset(name, [record for of_clip in of_clips for record in of_clip], _sample)
+
+
+def _records(info: Path) -> list[Record]:
+    video = Record(info, 0).video
+    if not video.is_file():
+        raise BrokenRecord(f"{video} does not exist")
+    return [Record(info, frame) for frame in range(0, _frame_count(info), EVERY)]
 
 
 def _frame_count(info: Path) -> int:
@@ -135,20 +131,18 @@ def _clip(info: Path) -> tuple[np.ndarray, np.ndarray]:
     """2D [T, 24, 2] and, in the camera's frame, 3D [T, 24, 3]."""
     clip = read_matlab(info, "joints2D", "joints3D", "camLoc")
     try:
-        flat, solid = (
-            clip["joints2D"].reshape(2, len(JOINTS), -1),
-            clip["joints3D"].reshape(3, len(JOINTS), -1),
-        )
+        points_2d = clip["joints2D"].reshape(2, len(JOINTS), -1)
+        points_3d = clip["joints3D"].reshape(3, len(JOINTS), -1)
         location = clip["camLoc"].reshape(3)
     except ValueError as error:
         raise BrokenRecord(f"{info}: {error}") from error
-    in_camera = np.einsum("ij,jkt->tki", WORLD_TO_CAMERA, solid - location[:, None, None])
-    return flat.transpose(2, 1, 0), in_camera
+    in_camera = np.einsum("ij,jkt->tki", WORLD_TO_CAMERA, points_3d - location[:, None, None])
+    return points_2d.transpose(2, 1, 0), in_camera
 
 
 def _sample(record: Record) -> Sample:
-    flat, solid = (values[record.frame] for values in _clip(record.info))
-    rows = reorder(np.concatenate([flat, solid], axis=1), NAMES, JOINTS, Part.BODY)
+    points_2d, points_3d = (values[record.frame] for values in _clip(record.info))
+    rows = reorder(np.concatenate([points_2d, points_3d], axis=1), NAMES, JOINTS, Part.BODY)
     inside = np.all((rows[:, :2] >= 0) & (rows[:, :2] < (WIDTH, HEIGHT)), axis=1)
     body = PartLabels.of(rows[:, :2], visible=inside, keypoints_3d=rows[:, 2:])
     return Sample(

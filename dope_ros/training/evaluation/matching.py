@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dope_ros.geometry import Intrinsics
-from dope_ros.poses import PART_NAMES, PartPose, Person
+from dope_ros.poses import HAND_SIDES, PART_NAMES, PartPose, Person
 from dope_ros.skeleton import HEAD, LEFT_SHOULDER, RIGHT_SHOULDER, Part, Side
 from dope_ros.training.datasets.labels import PartLabels, Sample, box_around, in_picture, known_inside
 
@@ -73,17 +73,12 @@ def poses_of(people: Iterable[Person], part: Part) -> list[PartPose]:
     A hand is the right or the left one as its person has it, which is all that is published of it.
     """
     poses = [
-        replace(pose, side=_side(name))
+        replace(pose, side=HAND_SIDES.get(name))
         for person in people
         for name, pose in person.parts().items()
         if PART_NAMES[name] is part
     ]
     return sorted(poses, key=lambda pose: -pose.score)
-
-
-def _side(name: str) -> Side | None:
-    """Which hand a part of that name in messages and files is; None for bodies and faces."""
-    return Side(name.removesuffix("_hand")) if PART_NAMES[name] is Part.HAND else None
 
 
 def match_picture(
@@ -104,7 +99,7 @@ def match_picture(
     boxes = np.array(around, np.float32).reshape(-1, 4)
     overlaps = np.array([[_overlap(pose, truth, size) for truth in truths] for pose in poses])
     truth_of = greedy(overlaps.reshape(len(poses), len(truths)), MIN_IOU)
-    excused = np.array([_may_be(*of, unclear) for of in zip(poses, boxes, strict=True)], bool)
+    excused = np.array([_may_be(pose, box, unclear) for pose, box in zip(poses, boxes, strict=True)], bool)
     excused |= inside(boxes, ignored).max(axis=1, initial=0) >= MIN_INSIDE
     counted = (truth_of >= 0) | ~excused
     return Matched(sample.name, index, poses, truths, truth_of, counted, boxes)
@@ -128,7 +123,7 @@ def truths_of(sample: Sample, part: Part, size: tuple[int, int]) -> tuple[list[T
                 unclear.append(labels)
                 continue
             head = head_size(labels, box, person.head_size) if part is Part.BODY else float("nan")
-            clear.append(Truth(labels, _side(name), box, head))
+            clear.append(Truth(labels, HAND_SIDES.get(name), box, head))
     return clear, unclear
 
 

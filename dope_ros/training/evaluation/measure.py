@@ -176,9 +176,9 @@ def _measures_3d(pairs: Sequence[Pair], truths: Sequence[Truth], part: Part) -> 
     total = sum(int(truth.labels.known_3d.sum()) for truth in truths)
     if not total:
         return {}
-    solid = [pair for pair in pairs if pair.truth.labels.known_3d.any()]
-    errors, procrustes = _errors_3d(solid, part)
-    missed = total - sum(int(pair.truth.labels.known_3d.sum()) for pair in solid)
+    in_3d = [pair for pair in pairs if pair.truth.labels.known_3d.any()]
+    errors, procrustes = _errors_3d(in_3d, part)
+    missed = total - sum(int(pair.truth.labels.known_3d.sum()) for pair in in_3d)
     measures = {"mpjpe": metrics.mean_error(errors), "pa_mpjpe": metrics.mean_error(procrustes)}
     if part is Part.BODY:
         return measures | {"pck_3d": metrics.fraction_within(errors, BODY_3D_THRESHOLD, missed)}

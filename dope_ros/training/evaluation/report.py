@@ -35,7 +35,8 @@ class Report:
         document: dict[str, Any] = {"model": self.model, "dataset": self.dataset, "pictures": self.pictures}
         document["parts"] = {
             part.value: {
-                size: {name: _json_number(_value(of, name)) for name in of} for size, of in sizes.items()
+                size: {name: _json_number(_value(values, name)) for name in values}
+                for size, values in sizes.items()
             }
             for part, sizes in self.measures.items()
         }

@@ -11,9 +11,10 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from dope_ros.draw import draw_people
+from dope_ros.draw import draw_bone, draw_people
 from dope_ros.poses import PartPose, Person
-from dope_ros.skeleton import SKELETONS, Part, Side
+from dope_ros.postprocess.assemble import person_of
+from dope_ros.skeleton import SKELETONS, Part
 from dope_ros.training.datasets.records import Dataset
 from dope_ros.training.evaluation.matching import Matched
 
@@ -92,7 +93,8 @@ def _tile(dataset: Dataset, part: Part, case: Case) -> np.ndarray:
     if case.detection is not None:
         pose = case.picture.detections[case.detection]
         moved = PartPose(pose.score, (pose.keypoints_2d + shift) * scale, pose.keypoints_3d, pose.side)
-        tile = draw_people(tile, [_person_with(part, moved)])
+        person = Person(0, body=moved) if part is Part.BODY else person_of(moved)
+        tile = draw_people(tile, [person])
     if case.truth is not None:
         labels = case.picture.truths[case.truth].labels
         _draw_truth(tile, part, (labels.keypoints_2d + shift) * scale, labels.known_2d)
@@ -111,16 +113,7 @@ def _crop(picture: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, float, np.n
     return tile, float(scale), shift.astype(np.float32)
 
 
-def _person_with(part: Part, pose: PartPose) -> Person:
-    if part is Part.BODY:
-        return Person(0, body=pose)
-    if part is Part.FACE:
-        return Person(0, face=pose)
-    return Person(0, left_hand=pose) if pose.side is Side.LEFT else Person(0, right_hand=pose)
-
-
 def _draw_truth(tile: np.ndarray, part: Part, points: np.ndarray, known: np.ndarray) -> None:
     for bone in SKELETONS[part].bones:
-        if known[list(bone)].all() and np.abs(points[list(bone)]).max() < 1 << 16:
-            ends = np.round(points[list(bone)] * 8).astype(int)
-            cv2.line(tile, ends[0].tolist(), ends[1].tolist(), TRUTH_COLOUR, 1, cv2.LINE_AA, 3)
+        if known[list(bone)].all():
+            draw_bone(tile, points[list(bone)], TRUTH_COLOUR)

@@ -106,8 +106,6 @@ OUTER_CORNERS = (33, 263)
 MIN_VISIBILITY = 0.5
 """A pose landmark that MediaPipe holds less likely to be in sight is not known."""
 
-LANDMARK_COUNTS: dict[Part, int] = {Part.BODY: len(POSE_LANDMARKS), Part.HAND: 21, Part.FACE: 468}
-
 
 def to_labels(
     part: Part, flat: np.ndarray, solid: np.ndarray, visibility: np.ndarray, beyond: np.ndarray

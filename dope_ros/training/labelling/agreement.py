@@ -176,12 +176,12 @@ def _look_at_mirror_image(
 def _mean(poses: Sequence[PartLabels]) -> PartLabels:
     """Joints are known where they are in all poses; so is 3D, each pose from the mean of its joints."""
     known = np.all([pose.known_2d for pose in poses], axis=0)
-    flat = np.mean([pose.keypoints_2d for pose in poses], axis=0)
+    points_2d = np.mean([pose.keypoints_2d for pose in poses], axis=0)
     known_3d = np.all([pose.known_3d for pose in poses], axis=0)
-    solid = [pose for pose in (pose.relative_3d() for pose in poses) if pose is not None]
-    if len(solid) < len(poses):
-        return PartLabels.of(flat, known)
-    return PartLabels.of(flat, known, keypoints_3d=np.mean(solid, axis=0), known_3d=known_3d)
+    points_3d = [pose for pose in (pose.relative_3d() for pose in poses) if pose is not None]
+    if len(points_3d) < len(poses):
+        return PartLabels.of(points_2d, known)
+    return PartLabels.of(points_2d, known, keypoints_3d=np.mean(points_3d, axis=0), known_3d=known_3d)
 
 
 def _disagreement(poses: Sequence[PartLabels], mean: PartLabels) -> float:

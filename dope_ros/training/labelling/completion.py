@@ -109,8 +109,8 @@ def complete(sample: Sample, parts: Sequence[Part], expert: Expert, name: str) -
         people.append(person)
         for part in {PART_NAMES[lacking] for lacking in PART_NAMES.keys() - person.keys()} & set(parts):
             ignored[part].append(_ignored(body, picture))
-    boxes = {part: np.concatenate(of) for part, of in ignored.items()}
-    return Entry(name, name, tuple(people), frozenset(parts), boxes)
+    joined = {part: np.concatenate(boxes) for part, boxes in ignored.items()}
+    return Entry(name, name, tuple(people), frozenset(parts), joined)
 
 
 def _body(body: PartLabels, picture: np.ndarray, expert: Expert) -> ExpertLabels:

@@ -11,8 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from dope_ros.pictures import write_picture
-from dope_ros.training.labels_file import Entry, labels_to_add, parse_entry, read_labels_file
-from dope_ros.training.labels_file import write_entry as write_line
+from dope_ros.training.labels_file import Entry, labels_to_add, parse_entry, read_labels_file, write_entry
 
 Progress = Callable[[Sequence[int]], Iterable[int]]
 
@@ -54,7 +53,7 @@ def compose_pictures(
         for index in progress(missing):
             picture, entry = composer.compose(_file_name(index), np.random.default_rng((seed, index)))
             write_picture(out / "pictures" / entry.picture, picture)
-            write_line(file, entry)
+            write_entry(file, entry)
     return len(missing)
 
 

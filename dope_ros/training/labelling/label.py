@@ -128,7 +128,7 @@ def _made(task: Task) -> dict[str, Any]:
 
 def _digest(boxes: Mapping[str, np.ndarray]) -> str:
     """Another one for other boxes, whatever the order of the pictures."""
-    values = {name: np.asarray(of, np.float64).tolist() for name, of in boxes.items()}
+    values = {name: np.asarray(around, np.float64).tolist() for name, around in boxes.items()}
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -203,7 +203,7 @@ def _of_people(
             names = [name for name in PART_NAMES if PART_NAMES[name] is part]
             if any(name not in person for name in names):
                 ignored[part].append(box)
-    as_boxes = {part: np.array(of, np.float32).reshape(-1, 4) for part, of in ignored.items()}
+    as_boxes = {part: np.array(boxes, np.float32).reshape(-1, 4) for part, boxes in ignored.items()}
     return Entry(entry.picture, entry.person, tuple(filter(None, people)), frozenset(parts), as_boxes)
 
 

@@ -162,7 +162,7 @@ def _tells_whole(inside: PartLabels, labels: PartLabels, part: Part, width: int,
     """Whether the joints in a picture are most of a part's, and their box is about that of all of them."""
     if inside.known_2d.sum() < max(1, CLARITY[part].inside * labels.known_2d.sum()):
         return False
-    boxes = [of.box(width, height)[None] for of in (inside, labels)]
+    boxes = [joints.box(width, height)[None] for joints in (inside, labels)]
     return bool(box_ious(*boxes).item() >= SAME_BOX)
 
 
@@ -176,14 +176,17 @@ def _put(canvas: np.ndarray, tile: Tile) -> None:
 
 def _shown(person: PersonLabels, size: int) -> PersonLabels:
     """The parts of which the mosaic shows something."""
-    parts = person.parts().items()
-    shown = {name: of for name, of in parts if in_picture(of.keypoints_2d[of.known_2d], size, size).any()}
+    shown = {
+        name: labels
+        for name, labels in person.parts().items()
+        if in_picture(labels.keypoints_2d[labels.known_2d], size, size).any()
+    }
     return PersonLabels.of(shown)
 
 
 def _ignored(tiles: Sequence[Tile], labelled: frozenset[Part], size: int) -> dict[Part, np.ndarray]:
     """Boxes [N, 4] by part: those of the photographs, and all of a photograph without labels of a part."""
-    boxes = {
+    ignored = {
         part: np.concatenate([tile.ignored(part) for tile in tiles]) for part in Part if part in labelled
     }
-    return {part: of[(of[:, :2] < size - 0.5).all(axis=1)] for part, of in boxes.items()}
+    return {part: boxes[(boxes[:, :2] < size - 0.5).all(axis=1)] for part, boxes in ignored.items()}

@@ -23,9 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from dope_ros.engine.plan import user_cache
 from dope_ros.errors import DatasetError
-from dope_ros.files import replaced_whole
+from dope_ros.files import replaced_whole, user_cache
 
 RIG, TOPOLOGY = "makehuman", "makehuman-full"
 """The topology "smplx" is not free to use; this one is."""

@@ -33,13 +33,16 @@ _ARRAYS = (
 LEAST_WEIGHT = 0.01
 """Bones that move a vertex less than this are left out, for speed."""
 
+CHILD_BELOW = 0.55
+"""Age. `bodies` makes children up to 0.5 and adults from 0.6."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
     """A person's body at rest.
 
     vertices: [V, 3] float32. heads: [B, 3] float32, where each bone starts.
-    sex: 0 male to 1 female. age: 0.5 and less are children, 1 is old. african: a share of ancestry.
+    sex: 0 male to 1 female. age: below `CHILD_BELOW` are children, 1 is old. african: a share of ancestry.
     """
 
     vertices: np.ndarray
@@ -51,7 +54,7 @@ class Shape:
     @property
     def is_child(self) -> bool:
         """Whether this is a child's body."""
-        return self.age < 0.55
+        return self.age < CHILD_BELOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +232,9 @@ class BodyModel:
 
     def _alike(self, index: int) -> np.ndarray:
         sex, age = self._data["sex"], self._data["age"]
-        return np.flatnonzero((np.abs(sex - sex[index]) < 0.5) & ((age < 0.55) == (age[index] < 0.55)))
+        return np.flatnonzero(
+            (np.abs(sex - sex[index]) < 0.5) & ((age < CHILD_BELOW) == (age[index] < CHILD_BELOW))
+        )
 
     def _between(self, first: int, second: int, share: np.float32) -> Shape:
         def mixed(name: str) -> np.ndarray:

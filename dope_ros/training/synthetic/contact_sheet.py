@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import simplejpeg
 
+from dope_ros.draw import draw_bone, draw_joint
 from dope_ros.palette import BODY_BONE_SIDES, PART_COLOURS, SIDE_COLOURS
-from dope_ros.skeleton import SKELETONS, Part, Side
+from dope_ros.poses import PART_NAMES
+from dope_ros.skeleton import SKELETONS, Part
 from dope_ros.training.synthetic.format import (
-    PartLabels,
     PictureLabels,
     Visibility,
     complete_pictures,
@@ -28,9 +28,9 @@ HIDDEN_COLOUR = (110, 110, 110)
 def draw_labels(picture: np.ndarray, labels: PictureLabels) -> np.ndarray:
     """A copy of a picture with its labels: dots on joints that are seen, grey bones between hidden ones."""
     canvas = picture.copy()
-    for name, part, points in _parts(labels):
-        for person in range(len(points)):
-            _draw_part(canvas, name, part, points.keypoints_2d[person], points.visibility[person])
+    for name, part in labels.parts().items():
+        for points, seen in zip(part.keypoints_2d, part.visibility, strict=True):
+            _draw_part(canvas, name, points, seen)
     return canvas
 
 
@@ -49,27 +49,13 @@ def write_contact_sheet(folder: Path, path: Path, count: int = 24, columns: int 
         path.write_bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(np.concatenate(rows)), quality=90))
 
 
-def _parts(labels: PictureLabels) -> list[tuple[str, Part, PartLabels]]:
-    return [
-        ("body", Part.BODY, labels.bodies),
-        ("right_hand", Part.HAND, labels.hands[Side.RIGHT]),
-        ("left_hand", Part.HAND, labels.hands[Side.LEFT]),
-        ("face", Part.FACE, labels.faces),
-    ]
-
-
-def _draw_part(canvas: np.ndarray, name: str, part: Part, points: np.ndarray, seen: np.ndarray) -> None:
-    for index, (first, second) in enumerate(SKELETONS[part].bones):
-        ends = points[[first, second]]
-        if np.isnan(ends).any() or np.abs(ends).max() > 1e4:
-            continue
+def _draw_part(canvas: np.ndarray, name: str, points: np.ndarray, seen: np.ndarray) -> None:
+    part = PART_NAMES[name]
+    for index, bone in enumerate(SKELETONS[part].bones):
         colour = SIDE_COLOURS[BODY_BONE_SIDES[index]] if part is Part.BODY else PART_COLOURS[name]
-        if not (seen[[first, second]] == Visibility.VISIBLE).any():
+        if not (seen[list(bone)] == Visibility.VISIBLE).any():
             colour = HIDDEN_COLOUR
-        start, end = (ends * 8).round().astype(int).tolist()
-        cv2.line(canvas, start, end, colour, 1, cv2.LINE_AA, 3)
+        draw_bone(canvas, points[list(bone)], colour)
     for point, visibility in zip(points, seen, strict=True):
         if visibility == Visibility.VISIBLE:
-            cv2.circle(
-                canvas, (point * 8).round().astype(int).tolist(), 12, PART_COLOURS[name], -1, cv2.LINE_AA, 3
-            )
+            draw_joint(canvas, point, PART_COLOURS[name], radius=1.5)

@@ -14,7 +14,6 @@ Pixel coordinates: x right, y down; (0, 0) is the outer corner of the top left p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -45,7 +44,7 @@ class Visibility(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class PartLabels:
+class RenderedPartLabels:
     """One part of each of the picture's P people; row p belongs to person p everywhere.
 
     keypoints_2d: [P, J, 2] float32, pixels, beyond the picture too; NaN for joints behind the camera.
@@ -78,13 +77,23 @@ class PictureLabels:
     width: int
     height: int
     intrinsics: Intrinsics
-    bodies: PartLabels
-    hands: dict[Side, PartLabels]
-    faces: PartLabels
+    bodies: RenderedPartLabels
+    hands: dict[Side, RenderedPartLabels]
+    faces: RenderedPartLabels
 
     def __len__(self) -> int:
         """How many people there are."""
         return len(self.bodies)
+
+    def parts(self) -> dict[str, RenderedPartLabels]:
+        """All parts by their name in messages and files."""
+        named = {
+            "body": self.bodies,
+            "left_hand": self.hands[Side.LEFT],
+            "right_hand": self.hands[Side.RIGHT],
+            "face": self.faces,
+        }
+        return {name: named[name] for name in PART_NAMES}
 
 
 def picture_path(folder: Path, index: int) -> Path:
@@ -113,8 +122,8 @@ def write_labels(path: Path, labels: PictureLabels) -> None:
         "size": np.array([labels.width, labels.height]),
         "intrinsics": _as_array(labels.intrinsics),
     }
-    for name, part in _named_parts(labels):
-        for field in PartLabels.__slots__:
+    for name, part in labels.parts().items():
+        for field in RenderedPartLabels.__slots__:
             arrays[f"{name}_{field}"] = getattr(part, field)
     with replaced_whole(path) as partial, partial.open("wb") as file:
         np.savez(file, **arrays)
@@ -140,22 +149,15 @@ def read_labels(path: Path) -> PictureLabels:
     return PictureLabels(width, height, intrinsics, parts["body"], hands, parts["face"])
 
 
-def _named_parts(labels: PictureLabels) -> Iterator[tuple[str, PartLabels]]:
-    yield "body", labels.bodies
-    yield "right_hand", labels.hands[Side.RIGHT]
-    yield "left_hand", labels.hands[Side.LEFT]
-    yield "face", labels.faces
-
-
 def _as_array(camera: Intrinsics) -> np.ndarray:
     return np.array([camera.fx, camera.fy, camera.cx, camera.cy])
 
 
-def _read_part(arrays: np.lib.npyio.NpzFile, name: str, part: Part) -> PartLabels:
-    labels = PartLabels(*(arrays[f"{name}_{field}"] for field in PartLabels.__slots__))
+def _read_part(arrays: np.lib.npyio.NpzFile, name: str, part: Part) -> RenderedPartLabels:
+    labels = RenderedPartLabels(*(arrays[f"{name}_{field}"] for field in RenderedPartLabels.__slots__))
     people, joints = len(labels), len(SKELETONS[part])
     expected = ((people, joints, 2), (people, joints, 3), (people, joints), (people, 4))
-    for field, shape in zip(PartLabels.__slots__, expected, strict=True):
+    for field, shape in zip(RenderedPartLabels.__slots__, expected, strict=True):
         if getattr(labels, field).shape != shape:
             raise ValueError(f"{name}_{field} is {getattr(labels, field).shape}, not {shape}")
     return labels

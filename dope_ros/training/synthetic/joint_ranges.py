@@ -23,7 +23,7 @@ Range = tuple[float, float]
 Direction = tuple[float, float, float]
 
 FORWARD, BACK = (0.0, -1.0, 0.0), (0.0, 1.0, 0.0)
-UP, DOWN = (0.0, 0.0, 1.0), (0.0, 0.0, -1.0)
+UP = (0.0, 0.0, 1.0)
 LEFT = (1.0, 0.0, 0.0)
 OUT_AND_UP = (1.0, 0.0, 1.0)
 PALM = "palm"

@@ -12,7 +12,7 @@ from dope_ros.geometry import Intrinsics
 from dope_ros.skeleton import BODY_JOINTS, Side
 from dope_ros.training.synthetic.camera import project
 from dope_ros.training.synthetic.drawing import Drawing
-from dope_ros.training.synthetic.format import PartLabels, PictureLabels, Visibility
+from dope_ros.training.synthetic.format import PictureLabels, RenderedPartLabels, Visibility
 from dope_ros.training.synthetic.people import PersonInView
 from dope_ros.training.synthetic.segments import (
     Segment,
@@ -73,7 +73,7 @@ def label_picture(
 
 
 _Labels = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-"""The fields of `PartLabels`, of one person."""
+"""The fields of `RenderedPartLabels`, of one person."""
 
 
 class _Look:
@@ -116,12 +116,12 @@ def _box(pixels: np.ndarray) -> np.ndarray:
     return np.concatenate([before.min(axis=0), before.max(axis=0)]).astype(np.float32)
 
 
-def _stacked(parts: list[_Labels], joints: int) -> PartLabels:
+def _stacked(parts: list[_Labels], joints: int) -> RenderedPartLabels:
     if not parts:
-        return PartLabels(
+        return RenderedPartLabels(
             np.zeros((0, joints, 2), np.float32),
             np.zeros((0, joints, 3), np.float32),
             np.zeros((0, joints), np.uint8),
             np.zeros((0, 4), np.float32),
         )
-    return PartLabels(*(np.stack(field) for field in zip(*parts, strict=True)))
+    return RenderedPartLabels(*(np.stack(field) for field in zip(*parts, strict=True)))

@@ -10,7 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from dope_ros.geometry import Intrinsics
-from dope_ros.skeleton import HEAD, LEFT_SHOULDER, RIGHT_SHOULDER, WRIST, Side
+from dope_ros.skeleton import (
+    ELBOW,
+    FINGER_BASES,
+    HAND_WRIST,
+    HEAD,
+    LEFT_SHOULDER,
+    RIGHT_SHOULDER,
+    WRIST,
+    Side,
+)
 from dope_ros.training.synthetic.camera import (
     View,
     framed,
@@ -40,6 +49,8 @@ PEOPLE_COUNTS = {
 
 LEAST_DISTANCE = 0.4
 """Metres. Nobody stands nearer to the camera, but for close-ups, and no two people nearer to each other."""
+
+ABOVE_HIPS = (*WRIST.values(), *ELBOW.values(), RIGHT_SHOULDER, LEFT_SHOULDER, HEAD)
 
 CLOSE_UPS = (Framing.BUST, Framing.FACE, Framing.HAND)
 TRIES = 6
@@ -122,7 +133,7 @@ class SceneComposer:
         return self._seen(framing, view, [], props)
 
     def _lifted_by_posture(self, placed: _Placed, rng: np.random.Generator) -> _Placed:
-        """Who hangs or tumbles is off the ground; who sits is as high as their feet let them be."""
+        """Who hangs or tumbles is off the ground; the others stay on it."""
         height = {Support.BAR: rng.uniform(0.05, 0.9), Support.NOTHING: rng.uniform(0, 1.2)}
         lift = np.array([0, 0, height.get(placed.person.posture.support, 0.0)])
         return _Placed(placed.person, placed.rotation, placed.position + lift)
@@ -165,7 +176,7 @@ class SceneComposer:
                 [rng.uniform(0.3, 0.7), rng.uniform(0.6, 1.2)]
             )
         if framing is Framing.UPPER:
-            above = joints.body[[*WRIST.values(), 8, 9, 10, 11, 12]]
+            above = joints.body[list(ABOVE_HIPS)]
             return np.concatenate([above, joints.face]), rng.uniform(0.55, 1.25)
         if framing is Framing.BUST:
             bust = joints.body[[HEAD, LEFT_SHOULDER, RIGHT_SHOULDER]]
@@ -207,8 +218,9 @@ class SceneComposer:
             parts = seat(max(0.04, float(hips) - 0.01), self._materials, rng)
         elif person.posture.support is Support.BAR and rng.random() < 0.75:
             right, left = (self._people.joints(person).hands[side] for side in (Side.RIGHT, Side.LEFT))
-            middle = 0.5 * (right[1:6].mean(axis=0) + left[1:6].mean(axis=0))
-            parts = horizontal_bar(middle, left[0] - right[0], self._materials, rng)
+            bases = list(FINGER_BASES)
+            middle = 0.5 * (right[bases].mean(axis=0) + left[bases].mean(axis=0))
+            parts = horizontal_bar(middle, left[HAND_WRIST] - right[HAND_WRIST], self._materials, rng)
         else:
             return []
         return [mesh.moved(placed.rotation, placed.position) for mesh in parts]

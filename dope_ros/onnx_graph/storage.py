@@ -29,6 +29,9 @@ LARGEST_BITS, LARGEST_INT8 = 8, 127
 LEAST_FOR_INT8 = 2048
 """Values of a weight. Smaller ones, such as the positions of cells, are cheap to keep exactly."""
 
+LEAST_SHARED = 2048
+"""Bytes. What is smaller is not worth a place in another file."""
+
 WIDENING = {"Cast", "Mul"}
 """The operators that make float weights of what is stored."""
 
@@ -84,7 +87,7 @@ def share(model: onnx.ModelProto, other: Path) -> int:
     shared = 0
     for tensor in model.graph.initializer:
         length = len(tensor.raw_data)
-        offset = content.find(tensor.raw_data) if length >= LEAST_FOR_INT8 else -1
+        offset = content.find(tensor.raw_data) if length >= LEAST_SHARED else -1
         if offset < 0:
             continue
         place = {"location": other.name, "offset": str(offset), "length": str(length)}
@@ -98,8 +101,8 @@ def share(model: onnx.ModelProto, other: Path) -> int:
 def quantised(values: np.ndarray, axis: int, bits: int = 8) -> tuple[np.ndarray, np.ndarray]:
     """Weights in 8-bit integers, with a scale for each index along an axis.
 
-    With fewer bits there are fewer values, spread over the whole range of the integers: so whoever makes
-    8-bit integers of the product gets the same ones again, for `share`.
+    With fewer bits there are fewer values, spread over the whole range of int8: quantising the product again,
+    as `int8` does, gives the same integers, which `share` relies on.
 
     Args:
         bits: that are used, from 2 to 8.

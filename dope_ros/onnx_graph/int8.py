@@ -23,7 +23,6 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from dope_ros.engine.contract import INPUT_NAME
 from dope_ros.errors import ModelError
 
 SAYS_WHERE = (
@@ -54,7 +53,7 @@ def in_int8(model: onnx.ModelProto, pictures: Iterable[np.ndarray]) -> onnx.Mode
         ModelError: there are no pictures.
     """
     names = integer_nodes(model.graph)
-    reader = _Reader(pictures)
+    reader = _Reader(model.graph.input[0].name, pictures)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         quantize_static(
@@ -96,7 +95,8 @@ def stays_in_float(weight: str) -> bool:
 class _Reader(CalibrationDataReader):
     """Gives pictures to the calibration."""
 
-    def __init__(self, pictures: Iterable[np.ndarray]) -> None:
+    def __init__(self, input_name: str, pictures: Iterable[np.ndarray]) -> None:
+        self._input_name = input_name
         self._pictures: Iterator[np.ndarray] = iter(pictures)
         self._first: np.ndarray | None = next(self._pictures, None)
         if self._first is None:
@@ -105,4 +105,4 @@ class _Reader(CalibrationDataReader):
     def get_next(self) -> dict[str, np.ndarray] | None:
         """A picture as the model's input; None after the last."""
         picture, self._first = self._first, next(self._pictures, None)
-        return None if picture is None else {INPUT_NAME: picture[None]}
+        return None if picture is None else {self._input_name: picture[None]}

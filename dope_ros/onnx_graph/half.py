@@ -22,7 +22,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from dope_ros.engine.storage import HEAVY, widened
+from dope_ros.onnx_graph.storage import HEAVY, widened
 
 LIGHT = {
     *("Add", "AveragePool", "Clip", "Flatten", "MaxPool", "Pad", "ReduceMean", "Relu"),

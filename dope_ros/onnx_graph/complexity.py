@@ -16,8 +16,8 @@ from math import prod
 import onnx
 from onnx import helper
 
-from dope_ros.engine.storage import HEAVY
 from dope_ros.errors import ModelError
+from dope_ros.onnx_graph.storage import HEAVY
 
 BYTES_A_HALF, BYTES_A_FLOAT = 2, 4
 

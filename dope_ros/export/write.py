@@ -1,48 +1,41 @@
 # Copyright 2026 dope_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Writes a checkpoint as a model file that follows the model contract, and checks what was written."""
+"""Writes a checkpoint as a model file that follows the model contract."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import onnx
 from onnx import helper
 
 from dope_ros.engine.contract import (
     INPUT_NAME,
     METADATA_KEY,
+    PAD_VALUE,
     metadata_of,
     output_names,
 )
-from dope_ros.engine.half import in_half
-from dope_ros.engine.int8 import in_int8
-from dope_ros.engine.lowering import with_cells_gathered, without_roi_align
-from dope_ros.engine.onnx import OnnxEngine
 from dope_ros.engine.shared_weights import WEIGHTS_KEY, weights_entry
-from dope_ros.engine.storage import share, store, widened
-from dope_ros.engine.torch import PAD_VALUE, input_size, predict, proposals_of, spec_of
-from dope_ros.engine.trained import NETWORK_KEY
+from dope_ros.engine.torch import input_size, spec_of
 from dope_ros.errors import ModelError
+from dope_ros.export.trained import NETWORK_KEY
 from dope_ros.files import replaced_whole
 from dope_ros.network.checkpoint import Checkpoint, plain_config
 from dope_ros.network.config import NetworkConfig
 from dope_ros.network.dope import DopeNetwork
 from dope_ros.network.static_graph import StaticGraph
 from dope_ros.network.to_onnx import to_onnx
+from dope_ros.onnx_graph.half import in_half
+from dope_ros.onnx_graph.int8 import in_int8
+from dope_ros.onnx_graph.lowering import with_cells_gathered, without_roi_align
+from dope_ros.onnx_graph.storage import share, store, widened
 from dope_ros.pictures import read_picture
-from dope_ros.poses import Proposals
 from dope_ros.preprocess import fit
 from dope_ros.settings import Storage
 from dope_ros.skeleton import Part
-
-SAME_BOX = 1.0
-"""Boxes whose corners are all within this many pixels are the same proposal of two engines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +47,7 @@ class ExportOptions:
     half: compute in half precision, for TensorRT; boxes, scores and poses stay in float.
     storage: what the file keeps weights in that compute in float.
     bits: how many of 8-bit integers' bits such weights use.
-    int8: pictures, of any size, on which the scales of 8-bit integers are found; empty computes in float.
+    calibration: pictures, of any size, to find the scales of 8-bit integers on; empty computes in float.
     weights_of: a model file in the same folder, from which weights that it holds as well are read.
     """
 
@@ -64,33 +57,8 @@ class ExportOptions:
     half: bool = False
     storage: Storage = Storage.FLOAT
     bits: int = 8
-    int8: tuple[Path, ...] = ()
+    calibration: tuple[Path, ...] = ()
     weights_of: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Differences:
-    """The largest differences between two engines' proposals, of those whose boxes both have.
-
-    unmatched: proposals that only one of them has.
-    boxes, poses_2d: pixels.
-    scores: probability.
-    poses_3d: metres.
-    """
-
-    matched: int
-    unmatched: int
-    boxes: float
-    scores: float
-    poses_2d: float
-    poses_3d: float
-
-    def __str__(self) -> str:
-        return (
-            f"{self.matched} proposals in both, {self.unmatched} in one alone; largest differences: "
-            f"boxes {self.boxes:.2g} px, scores {self.scores:.2g}, "
-            f"2D {self.poses_2d:.2g} px, 3D {1e3 * self.poses_3d:.2g} mm"
-        )
 
 
 def export_model(checkpoint: Checkpoint, path: Path, options: ExportOptions) -> None:
@@ -115,8 +83,8 @@ def export_model(checkpoint: Checkpoint, path: Path, options: ExportOptions) -> 
     model = to_onnx(_graph(checkpoint.network, height, width, options.proposals), INPUT_NAME, output_names())
     if options.half:
         model = in_half(without_roi_align(model))
-    if options.int8:
-        pictures = (fit(read_picture(path), height, width, PAD_VALUE).pixels for path in options.int8)
+    if options.calibration:
+        pictures = (fit(read_picture(file), height, width, PAD_VALUE).pixels for file in options.calibration)
         # What computes in integers has the stored values, too.
         store(model, options.storage, options.bits)
         model = with_cells_gathered(in_int8(widened(model), pictures))
@@ -168,63 +136,3 @@ def _share(model: onnx.ModelProto, path: Path, other: Path) -> None:
             f"{other} holds too few weights of this model: export both with the same --storage and --bits"
         )
     model.metadata_props.add(key=WEIGHTS_KEY, value=weights_entry(other))
-
-
-def compare_with_network(path: Path, checkpoint: Checkpoint, pixels: np.ndarray) -> Differences:
-    """How far a model file on ONNX Runtime is from its checkpoint on PyTorch, on one picture.
-
-    Args:
-        path: of the model.
-        checkpoint: that it was made of.
-        pixels: uint8 [H, W, 3], RGB, of the size of the model's input.
-
-    Raises:
-        ModelError, EngineError: the model cannot be loaded or run.
-    """
-    engine = OnnxEngine(path)
-    found = engine.run(pixels)
-    engine.close()
-    with _proposing(checkpoint.network, len(found[Part.BODY].boxes)):
-        reference = proposals_of(predict(checkpoint.network, pixels))
-    return differences(found, reference)
-
-
-@contextmanager
-def _proposing(network: DopeNetwork, count: int) -> Iterator[None]:
-    """The network with another number of proposals, such as an export of it has."""
-    own = network.rpn.settings
-    network.rpn.settings = replace(own, count=count)
-    try:
-        yield
-    finally:
-        network.rpn.settings = own
-
-
-def differences(left: Mapping[Part, Proposals], right: Mapping[Part, Proposals]) -> Differences:
-    """The largest differences between the proposals of two engines.
-
-    Boxes are matched first; of boxes in one place, which refinement brings together, those of like scores.
-    """
-    boxes, others = left[Part.BODY].boxes, right[Part.BODY].boxes
-    if not len(boxes) or not len(others):
-        return Differences(0, len(boxes) + len(others), 0.0, 0.0, 0.0, 0.0)
-    distances = np.abs(boxes[:, None] - others).max(axis=2)
-    scores, of_others = (np.concatenate([of[part].scores for part in Part], axis=1) for of in (left, right))
-    unlike = distances + np.abs(scores[:, None] - of_others).max(axis=2)
-    nearest, each = unlike.argmin(axis=1), np.arange(len(boxes))
-    mutual = unlike.argmin(axis=0)[nearest] == each
-    rows = np.flatnonzero(mutual & (distances[each, nearest] < SAME_BOX))
-    columns = nearest[rows]
-
-    def largest(kind: str) -> float:
-        pairs = [(getattr(left[part], kind)[rows], getattr(right[part], kind)[columns]) for part in Part]
-        return max((float(np.abs(one - other).max(initial=0)) for one, other in pairs), default=0.0)
-
-    return Differences(
-        matched=len(rows),
-        unmatched=len(boxes) + len(others) - 2 * len(rows),
-        boxes=largest("boxes"),
-        scores=largest("scores"),
-        poses_2d=largest("poses_2d"),
-        poses_3d=largest("poses_3d"),
-    )

@@ -10,15 +10,15 @@ from pathlib import Path
 from onnx import numpy_helper
 
 from dope_ros.engine.contract import METADATA_KEY
-from dope_ros.engine.half import computes_in_half
 from dope_ros.engine.model_file import read_model
 from dope_ros.engine.onnx import OnnxEngine
-from dope_ros.engine.storage import widened
 from dope_ros.errors import ModelError
 from dope_ros.network.checkpoint import BAD_SETTINGS, Checkpoint, config_of, read_checkpoint
 from dope_ros.network.dope import DopeNetwork
 from dope_ros.network.exported import state_of
 from dope_ros.network.layout import Layout, check_tensors
+from dope_ros.onnx_graph.half import computes_in_half
+from dope_ros.onnx_graph.storage import widened
 
 NETWORK_KEY = f"{METADATA_KEY}_network"
 """The metadata entry of a model file that holds the configuration of its network."""
