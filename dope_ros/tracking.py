@@ -32,7 +32,8 @@ REMEMBERED = 300
 """Who is not seen is forgotten after so many others; where stamps stand still, no track grows too old."""
 
 PAUSE = 3.0
-"""An interval so many times the usual one is a pause of the film; in a shorter one nobody is missed."""
+"""After a gap of more than so many usual intervals only tracks within `memory` last; after a shorter one all
+that the last picture had do."""
 
 PICTURE_GATE, PICTURE_DRIFT = 0.35, 0.5
 """How far a person may be from where it was expected, as a share of its extent in the picture; and how much
@@ -66,11 +67,28 @@ class TrackingSettings:
     smoothing: SmoothingSettings = field(default_factory=SmoothingSettings)
 
 
-class PeopleOverTime:
-    """Gives the people of one camera their ids, and smooths them."""
+@dataclass(slots=True)
+class IdCounter:
+    """Gives out ids, each once. `given` says how many it gave."""
 
-    def __init__(self) -> None:
-        self._tracker = Tracker()
+    given: int = 0
+
+    def take(self, count: int) -> np.ndarray:
+        """So many new ids: [count] int."""
+        ids = self.given + np.arange(count)
+        self.given += count
+        return ids
+
+
+class PeopleOverTime:
+    """Gives the people of one camera their ids, and smooths them.
+
+    Args:
+        ids: where new ids come from; None: they begin at 0.
+    """
+
+    def __init__(self, ids: IdCounter | None = None) -> None:
+        self._tracker = Tracker(ids)
         self._smoother = Smoother()
         self._seconds = -np.inf
         self._repetitions = 0
@@ -215,10 +233,14 @@ class Tracks:
 
 
 class Tracker:
-    """Gives people ids that stay theirs. An id is never used for another person, after a reset neither."""
+    """Gives people ids that stay theirs. An id is never used for another person, after a reset neither.
 
-    def __init__(self) -> None:
-        self._next_id = 0
+    Args:
+        ids: where new ids come from; None: they begin at 0.
+    """
+
+    def __init__(self, ids: IdCounter | None = None) -> None:
+        self._ids = ids or IdCounter()
         self._now = np.nan
         self._interval = np.nan
         self._tracks = Tracks.begun(np.empty(0, int), seen_of([]), 0.0, 0)
@@ -227,7 +249,7 @@ class Tracker:
         """The same people in the same order, with the ids of their tracks.
 
         Args:
-            seconds: when they were seen. If it goes back, all tracks end.
+            seconds: when they were seen. If it goes back by more than `LATE`, all tracks end.
             memory: seconds that a track lasts without being seen; it lasts until the next picture at least,
                 unless that is one after a pause.
         """
@@ -241,15 +263,15 @@ class Tracker:
         ids = np.full(len(people), -1)
         ids[columns] = tracks.ids[rows]
         new = np.flatnonzero(ids < 0)
-        ids[new] = self._next_id + np.arange(len(new))
-        self._next_id += len(new)
-        unseen = self._next_id - tracks.given < REMEMBERED
+        ids[new] = self._ids.take(len(new))
+        given = self._ids.given
+        unseen = given - tracks.given < REMEMBERED
         unseen[rows] = False
         self._tracks = (
             tracks.rows(rows)
-            .moved_to(now.rows(columns), seconds, self._next_id)
+            .moved_to(now.rows(columns), seconds, given)
             .joined(tracks.rows(unseen))
-            .joined(Tracks.begun(ids[new], now.rows(new), seconds, self._next_id))
+            .joined(Tracks.begun(ids[new], now.rows(new), seconds, given))
         )
         return [replace(person, id=int(ids[row])) for row, person in enumerate(people)]
 

@@ -26,9 +26,48 @@ FORGOTTEN_SECONDS = 10.0
 SWEEP_SECONDS = 1.0
 """Between two looks for frames that are gone."""
 
+MISSES = 5
+"""So many times in a row something was awaited in vain before it is awaited less."""
+
+WAITING_SHARE = 0.1
+"""The share of the time that may be spent on waiting then."""
+
+LEAST_REST = 1.0
+"""Seconds between two waits then, at least."""
+
 
 class TransformError(DopeError):
     """A transform that is not known; the message says what is missing."""
+
+
+class Patience:
+    """How long to wait for what may never come, so that whoever waits is not slowed down for ever.
+
+    After some misses in a row it is waited now and then only, until it comes: what always comes a little
+    late would never be seen otherwise.
+
+    Args:
+        clock: seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._misses = 0
+        self._rest_until = 0.0
+
+    def seconds(self, most: float) -> float:
+        """How long to wait this time: `most`, or not at all."""
+        if self._misses < MISSES:
+            return most
+        now = self._clock()
+        if now < self._rest_until:
+            return 0.0
+        self._rest_until = now + max(LEAST_REST, most / WAITING_SHARE)
+        return most
+
+    def note(self, found: bool) -> None:
+        """Take in whether it came."""
+        self._misses = 0 if found else self._misses + 1
 
 
 @dataclass(slots=True)
@@ -86,8 +125,8 @@ class FrameWatch:
         self._heard: dict[str, float] = {}
         self._swept = clock()
 
-    def goes_back(self, frame: str, stamp: int) -> bool:
-        """Take in a stamp of a frame, in nanoseconds; says whether it shows that time went back."""
+    def record(self, frame: str, stamp: int) -> bool:
+        """Take in a stamp of a frame, in nanoseconds; True where it shows that time went back."""
         self._heard[frame] = self._clock()
         newest = self._newest.get(frame, stamp)
         if stamp < newest - JUMP_NS:
@@ -97,8 +136,8 @@ class FrameWatch:
         self._newest[frame] = max(stamp, newest)
         return False
 
-    def gone(self) -> list[str]:
-        """The frames that are gone, each once; looked for now and then, for that takes its time."""
+    def sweep(self) -> list[str]:
+        """Forget the frames that are gone, and say which; done now and then, for it takes its time."""
         now = self._clock()
         if now - self._swept < SWEEP_SECONDS:
             return []
@@ -176,9 +215,9 @@ class TransformTree:
                     self._changed.wait(left)
 
     def _forget_what_is_over(self, child: str, stamp: int) -> None:
-        if self._watch.goes_back(child, stamp):
+        if self._watch.record(child, stamp):
             self._clear()
-        for frame in self._watch.gone():
+        for frame in self._watch.sweep():
             edge = self._edges.get(frame)
             if edge is not None and edge.static is None:
                 del self._edges[frame]

@@ -103,6 +103,23 @@ def test_a_smaller_aligned_image_measures_the_same():
     assert abs(found.root[2] - 3.0) < 0.03
 
 
+@pytest.mark.parametrize(
+    ("rows", "columns", "aligned"),
+    [
+        (480, 640, True),
+        (240, 320, True),
+        (75, 100, True),
+        (40, 53, True),
+        (240, 424, False),
+        (640, 480, False),
+    ],
+)
+def test_an_aligned_image_has_the_aspect_ratio_of_the_picture(rows, columns, aligned):
+    metres = np.ones((rows, columns), np.float32)
+    assert DepthImage(metres).fits(480, 640) == aligned
+    assert DepthImage(metres, CAMERA).fits(480, 640), "one of another camera may have any"
+
+
 def test_a_depth_camera_beside_the_camera_measures_the_same():
     person = standing((0.2, 0.0, 3.0))
     depth_camera = Intrinsics(430.0, 430.0, 320.0, 200.0)

@@ -160,7 +160,7 @@ def test_a_cv_bridge_that_does_not_load_is_announced_and_not_taken(tmp_path, com
         f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from dope_ros.ros.images import CONVERTER as c"
     )
     command = [sys.executable, "-c", f"{code}; print(c)"]
-    shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    shown = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
     assert shown.startswith(converter)
 
 
@@ -199,6 +199,88 @@ def test_fill_bytes_before_the_end_of_a_jpeg_as_usb_cameras_send_them_do_no_harm
         decode_compressed(CompressedImage(format="jpeg", data=array("B", d))) for d in (data, filled)
     )
     np.testing.assert_array_equal(plain, with_fill)
+
+
+NOISE = np.random.default_rng(0).integers(0, 255, (240, 320, 3), np.uint8)
+"""Its JPEG is as long as those of cameras."""
+
+PLAIN = cv2.imencode(".jpg", NOISE)[1].tobytes()
+RESTARTED = cv2.imencode(".jpg", NOISE, [cv2.IMWRITE_JPEG_RST_INTERVAL, 20])[1].tobytes()
+
+
+def inserted(data, at, more):
+    return data[:at] + more + data[at:]
+
+
+def replaced(data, at, other):
+    return data[:at] + other + data[at + len(other) :]
+
+
+SCAN = PLAIN.index(b"\xff\xda")
+HARMLESS = {
+    "bytes before RST3, as a Logitech C270's": (
+        inserted(RESTARTED, RESTARTED.index(b"\xff\xd3"), b"\x12\x34"),
+        "extraneous bytes before a marker",
+    ),
+    "1000 bytes before the end, as an Axis camera's": (
+        inserted(PLAIN, -2, b"\x55" * 1000),
+        "extraneous bytes before a marker",
+    ),
+    "no scan parameters, as IP cameras'": (replaced(PLAIN, SCAN + 11, bytes(3)), "Invalid SOS parameters"),
+    "JFIF 2.1": (replaced(PLAIN, PLAIN.index(b"JFIF") + 5, b"\x02"), "unknown JFIF revision"),
+    "bytes before the quantisation": (
+        inserted(PLAIN, PLAIN.index(b"\xff\xdb"), b"\x00"),
+        "extraneous bytes before a marker",
+    ),
+}
+
+
+def decoded(data, tell):
+    return decode_compressed(CompressedImage(format="jpeg", data=array("B", data)), tell)
+
+
+@pytest.mark.parametrize("fault", HARMLESS)
+def test_a_jpeg_with_a_fault_that_many_cameras_have_is_read_and_the_fault_told(fault):
+    told = []
+    data, words = HARMLESS[fault]
+    picture = decoded(data, told.append)
+    good = RESTARTED if "RST" in fault else PLAIN
+    np.testing.assert_array_equal(picture, decoded(good, told.append))
+    (line,) = told
+    assert "does no harm" in line
+    assert words in line
+    assert not any(number in line for number in ("0xd", "995", "2.1 "))
+
+
+def damaged(data):
+    """With zeros in place of a tenth of the picture."""
+    return replaced(data, len(data) // 2, bytes(len(data) // 10))
+
+
+# Of damage behind filling between its data libjpeg says nothing; a header's faults are mended beforehand.
+LACKING = [
+    *((fault, data[: -len(data) // 4]) for fault, (data, _) in HARMLESS.items()),
+    *((fault, damaged(data)) for fault, (data, _) in HARMLESS.items() if "RST" not in fault),
+    ("no fault", damaged(PLAIN)),
+    ("no fault", PLAIN[: -len(PLAIN) // 4]),
+]
+
+
+@pytest.mark.parametrize(
+    ("fault", "data"), LACKING, ids=[f"{i}: {fault}" for i, (fault, _) in enumerate(LACKING)]
+)
+def test_a_jpeg_that_lacks_picture_content_is_refused_whatever_harmless_fault_it_has(fault, data):
+    told = []
+    with pytest.raises(ImageError, match="is corrupt"):
+        decoded(data, told.append)
+    assert not told, fault
+
+
+def test_bytes_behind_the_end_of_a_png_do_not_make_it_a_truncated_one():
+    data = cv2.imencode(".png", RGB[:, :, ::-1])[1].tobytes()
+    for more in (bytes(13), b"more"):
+        picture = decode_compressed(CompressedImage(format="png", data=array("B", data + more)))
+        np.testing.assert_array_equal(picture, RGB)
 
 
 def test_an_encoded_picture_decodes_to_itself():

@@ -306,7 +306,8 @@ def test_a_wrong_choice_is_refused():
 
 
 def test_every_argument_is_described():
-    shown = subprocess.run([*LAUNCH, "--show-args"], check=True, capture_output=True, text=True).stdout
+    command = [*LAUNCH, "--show-args"]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
     for name in ("image", "camera_info", "image_transport", "model", "engine", "autostart", "params_file"):
         assert f"'{name}':" in shown
     for name in ("depth", "depth_camera_info", "rectified", "use_depth", "body_size", "tracking"):

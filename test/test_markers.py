@@ -13,7 +13,7 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
 from dope_ros.geometry import Transform, place, transformed
-from dope_ros.ros.markers import MarkerPublisher
+from dope_ros.ros.markers import MarkerState
 from dope_ros.skeleton import HEAD, LEFT_WRIST, RIGHT_WRIST, SKELETONS, Part
 
 HEADER = Header(frame_id="camera_optical_frame")
@@ -33,7 +33,7 @@ def points(marker):
 
 
 def test_bones_end_at_the_joints_they_join(person):
-    markers = by_key(MarkerPublisher().update(HEADER, [person], 0.5))
+    markers = by_key(MarkerState().update(HEADER, [person], 0.5))
     for name, part in (("body", Part.BODY), ("left_hand", Part.HAND), ("face", Part.FACE)):
         joints = person.parts()[name].keypoints_3d
         bones, spheres = markers[(f"{name}/bones", 4)], markers[(f"{name}/joints", 4)]
@@ -43,7 +43,7 @@ def test_bones_end_at_the_joints_they_join(person):
 
 
 def test_left_right_and_face_differ_in_colour(person):
-    markers = by_key(MarkerPublisher().update(HEADER, [person], 0.5))
+    markers = by_key(MarkerState().update(HEADER, [person], 0.5))
     colours = {
         (m.color.r, m.color.g, m.color.b)
         for m in (markers[(f"{name}/bones", 4)] for name in ("left_hand", "right_hand", "face"))
@@ -54,41 +54,41 @@ def test_left_right_and_face_differ_in_colour(person):
 
 
 def test_markers_carry_header_lifetime_and_a_valid_pose(person):
-    for marker in MarkerPublisher().update(HEADER, [person], 0.25).markers:
+    for marker in MarkerState().update(HEADER, [person], 0.25).markers:
         assert marker.header == HEADER
         assert (marker.lifetime.sec, marker.lifetime.nanosec) == (0, 250_000_000)
         assert marker.pose.orientation.w == 1.0
 
 
 def test_only_what_vanished_is_deleted(person):
-    publisher = MarkerPublisher()
+    state = MarkerState()
     other = replace(standing(at=(1.0, 0.0, 4.0)), id=5)
-    publisher.update(HEADER, [person, other], 0.5)
-    markers = by_key(publisher.update(HEADER, [replace(person, face=None)], 0.5))
+    state.update(HEADER, [person, other], 0.5)
+    markers = by_key(state.update(HEADER, [replace(person, face=None)], 0.5))
     deleted = {key for key, marker in markers.items() if marker.action == Marker.DELETE}
     expected = {(f"{name}/{kind}", 5) for name in other.parts() for kind in ("bones", "joints")}
     expected |= {("face/attachment", 5), ("id", 5)}
     assert deleted == expected | {(f"face/{kind}", 4) for kind in ("bones", "joints", "attachment")}
-    again = by_key(publisher.update(HEADER, [replace(person, face=None)], 0.5))
+    again = by_key(state.update(HEADER, [replace(person, face=None)], 0.5))
     assert not any(marker.action == Marker.DELETE for marker in again.values())
 
 
 def test_all_that_is_shown_is_deleted_at_the_end(person):
-    publisher = MarkerPublisher()
-    shown = by_key(publisher.update(HEADER, [person], 0.0))
-    deletions = by_key(publisher.clear())
+    state = MarkerState()
+    shown = by_key(state.update(HEADER, [person], 0.0))
+    deletions = by_key(state.clear())
     assert deletions.keys() == shown.keys()
     assert all(marker.action == Marker.DELETE for marker in deletions.values())
-    assert publisher.clear().markers == []
+    assert state.clear().markers == []
 
 
 def test_a_picture_without_people_has_no_markers():
-    assert MarkerPublisher().update(HEADER, [], 0.5).markers == []
+    assert MarkerState().update(HEADER, [], 0.5).markers == []
 
 
 def test_hands_and_face_hang_on_the_body_without_a_gap(person):
     (placed,) = place([seen(person)], CAMERA, 3.0)
-    markers = by_key(MarkerPublisher().update(HEADER, [placed], 0.5))
+    markers = by_key(MarkerState().update(HEADER, [placed], 0.5))
     body = points(markers[("body/joints", 4)])
     for name, wrist in (("left_hand", LEFT_WRIST), ("right_hand", RIGHT_WRIST)):
         np.testing.assert_allclose(points(markers[(f"{name}/joints", 4)])[0], body[wrist], atol=1e-6)
@@ -100,7 +100,7 @@ def test_hands_and_face_hang_on_the_body_without_a_gap(person):
 def test_the_id_is_written_over_the_head_whichever_way_the_frame_lies(person):
     upright = Transform(np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]], float), np.array([0.0, 0.0, 1.0]))
     for people, up in (([person], (0, -1, 0)), (transformed([person], upright), (0, 0, 1))):
-        text = by_key(MarkerPublisher().update(HEADER, people, 0.5))[("id", 4)]
+        text = by_key(MarkerState().update(HEADER, people, 0.5))[("id", 4)]
         assert (text.type, text.text) == (Marker.TEXT_VIEW_FACING, "4")
         over = np.array([text.pose.position.x, text.pose.position.y, text.pose.position.z])
         above = over - people[0].body.keypoints_3d[HEAD]

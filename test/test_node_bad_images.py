@@ -55,7 +55,7 @@ BAD_RAW = {
 
 BAD_COMPRESSED = {
     "jpeg without a picture": (jpeg(JPEG[:20] + bytes(200) + b"\xff\xd9"), "corrupt", "subsampling"),
-    "jpeg with damaged data": (jpeg(JPEG[:-400] + bytes(300) + JPEG[-100:]), "JPEG", "corrupt"),
+    "jpeg with damaged data": (jpeg(JPEG[:-400] + bytes(300) + JPEG[-100:]), "corrupt", "extraneous"),
     "truncated jpeg": (jpeg(JPEG[: len(JPEG) // 2]), "corrupt", "Premature end"),
     "truncated png": (jpeg(PNG[: len(PNG) // 2]), "PNG", "truncated"),
     "text": (jpeg(b"this is no picture"), "no picture"),
@@ -69,9 +69,12 @@ def model(tmp_path):
 
 
 def warned_of(robot, node, publisher, message, words):
+    before = len(node.log)
+
     def line():
         publisher.publish(message)
-        return next((line for line in node.log.splitlines() if all(word in line for word in words)), None)
+        said = node.log[before:].splitlines()
+        return next((line for line in said if all(word in line for word in words)), None)
 
     return robot.wait_until(line, f"a warning with {words}")
 
@@ -96,6 +99,20 @@ def test_each_bad_compressed_image_is_named_and_the_node_goes_on(robot, model):
             good.header = robot.image(PICTURE).header
             assert robot.show(good, publisher).people == []
         assert node.is_alive()
+
+
+def test_a_harmless_fault_of_a_cameras_jpegs_is_told_once(robot, model):
+    publisher = robot.node.create_publisher(
+        CompressedImage, "camera/image/compressed", qos_profile_sensor_data
+    )
+    with running_node({"model": model, "image_transport": "compressed"}) as node:
+        for count in (3, 5, 7):
+            filled = jpeg(JPEG[:-2] + b"\x55" * 10 * count + JPEG[-2:])
+            filled.header = robot.image(PICTURE).header
+            assert robot.show(filled, publisher).people == []
+        words = ("WARN", "'/camera/image/compressed'", "in spite of a fault", "extraneous bytes")
+        node.wait_for_log(*words)
+        assert node.log.count("in spite of a fault") == 1
 
 
 def test_a_stream_of_bad_images_does_not_flood_the_log(robot, model):

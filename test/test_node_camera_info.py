@@ -9,6 +9,7 @@ import math
 import numpy as np
 import pytest
 import scenes
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from robot import camera_info, running_node
 from scenes import CAMERA, seen, standing
 from sensor_msgs.msg import CameraInfo, RegionOfInterest
@@ -134,3 +135,20 @@ def test_no_camera_info_and_an_uncalibrated_one_are_told_apart(robot, tmp_path):
         robot.camera_infos.publish(camera_info(640, 480, Intrinsics(0, 0, 0, 0)))
         robot.show(robot.image(GREY))
         node.wait_for_log("uncalibrated")
+
+
+def test_a_camera_info_that_was_published_once_and_for_all_is_heard_with_overrides_of_qos(robot, tmp_path):
+    model = write_tiny_model(tmp_path / "one.onnx", [seen(standing())], 480, 640)
+    latched = QoSProfile(
+        depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
+    )
+    publisher = robot.node.create_publisher(CameraInfo, "once/camera_info", latched)
+    publisher.publish(calibrated())
+    overrides = {
+        "qos_overrides./once/camera_info.subscription.durability": "transient_local",
+        "qos_overrides./once/camera_info.subscription.reliability": "reliable",
+    }
+    with running_node({"model": model, **overrides}, {"camera_info": "once/camera_info"}):
+        robot.wait_until(
+            lambda: people_from_message(robot.show(robot.image(GREY)))[0].metric, "a metric position"
+        )

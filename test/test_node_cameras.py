@@ -112,3 +112,12 @@ def test_each_silent_camera_is_named_although_their_topics_differ_by_a_number_al
     with running_node({"model": model, "image_topics": ["/cam0/image_raw", "/cam1/image_raw"]}) as node:
         node.wait_for_log("no image on '/cam0/image_raw'")
         node.wait_for_log("no image on '/cam1/image_raw'")
+
+
+def test_a_topic_that_is_remapped_in_vain_is_said_to_be(tmp_path):
+    model = write_tiny_model(tmp_path / "nobody.onnx", [], 48, 64)
+    with running_node({"model": model, "image_topics": ["/front/image"]}, {"depth": "depth"}) as node:
+        line = node.wait_for_log(
+            "WARN", "image:=/camera/image", "camera_info:=/camera/camera_info", "not used"
+        )
+        assert "depth" not in line

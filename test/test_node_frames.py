@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -17,11 +19,12 @@ from rosgraph_msgs.msg import Clock
 from scenes import CAMERA, HEIGHT, WIDTH, seen, standing
 from sensor_msgs.msg import CameraInfo, Image
 from tiny_model import write_tiny_model
+from visualization_msgs.msg import MarkerArray
 
 from dope_ros.geometry import Intrinsics, Transform
 from dope_ros.ros.messages import people_from_message
 from dope_ros.skeleton import HEAD, LEFT_HIP, LEFT_WRIST, RIGHT_HIP
-from dope_ros.transforms import TransformError
+from dope_ros.transforms import MISSES, TransformError
 
 GREY = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
 PERSON = standing((0.4, 0.1, 3.0))
@@ -174,6 +177,64 @@ def test_frames_with_the_slash_of_ros_1_are_those_without(robot):
         np.testing.assert_allclose(place.translation, UPRIGHT.translation)
 
 
+def test_at_the_stamp_0_no_transform_is_looked_up(robot):
+    """tf2 would take it for the latest one, and a robot that moves would see people where they are not."""
+    from dope_ros.ros.tf import listen_to_transforms
+
+    transforms = listen_to_transforms(robot.node)
+    tf = Broadcaster(robot)
+    robot.wait_until(tf.is_heard, "the listener is found")
+
+    def found():
+        for seconds in (0, 1):
+            tf.say("base_link", "camera", UPRIGHT, at(seconds))
+        try:
+            return transforms.lookup("base_link", "camera", at(1), 0.0)
+        except TransformError:
+            return None
+
+    robot.wait_until(found, "a transform")
+    with pytest.raises(TransformError, match="'camera' to 'base_link' at the stamp 0"):
+        transforms.lookup("base_link", "camera", Time(), 1e6)
+    transforms.close()
+
+
+def test_a_transform_that_never_comes_is_not_awaited_for_each_image(robot):
+    from dope_ros.ros.tf import listen_to_transforms
+
+    transforms, misses = listen_to_transforms(robot.node), []
+
+    def ask():
+        for _ in range(MISSES + 2):
+            patience = 0.0 if len(misses) < MISSES + 1 else 1e6
+            try:
+                transforms.lookup("map", "camera", at(1), patience)
+            except TransformError as error:
+                misses.append(error)
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(20.0)
+    transforms.close()
+    assert len(misses) == MISSES + 2
+
+
+def test_what_is_published_of_images_of_ros_1_has_frames_without_a_slash(robot, model):
+    markers, overlays = robot.listen(MarkerArray, "dope/markers"), robot.listen(Image, "dope/overlay")
+
+    def add_a_slash(image):
+        image.header.frame_id = "/camera_optical_frame"
+
+    with running_node({"model": model}):
+        message = show_metric(robot, add_a_slash)
+        robot.wait_until(
+            lambda: show_metric(robot, add_a_slash) and markers and overlays, "markers and an overlay"
+        )
+    assert message.header.frame_id == "camera_optical_frame"
+    assert {each.header.frame_id for each in markers[-1].markers} == {"camera_optical_frame"}
+    assert overlays[-1].header.frame_id == "camera_optical_frame"
+
+
 @pytest.mark.parametrize("name", ["body_b3", "/body_b3"])
 def test_a_persons_frame_is_refused_as_the_target_frame(model, name):
     with running_node({"model": model, "target_frame": name}) as node:
@@ -202,12 +263,15 @@ def test_a_transform_that_is_missing_is_named_and_no_pose_is_published(robot, mo
 
         def named():
             robot.images.publish(image)
-            robot.wait_until(lambda: True, "a moment", patience=1)
-            return "image on '/camera/image' dropped" in node.log
+            return re.search(f"image on '/camera/image' dropped: .*{quoted('map')}", node.log)
 
         robot.wait_until(named, "a transform is missing")
-        node.wait_for_log("'map'")
         assert not robot.poses
+
+
+def quoted(frame):
+    """A pattern of a frame's name: 'so' in this package, "so" or [so] in tf2_ros."""
+    return rf"""['"\[]{frame}['"\]]"""
 
 
 def at(seconds):
@@ -251,12 +315,12 @@ def test_transforms_are_forgotten_when_simulated_time_goes_back(robot, model):
         show_metric(robot, tell)
         again = robot.image(GREY)
         again.header.stamp = at(100)
+        known = len(node.log)
 
         def is_forgotten():
             clock.publish(Clock(clock=at(95)))
             robot.images.publish(again)
-            robot.wait_until(lambda: True, "a moment", patience=1)
-            return "dropped: nobody publishes a transform of" in node.log
+            return re.search(f"dropped: .*{quoted('base_link')}", node.log[known:])
 
         robot.wait_until(is_forgotten, "transforms are forgotten")
 
@@ -341,6 +405,45 @@ def test_a_depth_camera_of_its_own_frame_measures_over_tf(robot, model):
     with running_node({"model": model, "use_depth": True, "depth_timeout": 0.5}, remaps):
         person = show_with_depth(robot, publish)
     assert abs(person.root[2] - 3.0) < 0.03
+
+
+def test_a_rectified_depth_camera_is_read_by_p(robot, model):
+    tf = Broadcaster(robot)
+    depths = robot.node.create_publisher(Image, "camera/depth", qos_profile_sensor_data)
+    infos = robot.node.create_publisher(CameraInfo, "camera/depth_info", qos_profile_sensor_data)
+    rectified = Intrinsics(430.0, 430.0, 320.0, 200.0)
+    info = camera_info(640, 400, Intrinsics(430.0, 430.0, 470.0, 200.0))
+    info.distortion_model, info.d = "plumb_bob", [-0.3, 0.1, 0.0, 0.0, 0.0]
+    info.p = [430.0, 0.0, 320.0, 0.0, 0.0, 430.0, 200.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+    beside = Transform(np.eye(3), np.array([-0.05, 0.01, 0.0]))
+    scene = render([PERSON], rectified, 400, 640, pose=beside.inverse(), wall=4.5)
+
+    def publish(image):
+        tf.say("camera_optical_frame", "depth_frame", beside, image.header.stamp)
+        infos.publish(info)
+        depths.publish(depth_message(image, scene, "16UC1", "depth_frame"))
+
+    remaps = {"depth": "camera/depth", "depth_camera_info": "camera/depth_info"}
+    settings = {"model": model, "use_depth": True, "depth_timeout": 0.5, "depth_rectified": True}
+    with running_node(settings, remaps):
+        person = show_with_depth(robot, publish)
+    assert abs(person.root[2] - 3.0) < 0.03
+
+
+def test_a_depth_image_of_another_aspect_ratio_is_not_stretched_over_the_image(robot, model):
+    depths = robot.node.create_publisher(Image, "camera/depth", qos_profile_sensor_data)
+    wide = np.ascontiguousarray(render([PERSON])[:360])
+
+    def publish(image):
+        depths.publish(depth_message(image, wide, "32FC1"))
+
+    with running_node({"model": model, "use_depth": True}, {"depth": "camera/depth"}) as node:
+        robot.wait_until(
+            lambda: show_metric(robot, publish) and "is of no use" in node.log, "the depth image is refused"
+        )
+        node.wait_for_log("depth on '/camera/depth' is of no use", "640 x 360 pixels and the image 640 x 480")
+        (person,) = people_from_message(show_metric(robot, publish))
+    assert not person.depth_measured
 
 
 def test_without_a_depth_image_of_its_moment_a_person_says_so(robot, model):

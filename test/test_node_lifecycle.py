@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -16,8 +17,10 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import State, Transition
 from robot import PATIENCE, running_node
 from scenes import seen, standing
-from tiny_model import write_tiny_model
+from tiny_model import write_hanging_model, write_tiny_model
 from visualization_msgs.msg import Marker, MarkerArray
+
+from dope_ros.ros.installed import node_command
 
 PICTURE = np.full((48, 64, 3), 90, np.uint8)
 
@@ -115,6 +118,80 @@ def test_a_node_that_starts_itself_leaves_the_start_to_a_manager_that_came_first
     assert "is not possible" not in ended.stderr
 
 
+FAULTY = """
+import sys
+import rclpy
+from rclpy.lifecycle import SimpleManagedEntity
+from dope_ros.ros.node import DopeNode
+
+def cut(self, state):
+    if not broken:
+        broken.append(self)
+        raise OSError("a wire is cut")
+    return SimpleManagedEntity.on_configure(self, state)
+
+broken = []
+fault, steps = sys.argv[1], sys.argv[2].split(",")
+Faulty = type("Faulty", (SimpleManagedEntity,), {f"on_{fault}": cut})
+rclpy.init()
+node = DopeNode()
+node.add_managed_entity(Faulty())
+for step in steps:
+    print(getattr(node, f"trigger_{step}")().name, flush=True)
+rclpy.spin(node)
+"""
+"""A node with a device that fails in the first transition of a kind; prints what became of each of some."""
+
+
+@pytest.fixture
+def faulty(tmp_path, model):
+    """Starts FAULTY: which transition fails, and which are gone through; ended after the test."""
+    script = tmp_path / "faulty.py"
+    script.write_text(FAULTY)
+    running = []
+
+    def start(fault, steps):
+        ros = ["--ros-args", "-p", f"model:={model}", "-p", "autostart:=false"]
+        command = [sys.executable, script, fault, ",".join(steps), *ros]
+        running.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        return running[-1]
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("fault", "steps", "outcomes"),
+    [
+        ("configure", ["configure", "configure"], ["FAILURE", "SUCCESS"]),
+        ("activate", ["configure", "activate", "activate"], ["SUCCESS", "FAILURE", "SUCCESS"]),
+        (
+            "deactivate",
+            ["configure", "activate", "deactivate", "configure"],
+            ["SUCCESS", "SUCCESS", "ERROR", "SUCCESS"],
+        ),
+        ("cleanup", ["configure", "cleanup", "configure"], ["SUCCESS", "ERROR", "SUCCESS"]),
+        ("shutdown", ["configure", "shutdown", "configure"], ["SUCCESS", "FAILURE", "FAILURE"]),
+    ],
+)
+def test_a_fault_that_nobody_thought_of_is_logged_in_each_transition(faulty, fault, steps, outcomes):
+    process = faulty(fault, steps)
+    assert [process.stdout.readline().strip() for _ in steps] == outcomes
+    process.terminate()
+    _, log = process.communicate(timeout=PATIENCE)
+    words = {"cleanup": "clean up", "shutdown": "shut down"}.get(fault, fault)
+    assert f"cannot {words}: please report this" in log
+    assert "OSError: a wire is cut" in log
+
+
+def test_the_diagnostics_tell_of_a_fault_that_nobody_thought_of(robot, faulty):
+    diagnostics = robot.listen(DiagnosticArray, "/diagnostics")
+    faulty("deactivate", ["configure", "activate", "deactivate"])
+    robot.wait_until(lambda: failure_in(diagnostics, "cannot deactivate: please report"), "the fault")
+
+
 @pytest.mark.parametrize(
     ("transition", "from_states"),
     [
@@ -169,6 +246,19 @@ def test_markers_that_never_expire_go_when_the_node_is_deactivated(robot, tmp_pa
         robot.wait_until(lambda: robot.show(robot.image(picture)) and arrays, "markers")
         assert robot.transition(Transition.TRANSITION_DEACTIVATE)
         robot.wait_until(lambda: not remaining(arrays), "deletion of every marker")
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_markers_that_never_expire_go_when_the_node_is_interrupted(robot, tmp_path, ending):
+    person = seen(standing((0, 0, 3)))
+    model = write_tiny_model(tmp_path / "one.onnx", [person], scenes.HEIGHT, scenes.WIDTH)
+    arrays = robot.listen(MarkerArray, "dope/markers")
+    picture = np.full((scenes.HEIGHT, scenes.WIDTH, 3), 90, np.uint8)
+    with running_node({"model": model, "marker_lifetime": 0.0}) as node:
+        robot.wait_for_active()
+        robot.wait_until(lambda: robot.show(robot.image(picture)) and remaining(arrays), "markers")
+        assert node.interrupt(ending) == 0
+    robot.wait_until(lambda: not remaining(arrays), "deletion of every marker")
 
 
 def remaining(arrays):
@@ -286,6 +376,8 @@ def test_an_interrupted_node_that_was_never_configured_ends_with_exit_code_0(rob
         ({"nominal_depth": "far"}, ("nominal_depth",)),
         ({"nominal_depth": 3}, ("nominal_depth", "decimal point")),
         ({"target_frame": []}, ("'target_frame' has no value",)),
+        ({"tracking": 3}, ("'tracking' is 3", "off, ids, smooth")),
+        ({"tracking": True}, ("'tracking' is True", "off, ids, smooth")),
     ],
 )
 def test_a_bad_parameter_at_start_ends_the_node_with_the_reason(parameters, words):
@@ -293,3 +385,75 @@ def test_a_bad_parameter_at_start_ends_the_node_with_the_reason(parameters, word
         assert node.wait() == 1
     assert all(word in node.log for word in ("cannot start", *words))
     assert ("decimal point" in node.log) == ("decimal point" in words)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--params-file", "{blank}"], ("blank.yaml",)),
+        (["--params-file", "{missing}"], ("missing.yaml",)),
+        (["-p", "nothing"], ("nothing",)),
+    ],
+    ids=["a blank value", "no file", "no value"],
+)
+def test_arguments_that_ros_cannot_read_end_the_node_with_the_reason(tmp_path, arguments, words):
+    blank, missing = tmp_path / "blank.yaml", tmp_path / "missing.yaml"
+    blank.write_text("/**:\n  ros__parameters:\n    model:\n")
+    given = [argument.format(blank=blank, missing=missing) for argument in arguments]
+    command = [*node_command(), "--ros-args", *given]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert ended.returncode == 1
+    assert all(word in ended.stderr for word in ("cannot start", *words))
+    assert "Traceback" not in ended.stderr
+
+
+INTERRUPTED = """
+import signal
+import sys
+from rclpy.node import Node
+from dope_ros.ros.node import main
+
+def create_timer(self, *arguments, **options):
+    signal.raise_signal(signal.SIGINT)
+    return of_rclpy(self, *arguments, **options)
+
+of_rclpy, Node.create_timer = Node.create_timer, create_timer
+sys.exit(main())
+"""
+"""A node that is interrupted while it is made."""
+
+
+def test_a_node_interrupted_while_it_is_made_ends_quietly_with_exit_code_0(tmp_path, model):
+    script = tmp_path / "interrupted.py"
+    script.write_text(INTERRUPTED)
+    command = [sys.executable, script, "--ros-args", "-p", f"model:={model}"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
+def test_a_model_may_be_named_from_the_home_folder(model):
+    home = {**os.environ, "HOME": str(model.parent)}
+    with running_node({"model": f"~/{model.name}"}, environment=home) as node:
+        node.wait_for_log("configured: ONNX Runtime")
+
+
+@pytest.mark.parametrize("deactivates", [True, False], ids=["deactivated first", "interrupted"])
+def test_a_network_that_hangs_keeps_the_node_neither_from_answering_nor_from_ending(
+    robot, tmp_path, deactivates
+):
+    model = write_hanging_model(tmp_path / "hanging.onnx", 48, 64)
+    white = robot.image(np.full((48, 64, 3), 255, np.uint8))
+    diagnostics = robot.listen(DiagnosticArray, "/diagnostics")
+
+    def hangs():
+        robot.images.publish(white)
+        return any("hangs" in status.message for message in diagnostics for status in message.status)
+
+    with running_node({"model": model}) as node:
+        assert robot.show(robot.image(PICTURE)).people == []
+        robot.wait_until(hangs, "the network hangs")
+        if deactivates:
+            assert not robot.transition(Transition.TRANSITION_DEACTIVATE)
+            assert robot.state() == State.PRIMARY_STATE_FINALIZED
+        assert node.interrupt() != 0, "nobody takes it for a good end"
+        node.wait_for_log("ERROR", "the network hangs: it had 10 s", f"kill -9 {node.pid}")

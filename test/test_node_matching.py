@@ -5,17 +5,20 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import fields
 
 import numpy as np
 import pytest
 from sensor_msgs.msg import Image
 
 from dope_ros.errors import DopeError, ImageError
+from dope_ros.pipeline import PipelineSettings
 from dope_ros.ros.cameras import camera_topics
 from dope_ros.ros.depth import decode_depth
-from dope_ros.ros.matching import Matcher
-from dope_ros.ros.parameters import PARAMETERS
+from dope_ros.ros.matching import SILENT_SECONDS, Matcher
+from dope_ros.ros.parameters import PARAMETERS, NodeSettings
 from dope_ros.ros.worker import NewestWorker
+from dope_ros.tracking import TrackingSettings
 
 MS = 1_000_000
 
@@ -35,6 +38,37 @@ def test_what_comes_within_the_patience_is_taken():
     waiting = threading.Thread(target=lambda: found.append(matcher.nearest(30 * MS, 40 * MS, 20.0)))
     waiting.start()
     matcher.put(33 * MS, "beside")
+    waiting.join(20.0)
+    assert found == ["beside"]
+
+
+def asked_in_a_thread(matcher, stamp):
+    """What is found by somebody who would wait for ever."""
+    found = []
+    asking = threading.Thread(
+        target=lambda: found.append(matcher.nearest(stamp, 40 * MS, patience=1e6)), daemon=True
+    )
+    asking.start()
+    asking.join(20.0)
+    return found
+
+
+def test_a_camera_that_never_sent_anything_is_not_awaited():
+    assert asked_in_a_thread(Matcher(), 30 * MS) == [None]
+
+
+def test_a_camera_that_fell_silent_is_not_awaited_until_it_sends_again():
+    now = 100.0
+    matcher = Matcher(clock=lambda: now)
+    matcher.put(0, "last")
+    now += SILENT_SECONDS + 0.1
+    assert asked_in_a_thread(matcher, 5000 * MS) == [None]
+    assert asked_in_a_thread(matcher, 30 * MS) == ["last"]
+    found = []
+    matcher.put(6000 * MS, "again")
+    waiting = threading.Thread(target=lambda: found.append(matcher.nearest(6030 * MS, 10 * MS, 20.0)))
+    waiting.start()
+    matcher.put(6033 * MS, "beside")
     waiting.join(20.0)
     assert found == ["beside"]
 
@@ -147,22 +181,25 @@ def test_cameras_take_turns_however_fast_one_is():
     assert done == ["first", "middle", "slow", "fast 2"]
 
 
-class _Topics:
-    """Settings of topics alone."""
-
-    def __init__(self, *images, depths=(), use_depth=False):
-        self.image_topics, self.depth_topics, self.use_depth = images, depths, use_depth
+def settings_of(*images, depths=(), use_depth=False):
+    """The settings of a node by default, but for its topics."""
+    names = {field.name for field in fields(NodeSettings)}
+    defaults = {spec.name: spec.default for spec in PARAMETERS if spec.name in names}
+    topics = {"image_topics": images, "depth_topics": depths, "use_depth": use_depth}
+    return NodeSettings(
+        **{**defaults, **topics, "pipeline": PipelineSettings(), "tracking": TrackingSettings()}
+    )
 
 
 def test_one_camera_has_the_plain_topics():
-    (topics,) = camera_topics(_Topics())
+    (topics,) = camera_topics(settings_of())
     assert (topics.image, topics.camera_info, topics.depth) == ("image", "camera_info", "depth")
     assert (topics.prefix, topics.letter) == ("~/", "")
 
 
 def test_cameras_are_called_by_their_namespaces_and_have_their_infos_beside_them():
     front, left = camera_topics(
-        _Topics("/front/color/image_raw", "/left/image", depths=("/front/depth/image",))
+        settings_of("/front/color/image_raw", "/left/image", depths=("/front/depth/image",))
     )
     assert (front.name, front.prefix, front.letter) == ("front/color", "~/front/color/", "a")
     assert front.camera_info == "/front/color/camera_info"
@@ -171,30 +208,31 @@ def test_cameras_are_called_by_their_namespaces_and_have_their_infos_beside_them
 
 
 def test_cameras_of_one_namespace_are_called_by_their_topics():
-    names = [topics.name for topics in camera_topics(_Topics("/rig/left", "/rig/right", "alone"))]
+    names = [topics.name for topics in camera_topics(settings_of("/rig/left", "/rig/right", "alone"))]
     assert names == ["rig/left", "rig/right", "alone"]
 
 
 def test_a_camera_is_called_by_its_topic_where_its_namespace_is_another_cameras_topic():
-    names = [topics.name for topics in camera_topics(_Topics("/cam/image", "/cam/other", "/cam/image/left"))]
+    settings = settings_of("/cam/image", "/cam/other", "/cam/image/left")
+    names = [topics.name for topics in camera_topics(settings)]
     assert names == ["cam/image", "cam/other", "cam/image/left"]
 
 
 def test_two_cameras_of_one_name_are_refused():
     with pytest.raises(DopeError, match="called the same: front/image, front/image"):
-        camera_topics(_Topics("/front/image", "front/image"))
+        camera_topics(settings_of("/front/image", "front/image"))
 
 
 def test_a_camera_info_lies_beside_an_image_that_is_in_no_namespace():
-    absolute, relative = camera_topics(_Topics("/image", "other"))
+    absolute, relative = camera_topics(settings_of("/image", "other"))
     assert (absolute.camera_info, relative.camera_info) == ("/camera_info", "camera_info")
 
 
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        (_Topics(depths=("/depth/image",)), "depth_topics go with image_topics"),
-        (_Topics("/front/image", use_depth=True), "use_depth with image_topics needs depth_topics"),
+        (settings_of(depths=("/depth/image",)), "depth_topics go with image_topics"),
+        (settings_of("/front/image", use_depth=True), "use_depth with image_topics needs depth_topics"),
     ],
 )
 def test_depth_that_no_camera_would_get_is_refused(settings, words):
@@ -204,7 +242,7 @@ def test_depth_that_no_camera_would_get_is_refused(settings, words):
 
 def test_an_empty_topic_among_several_is_refused():
     with pytest.raises(DopeError, match="an empty one"):
-        camera_topics(_Topics("/front/image", ""))
+        camera_topics(settings_of("/front/image", ""))
 
 
 def test_lists_are_declared_with_an_empty_name_for_none():

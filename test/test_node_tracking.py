@@ -7,8 +7,9 @@ from __future__ import annotations
 from itertools import count
 
 import numpy as np
+from lifecycle_msgs.msg import Transition
 from robot import camera_info, running_node
-from scenes import CAMERA, HEIGHT, WIDTH
+from scenes import CAMERA, HEIGHT, WIDTH, seen, standing
 from sequences import film, five_crossing, idf1, walk
 from tiny_model import film_picture, write_film_model
 
@@ -67,3 +68,21 @@ def test_a_still_person_jitters_less_when_smoothed_and_a_looped_bag_begins_anew(
     assert len({people[0].id for people in answers}) == 1
     assert answers[0][0].id > 0, "the moment before, which was later, was forgotten"
     np.testing.assert_allclose(smooth[0], raw[0], atol=1e-2)
+
+
+def test_after_cleanup_and_configure_nobody_has_an_id_that_somebody_had(robot, tmp_path):
+    model = write_film_model(tmp_path / "film.onnx", [[seen(standing())]], HEIGHT, WIDTH)
+    with running_node({"model": model, "tracking": "ids"}):
+        robot.wait_for_active()
+        before = {person.id for person in shown(robot, 0, 1.0)}
+        for transition in (
+            Transition.TRANSITION_DEACTIVATE,
+            Transition.TRANSITION_CLEANUP,
+            Transition.TRANSITION_CONFIGURE,
+            Transition.TRANSITION_ACTIVATE,
+        ):
+            assert robot.transition(transition)
+        after = {person.id for person in shown(robot, 0, 2.0)}
+    assert before
+    assert after
+    assert before.isdisjoint(after)

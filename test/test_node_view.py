@@ -22,6 +22,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "demo"))
 
 from view3d import draw_markers
 
+from dope_ros.palette import PART_COLOURS, SIDE_COLOURS
+from dope_ros.skeleton import Side
+
 PEOPLE = [
     standing((-1.5, 0.1, 4.2), 0.95, turn=0.5),
     standing((-0.4, 0.1, 3.0), 0.9, turn=-0.3),
@@ -45,6 +48,24 @@ def published_markers(robot, tmp_path):
     return markers[-1]
 
 
+def drawn(array):
+    return draw_markers(array, "markers of a node: bodies, hands, faces and ids", (960, 540))
+
+
+def pixels_of(colour, picture):
+    return (np.abs(picture.astype(int) - colour).max(axis=2) <= 3).sum()
+
+
+SHOWN = [
+    ("body/bones", SIDE_COLOURS[Side.LEFT]),
+    ("body/bones", SIDE_COLOURS[Side.RIGHT]),
+    ("left_hand", PART_COLOURS["left_hand"]),
+    ("right_hand", PART_COLOURS["right_hand"]),
+    ("face", PART_COLOURS["face"]),
+]
+"""How the namespaces of markers begin, and a colour that nothing else has."""
+
+
 def test_a_picture_of_the_markers_shows_everybody_with_hands_face_and_id(robot, tmp_path):
     array = published_markers(robot, tmp_path)
     kinds = {(marker.ns, marker.id) for marker in array.markers if marker.action == Marker.ADD}
@@ -53,9 +74,12 @@ def test_a_picture_of_the_markers_shows_everybody_with_hands_face_and_id(robot, 
         assert {("id", person), ("face/attachment", person)} <= kinds
     roots = sorted(marker.pose.position.z for marker in array.markers if marker.ns == "id")
     np.testing.assert_allclose(roots, sorted(person.root[2] for person in PEOPLE), atol=0.15)
-    picture = draw_markers(array, "markers of a node: bodies, hands, faces and ids", (960, 540))
-    without = draw_markers(MarkerArray(markers=[m for m in array.markers if m.ns != "id"]), "", (960, 540))
+    picture = drawn(array)
     assert picture.shape == (540, 960, 3)
+    for namespace, colour in SHOWN:
+        without = drawn(MarkerArray(markers=[m for m in array.markers if not m.ns.startswith(namespace)]))
+        assert pixels_of(colour, picture) > 50 > 2 * pixels_of(colour, without), namespace
+    without = drawn(MarkerArray(markers=[m for m in array.markers if m.ns != "id"]))
     assert (picture != without).any()
     if path := os.environ.get("DOPE_ROS_VIEW"):
         assert cv2.imwrite(path, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))

@@ -58,7 +58,8 @@ def manifest() -> Package:
 
 def from_setup_py(option: str) -> str:
     command = [sys.executable, "setup.py", "--quiet", option]
-    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=120)
+    return done.stdout.strip()
 
 
 def message_constants() -> dict[str, int]:
@@ -184,7 +185,7 @@ def test_the_executables_are_where_ros2_run_looks_for_them():
 def test_the_dope_command_is_on_the_path_and_says_its_version():
     command = shutil.which("dope")
     assert command is not None
-    result = subprocess.run([command, "--version"], check=True, capture_output=True, text=True)
+    result = subprocess.run([command, "--version"], check=True, capture_output=True, text=True, timeout=120)
     assert dope_ros.__version__ in result.stdout
 
 
@@ -211,7 +212,8 @@ def test_colcon_test_finds_its_way_on_a_robot_that_lacks_what_only_training_need
         "-p",
         "no:cacheprovider",
     ]
+    environment = os.environ | {"PYTHONPATH": paths}
     found = subprocess.run(
-        [*command, ROOT / "test"], env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True
+        [*command, ROOT / "test"], env=environment, capture_output=True, text=True, timeout=300
     )
     assert found.returncode == 0, found.stdout[-3000:]

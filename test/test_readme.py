@@ -40,9 +40,3 @@ def test_every_field_of_the_messages_is_named():
 def test_every_encoding_that_is_read_is_named():
     plain = [name for name in BYTES_PER_PIXEL if not name.startswith("bayer")]
     assert all(re.search(rf"\b{name}\b", README) for name in (*plain, "bayer"))
-
-
-def test_every_file_that_is_linked_to_is_there():
-    for document in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
-        for link in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
-            assert (document.parent / link).exists(), f"{document.name}: {link}"

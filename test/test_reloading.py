@@ -1,13 +1,15 @@
 # Copyright 2026 dope_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""An engine that failed is opened again, up to a limit."""
+"""An engine that failed is opened again, for a while."""
+
+import re
 
 import numpy as np
 import pytest
 from tiny_model import write_tiny_model
 
 from dope_ros.engine.onnx import OnnxEngine
-from dope_ros.engine.reloading import MAX_FAILURES, ReloadingEngine
+from dope_ros.engine.reloading import FAILING_SECONDS, LEAST_FAILURES, LONGEST_PAUSE, ReloadingEngine
 from dope_ros.errors import EngineError, ModelError
 
 GOOD = np.zeros((96, 128, 3), np.uint8)
@@ -25,6 +27,24 @@ class Opened(list):
     def __call__(self):
         self.append(OnnxEngine(self.path))
         return self[-1]
+
+
+class Clock:
+    """Shows the time that it is set to."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+    def wait_for_the_longest_pause(self):
+        self.now += LONGEST_PAUSE
+
+
+@pytest.fixture
+def clock():
+    return Clock()
 
 
 @pytest.fixture
@@ -47,37 +67,94 @@ def test_it_is_the_engine_that_it_opens(opened):
 
 def test_after_a_failure_the_engine_is_opened_anew(opened):
     engine = ReloadingEngine(opened)
-    fail(engine, f"failure 1 of {MAX_FAILURES}")
+    fail(engine, "failure 1 in a row; tried again with the next picture")
     engine.run(GOOD)
     engine.run(GOOD)
     assert len(opened) == 2
 
 
-def test_failures_count_in_a_row_only(opened):
-    engine = ReloadingEngine(opened)
+def test_after_several_failures_frames_fail_at_once_until_the_pause_is_over(opened, clock):
+    engine = ReloadingEngine(opened, clock)
+    fail(engine, "failure 1")
+    fail(engine, "failure 2 in a row; tried again in 1.0 s")
+    count = len(opened)
+    clock.now += 0.75
+    with pytest.raises(EngineError, match=r"(?s)INVALID_ARGUMENT.*failure 2 in a row; tried again in 0\.2 s"):
+        engine.run(GOOD)
+    assert len(opened) == count
+    clock.now += 0.25
+    engine.run(GOOD)
+
+
+def test_pauses_grow_up_to_the_longest(opened, clock):
+    engine, pauses = ReloadingEngine(opened, clock), []
+    for _ in range(8):
+        with pytest.raises(EngineError) as told:
+            engine.run(BAD)
+        pause = re.search(r"in (\d+\.\d) s\)", str(told.value))
+        pauses.append(float(pause[1]) if pause else 0.0)
+        clock.now += pauses[-1]
+    assert pauses == [0, 1, 2, 4, 8, 16, 16, 16]
+
+
+def test_failures_count_in_a_row_only(opened, clock):
+    engine = ReloadingEngine(opened, clock)
     for _ in range(3):
-        for _ in range(MAX_FAILURES - 1):
-            fail(engine, "in a row")
+        for _ in range(LEAST_FAILURES):
+            fail(engine, "in a row; tried again")
+            clock.now += FAILING_SECONDS / LEAST_FAILURES
         engine.run(GOOD)
 
 
-def test_after_too_many_failures_it_is_given_up(opened):
-    engine = ReloadingEngine(opened)
-    for _ in range(MAX_FAILURES):
-        fail(engine, "in a row")
+def test_memory_that_is_free_again_within_the_time_brings_the_engine_back(opened, clock):
+    engine = ReloadingEngine(opened, clock)
+    began = clock.now
+    while clock.now - began < FAILING_SECONDS - LONGEST_PAUSE:
+        fail(engine, "in a row; tried again")
+        clock.wait_for_the_longest_pause()
+    engine.run(GOOD)
+
+
+def given_up(opened, clock):
+    engine = ReloadingEngine(opened, clock)
+    began = clock.now
+    while clock.now - began < FAILING_SECONDS:
+        fail(engine, "in a row; tried again")
+        clock.wait_for_the_longest_pause()
+    fail(engine, "given up after 60 s: .*clean up, configure")
+    return engine
+
+
+def test_after_failing_for_too_long_it_is_given_up(opened, clock):
+    engine = given_up(opened, clock)
     count = len(opened)
-    with pytest.raises(EngineError, match="given up after 3 failures in a row: restart the process"):
+    clock.now += 10 * FAILING_SECONDS
+    with pytest.raises(EngineError, match=r"(?s)INVALID_ARGUMENT.*given up after 60 s"):
         engine.run(GOOD)
     assert len(opened) == count
 
 
-def test_an_engine_that_cannot_be_opened_again_counts_as_a_failure(opened):
-    engine = ReloadingEngine(opened)
-    fail(engine, "in a row")
+def test_after_one_was_given_up_a_new_one_runs_in_the_same_process(opened, clock):
+    given_up(opened, clock).close()
+    ReloadingEngine(opened, clock).run(GOOD)
+
+
+def test_rare_pictures_do_not_give_it_up(opened, clock):
+    engine = ReloadingEngine(opened, clock)
+    for _ in range(LEAST_FAILURES - 1):
+        fail(engine, "in a row; tried again")
+        clock.now += FAILING_SECONDS
+    engine.run(GOOD)
+
+
+def test_an_engine_that_cannot_be_opened_again_counts_as_a_failure(opened, clock):
+    engine = ReloadingEngine(opened, clock)
+    fail(engine, "failure 1 in a row")
     opened.path.unlink()
-    with pytest.raises(EngineError, match="no such model file"):
+    with pytest.raises(EngineError, match=r"no such model file.*failure 2 in a row"):
         engine.run(GOOD)
     write_tiny_model(opened.path)
+    clock.wait_for_the_longest_pause()
     engine.run(GOOD)
 
 

@@ -148,10 +148,13 @@ def test_tracking_that_is_off_changes_nothing():
     assert PeopleOverTime()(people, 0.0, TrackingSettings("off")) == people
 
 
-def test_ids_are_those_of_ten_thousand_frames_without_growing():
+def test_somebody_in_300_pictures_ten_seconds_apart_keeps_one_id_and_one_track():
     tracker = Tracker()
+    found = []
     for frame in range(300):
-        tracker([standing((np.sin(frame), 0, 3 + (frame % 7)))], frame * 10.0, MEMORY)
+        (person,) = tracker([standing((np.sin(frame), 0, 3 + (frame % 7)))], frame * 10.0, MEMORY)
+        found.append(person.id)
+    assert found == [0] * 300
     assert len(tracker._tracks.ids) == 1
 
 

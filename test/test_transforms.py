@@ -23,7 +23,7 @@ from dope_ros.geometry import (
     transformed,
 )
 from dope_ros.skeleton import HAND_WRIST, LEFT_HIP, RIGHT_HIP, Side
-from dope_ros.transforms import TransformError, TransformTree
+from dope_ros.transforms import MISSES, Patience, TransformError, TransformTree
 
 SECOND = 1_000_000_000
 UPWARDS = np.array([0.0, -1.0, 0.0])
@@ -189,6 +189,41 @@ def test_a_lookup_waits_for_a_transform_that_comes():
     tree.add("map", "base", SECOND, moved(1, 2, 3))
     waiting.join(20)
     np.testing.assert_allclose(found[0].translation, (1, 2, 3))
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def impatient(clock):
+    patience = Patience(clock)
+    for _ in range(MISSES):
+        assert patience.seconds(0.5) == 0.5
+        patience.note(found=False)
+    return patience
+
+
+def test_what_is_missing_again_and_again_is_awaited_for_a_tenth_of_the_time():
+    clock = Clock()
+    patience, waited = impatient(clock), 0.0
+    for _ in range(2000):
+        seconds = patience.seconds(0.5)
+        patience.note(found=False)
+        waited += seconds
+        clock.now += 0.05 + seconds
+    assert 0 < waited < 0.11 * clock.now
+
+
+def test_what_comes_again_is_awaited_again_each_time():
+    patience = impatient(Clock())
+    assert patience.seconds(0.5) == 0.5
+    assert patience.seconds(0.5) == 0.0
+    patience.note(found=True)
+    assert [patience.seconds(0.5) for _ in range(3)] == [0.5] * 3
 
 
 def test_history_is_bounded():

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 from dope_ros.ros.worker import NewestWorker
@@ -37,6 +39,37 @@ def test_the_newest_item_replaces_those_that_nobody_took():
     assert work.started.acquire(timeout=PATIENCE)
     worker.stop()
     assert work.done == [1, 4]
+
+
+def test_work_that_hangs_keeps_its_thread_and_nobody_waits_for_it_for_ever():
+    work = SlowWork()
+    worker = NewestWorker(work, "test")
+    worker.put(1)
+    assert work.started.acquire(timeout=PATIENCE)
+    assert not worker.stop(patience=0.01)
+    assert not worker.stop(patience=1e6), "it is looked only whether it has ended"
+    work.let_go.release()
+    worker._thread.join(PATIENCE)
+    assert worker.stop()
+    assert work.done == [1]
+
+
+def test_a_thread_that_hangs_does_not_keep_the_process():
+    program = """
+import threading
+from dope_ros.ros.worker import NewestWorker
+started = threading.Event()
+def hang(item):
+    started.set()
+    threading.Event().wait()
+worker = NewestWorker(hang, "test")
+worker.put(1)
+started.wait()
+print("stopped:", worker.stop(patience=0.01))
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "stopped: False\n"
 
 
 def test_stopping_lets_the_work_under_way_end_and_drops_what_waits(monkeypatch):

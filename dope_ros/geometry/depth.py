@@ -45,6 +45,9 @@ WRIST_REACH = 0.35
 TRUNK_DISC, WRIST_DISC = 0.04, 0.03
 """Metres: radii of the discs that samples are taken from."""
 
+ASPECT_TOLERANCE = 0.02
+"""So much the scales of an aligned depth image may differ across and down; rounding to pixels is less."""
+
 DEVIATION = 0.02
 """Metres. Standard deviation of a measured root: where in the body its surface is, is not known better."""
 
@@ -85,6 +88,11 @@ class DepthImage:
     metres: np.ndarray
     camera: Intrinsics | None = None
     to_picture: Transform | None = None
+
+    def fits(self, height: int, width: int) -> bool:
+        """Whether it can be that of a picture: one that is aligned to it has its aspect ratio."""
+        across, down = self.metres.shape[1] / width, self.metres.shape[0] / height
+        return self.camera is not None or abs(across - down) <= ASPECT_TOLERANCE * max(across, down)
 
     def aligned(self, intrinsics: Intrinsics, height: int, width: int) -> DepthImage:
         """The same depths as the picture's camera would see them, on a grid as fine as this one.
@@ -142,13 +150,13 @@ def measure(
 
 
 def _measured_joints(
-    joints: np.ndarray, pixels: np.ndarray, depth: DepthImage, intrinsics: Intrinsics, size: tuple[int, int]
+    joints: np.ndarray, pixels: np.ndarray, depth: DepthImage, intrinsics: Intrinsics, shape: tuple[int, int]
 ) -> np.ndarray | None:
     """The joints [139, 3] of a person at their measured depth; None where the trunk's was not found."""
     body = joints[joint_arrays.BODY]
     root = body[[RIGHT_HIP, LEFT_HIP]].mean(axis=0)
     focal = (intrinsics.fx + intrinsics.fy) / 2
-    samples = _samples(depth.metres, TRUNK @ pixels, TRUNK_DISC * focal / root[2], size)
+    samples = _samples(depth.metres, TRUNK @ pixels, TRUNK_DISC * focal / root[2], shape)
     behind = root[2] - (TRUNK @ body)[:, 2] + _trunk_half(body)
     candidates = (samples + behind[:, None]).ravel()
     low, high = (factor * root[2] for factor in FURTHEST_OFF)
@@ -160,7 +168,7 @@ def _measured_joints(
         (LEFT_WRIST, joint_arrays.LEFT_HAND),
         (RIGHT_WRIST, joint_arrays.RIGHT_HAND),
     ):
-        _measure_wrist(joints, wrist, hand, pixels, depth, focal, size)
+        _measure_wrist(joints, wrist, hand, pixels, depth, focal, shape)
     return joints
 
 
@@ -171,12 +179,12 @@ def _measure_wrist(
     pixels: np.ndarray,
     depth: DepthImage,
     focal: float,
-    size: tuple[int, int],
+    shape: tuple[int, int],
 ) -> None:
     """Move a wrist along its line of sight to its measured depth, and its hand with it, in place."""
     placed = joints[wrist]
     radius = WRIST_DISC * focal / max(placed[2], 0.1)
-    samples = _samples(depth.metres, pixels[[wrist]], radius, size).ravel() + WRIST_DEPTH
+    samples = _samples(depth.metres, pixels[[wrist]], radius, shape).ravel() + WRIST_DEPTH
     near = samples[np.abs(samples - placed[2]) < WRIST_REACH]
     found = _nearest(near, WRIST_SUPPORT * samples.size)
     if found is None:
@@ -186,9 +194,13 @@ def _measure_wrist(
     joints[hand] += shift
 
 
-def _samples(metres: np.ndarray, pixels: np.ndarray, radius: float, size: tuple[int, int]) -> np.ndarray:
-    """Depths in discs about pixels [N, 2] of a picture of `size`: [N, D] metres, NaN where there is none."""
-    scale = np.array([metres.shape[1] / size[1], metres.shape[0] / size[0]])
+def _samples(metres: np.ndarray, pixels: np.ndarray, radius: float, shape: tuple[int, int]) -> np.ndarray:
+    """Depths in discs about pixels [N, 2]: [N, D] metres, NaN where there is none.
+
+    Args:
+        shape: height and width of the picture that the pixels are of.
+    """
+    scale = np.array([metres.shape[1] / shape[1], metres.shape[0] / shape[0]])
     points = (pixels[:, None] + DISC * max(radius, 1.0) + 0.5) * scale  # whole numbers are pixels' middles
     columns, rows = np.floor(points).astype(int).transpose(2, 0, 1)
     inside = (columns >= 0) & (rows >= 0) & (columns < metres.shape[1]) & (rows < metres.shape[0])

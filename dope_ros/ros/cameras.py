@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from rclpy.exceptions import InvalidTopicNameException
 from rclpy.lifecycle import LifecycleNode
+from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
@@ -25,22 +26,25 @@ from dope_ros.geometry import Intrinsics
 from dope_ros.ros.camera_info import CameraInfoError, intrinsics_for
 from dope_ros.ros.depth import DepthCamera
 from dope_ros.ros.diagnostics import FrameStatistics, explain_silence
-from dope_ros.ros.images import decode_compressed, decode_image
-from dope_ros.ros.outputs import Outputs, explained
+from dope_ros.ros.images import Tell, decode_compressed, decode_image
+from dope_ros.ros.logs import Throttle
+from dope_ros.ros.outputs import OVERRIDABLE, Outputs, explained
 from dope_ros.ros.parameters import NodeSettings
 from dope_ros.ros.tf import Transforms
-from dope_ros.tracking import PeopleOverTime
+from dope_ros.tracking import IdCounter, PeopleOverTime
 
 SILENCE_SECONDS = 5.0
 """Without an image for so long, the node says why."""
 
 INFO_EVERY = 60.0
-"""Seconds between warnings of intrinsics that are missing."""
+"""Seconds between warnings of intrinsics or depth that are missing."""
+
+ONE_CAMERAS_TOPICS = ("image", "camera_info", "depth", "depth_camera_info")
 
 Warn = Callable[[str, float], None]
 """Logs a message, once in so many seconds."""
 
-TRANSPORTS: dict[str, tuple[type, Callable[[Any], np.ndarray], str]] = {
+TRANSPORTS: dict[str, tuple[type, Callable[[Any, Tell], np.ndarray], str]] = {
     "raw": (Image, decode_image, ""),
     "compressed": (CompressedImage, decode_compressed, "/compressed"),
 }
@@ -78,7 +82,7 @@ def camera_topics(settings: NodeSettings) -> list[CameraTopics]:
     images = settings.image_topics
     _check_depth_topics(settings)
     if not images:
-        return [CameraTopics("", "", "image", "camera_info", "depth", "depth_camera_info")]
+        return [CameraTopics("", "", *ONE_CAMERAS_TOPICS)]
     if len(set(images)) < len(images) or not all(images):
         raise DopeError(f"image_topics names a topic twice or an empty one: {', '.join(images)}")
     for topic in images:
@@ -95,6 +99,21 @@ def camera_topics(settings: NodeSettings) -> list[CameraTopics]:
         CameraTopics(name, chr(ord("a") + i), image, _beside(image), depth, _beside(depth) if depth else "")
         for i, (name, image, depth) in enumerate(zip(names, images, depths, strict=True))
     ]
+
+
+def ignored_remaps(node: Node, settings: NodeSettings) -> str:
+    """What to say of topics that were remapped although `image_topics` take their place; empty for none."""
+    if not settings.image_topics:
+        return ""
+    remaps = {
+        topic: node.resolve_topic_name(topic)
+        for topic in ONE_CAMERAS_TOPICS
+        if node.resolve_topic_name(topic) != node.resolve_topic_name(topic, only_expand=True)
+    }
+    if not remaps:
+        return ""
+    told = ", ".join(f"{topic}:={other}" for topic, other in remaps.items())
+    return f"{told} not used, because image_topics names the cameras, and their other topics lie beside these"
 
 
 def _check_depth_topics(settings: NodeSettings) -> None:
@@ -142,18 +161,21 @@ class CameraStream:
         settings: NodeSettings,
         transforms: Transforms | None,
         warn: Warn,
+        ids: IdCounter,
     ) -> None:
         self._node = node
         self._warn = warn
+        self._good_news = Throttle()
         self._topics = topics
         self.image_type, self.decode, suffix = TRANSPORTS[settings.image_transport]
         self.topic = node.resolve_topic_name(topics.image) + suffix
         self.statistics = FrameStatistics()
-        self.over_time = PeopleOverTime()
+        self.over_time = PeopleOverTime(ids)
         self.depth: DepthCamera | None = None
         if settings.use_depth and topics.depth:
             topic = node.resolve_topic_name(topics.depth)
-            self.depth = DepthCamera(topic, transforms, lambda message: warn(message, INFO_EVERY))
+            news = f"depth on '{topic}' is of use: distances are measured"
+            self.depth = DepthCamera(topic, transforms, lambda lack: self._tell("depth", lack, news))
         self._info: CameraInfo | None = None
         self._info_topic = node.resolve_topic_name(topics.camera_info)
         self._subscriptions: list[Subscription] = []
@@ -203,17 +225,16 @@ class CameraStream:
     def intrinsics(self, picture: np.ndarray, rectified: bool) -> Intrinsics | None:
         """What the camera is like; None where that is not known, and the log says why."""
         if self._info is None:
-            self._warn(
-                f"no camera info on '{self._info_topic}': positions of '{self.topic}' are not metric",
-                INFO_EVERY,
-            )
+            lack = f"no camera info on '{self._info_topic}': positions of '{self.topic}' are not metric"
+            self._tell("intrinsics", lack)
             return None
         try:
-            return intrinsics_for(self._info, picture.shape[1], picture.shape[0], rectified)
+            camera = intrinsics_for(self._info, picture.shape[1], picture.shape[0], rectified)
         except CameraInfoError as error:
-            message = f"no intrinsics for '{self.topic}', positions are not metric: {error}"
-            self._warn(message, INFO_EVERY)
+            self._tell("intrinsics", f"no intrinsics for '{self.topic}', positions are not metric: {error}")
             return None
+        self._tell("intrinsics", "", f"intrinsics for '{self.topic}' are known: positions are metric")
+        return camera
 
     def silence(self) -> str:
         """Why no image has come for a while; empty while images come, and while stopped."""
@@ -221,6 +242,14 @@ class CameraStream:
             return ""
         package, name = self.image_type.__module__.split(".")[0], self.image_type.__name__
         return explain_silence(self._node, self.topic, f"{package}/msg/{name}")
+
+    def _tell(self, what: str, lack: str, news: str = "") -> None:
+        """Warn of what an image lacks; where it lacks nothing any longer, log the news."""
+        ended = self.statistics.lacks(what, lack)
+        if lack:
+            self._warn(lack, INFO_EVERY)
+        elif ended and self._good_news.passes(news, INFO_EVERY):
+            self._node.get_logger().info(news)
 
     def _on_camera_info(self, message: CameraInfo) -> None:
         self._info = message
@@ -232,7 +261,7 @@ class CameraStream:
                 topic,
                 callback,
                 copy(qos_profile_sensor_data),
-                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+                qos_overriding_options=QoSOverridingOptions(OVERRIDABLE),
                 raw=raw,
             )
         self._subscriptions.append(subscription)

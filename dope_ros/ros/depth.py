@@ -16,6 +16,7 @@ from dope_ros.geometry import DepthImage
 from dope_ros.pipeline import DepthSource
 from dope_ros.ros.camera_info import CameraInfoError, intrinsics_for
 from dope_ros.ros.matching import Matcher
+from dope_ros.ros.parameters import NodeSettings
 from dope_ros.ros.tf import Transforms, frame_name, nanoseconds
 from dope_ros.transforms import TransformError
 
@@ -53,12 +54,15 @@ class DepthCamera:
 
     Depth images in the image's own frame are taken as aligned to it. Those of another frame need a
     CameraInfo of their own, and a transform between both frames.
+
+    Args:
+        tell: is told why an image has no depth; with an empty text, that it has.
     """
 
-    def __init__(self, topic: str, transforms: Transforms | None, warn: Callable[[str], None]) -> None:
+    def __init__(self, topic: str, transforms: Transforms | None, tell: Callable[[str], None]) -> None:
         self._topic = topic
         self._transforms = transforms
-        self._warn = warn
+        self._tell = tell
         self._images: Matcher[Image] = Matcher()
         self._info: CameraInfo | None = None
 
@@ -70,39 +74,43 @@ class DepthCamera:
         """Take in what the depth camera is like."""
         self._info = message
 
-    def source_for(self, header: Header, tolerance: float, patience: float) -> DepthSource:
+    def source_for(self, header: Header, shape: tuple[int, ...], settings: NodeSettings) -> DepthSource:
         """What gives, when it is called, the depth image that was taken with an image; see `image_for`.
 
         Depth images that may be it are kept till then.
         """
-        self._images.keep_near(nanoseconds(header.stamp), _nanoseconds_of(tolerance))
-        return lambda: self.image_for(header, tolerance, patience)
+        tolerance = _nanoseconds_of(settings.depth_tolerance)
+        self._images.keep_near(nanoseconds(header.stamp), tolerance)
+        return lambda: self.image_for(header, shape, settings)
 
-    def image_for(self, header: Header, tolerance: float, patience: float) -> DepthImage | None:
-        """The depth image that was taken with an image; None where there is none, and the log says why.
+    def image_for(self, header: Header, shape: tuple[int, ...], settings: NodeSettings) -> DepthImage | None:
+        """The depth image that was taken with an image; None where there is none, which is told.
 
         Args:
-            header: of the image.
-            tolerance: seconds between the two.
-            patience: seconds to wait for it, and for a transform.
+            header, shape: of the image; its height and width are the first two numbers of its shape.
+            settings: of seconds between the two, and to wait for the depth image and for a transform, and of
+                whether it is rectified.
         """
-        stamp = nanoseconds(header.stamp)
-        message = self._images.nearest(stamp, _nanoseconds_of(tolerance), patience)
+        stamp, tolerance = nanoseconds(header.stamp), settings.depth_tolerance
+        message = self._images.nearest(stamp, _nanoseconds_of(tolerance), settings.depth_timeout)
         if message is None:
-            self._warn(
+            self._tell(
                 f"no depth on '{self._topic}' within {tolerance * 1e3:.0f} ms of the image: "
                 "distances follow from the size of bodies"
             )
             return None
         try:
-            return self._depth_image(message, header, patience)
+            depth = self._depth_image(message, header, settings)
+            _check_aspect(depth, *shape[:2])
         except DopeError as error:
-            self._warn(
+            self._tell(
                 f"depth on '{self._topic}' is of no use, distances follow from the size of bodies: {error}"
             )
             return None
+        self._tell("")
+        return depth
 
-    def _depth_image(self, message: Image, header: Header, patience: float) -> DepthImage:
+    def _depth_image(self, message: Image, header: Header, settings: NodeSettings) -> DepthImage:
         metres = decode_depth(message)
         if frame_name(message.header.frame_id) == frame_name(header.frame_id):
             return DepthImage(metres)
@@ -113,9 +121,21 @@ class DepthCamera:
             )
         if self._transforms is None:
             raise TransformError(f"'{message.header.frame_id}' to '{header.frame_id}' needs tf2_msgs")
-        camera = intrinsics_for(self._info, message.width, message.height)
-        to_picture = self._transforms.lookup(header.frame_id, message.header.frame_id, header.stamp, patience)
+        camera = intrinsics_for(self._info, message.width, message.height, settings.depth_rectified)
+        to_picture = self._transforms.lookup(
+            header.frame_id, message.header.frame_id, header.stamp, settings.depth_timeout
+        )
         return DepthImage(metres, camera, to_picture)
+
+
+def _check_aspect(depth: DepthImage, height: int, width: int) -> None:
+    """Raise an `ImageError` for a depth image that is not aligned to its picture, although in its frame."""
+    if not depth.fits(height, width):
+        rows, columns = depth.metres.shape
+        raise ImageError(
+            f"it has {columns} x {rows} pixels and the image {width} x {height}: it is in the image's frame, "
+            "but not aligned to it"
+        )
 
 
 def _nanoseconds_of(seconds: float) -> int:

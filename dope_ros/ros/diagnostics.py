@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -33,13 +33,17 @@ class FrameReport:
         in the network.
     milliseconds: of each stage of the processed frames; `latency` runs from a frame's arrival to its
         poses' leaving, `overhead` is that less the network's own time.
-    last_fault: of the newest rejected or failed frame.
+    last_fault: of the newest rejected or failed frame, since the last report or the last processed frame.
+    outcome: `rejected` or `failed` where no frame was processed after one that was; else empty.
+    lacks: what was missing for the last frame that was processed all the same.
     stuck_seconds: how long frames have come in without one being done (processed, rejected or failed).
     """
 
     counts: Mapping[str, int]
     milliseconds: Mapping[str, list[float]]
     last_fault: str
+    outcome: str
+    lacks: Sequence[str]
     stuck_seconds: float
 
 
@@ -51,6 +55,8 @@ class FrameStatistics:
     _counts: Counter[str] = field(default_factory=Counter)
     _milliseconds: dict[str, list[float]] = field(default_factory=dict)
     _last_fault: str = ""
+    _outcome: str = ""
+    _lacks: dict[str, str] = field(default_factory=dict)
     _waiting_since: float | None = None
 
     def count(self, event: str, fault: str = "") -> None:
@@ -58,7 +64,16 @@ class FrameStatistics:
         with self._lock:
             self._counts[event] += 1
             self._note_progress(event)
-            self._last_fault = fault or self._last_fault
+            if fault:
+                self._last_fault, self._outcome = fault, event
+
+    def lacks(self, what: str, why: str) -> bool:
+        """Note why the frames lack something; an empty reason: they do not. Says whether that ends a lack."""
+        with self._lock:
+            lacked = self._lacks.pop(what, "")
+            if why:
+                self._lacks[what] = why
+        return bool(lacked) and not why
 
     def processed(self, latency: float, stages: Mapping[str, float]) -> None:
         """Add a frame's seconds, from arrival to poses and stage by stage."""
@@ -66,15 +81,25 @@ class FrameStatistics:
         with self._lock:
             self._counts["processed"] += 1
             self._note_progress("processed")
+            self._outcome = ""
             for name, value in seconds.items():
                 self._milliseconds.setdefault(name, []).append(value * 1e3)
 
     def report(self) -> FrameReport:
-        """What was collected since the last report; begins anew."""
+        """What was collected since the last report; begins anew, but for faults and lacks that go on."""
         with self._lock:
             stuck = 0.0 if self._waiting_since is None else monotonic() - self._waiting_since
-            report = FrameReport(dict(self._counts), self._milliseconds, self._last_fault, stuck)
-            self._counts, self._milliseconds, self._last_fault = Counter(), {}, ""
+            report = FrameReport(
+                dict(self._counts),
+                self._milliseconds,
+                self._last_fault,
+                self._outcome,
+                tuple(self._lacks.values()),
+                stuck,
+            )
+            self._counts, self._milliseconds = Counter(), {}
+            if not self._outcome:
+                self._last_fault = ""
         return report
 
     def _note_progress(self, event: str) -> None:
@@ -126,19 +151,27 @@ def _status_name(node: Node, camera: str) -> str:
 
 
 def _verdict(report: FrameReport, silence: str) -> tuple[bytes, str]:
-    if report.counts.get("failed"):
-        return DiagnosticStatus.ERROR, report.last_fault
-    if report.stuck_seconds > STUCK_SECONDS:
-        return (
-            DiagnosticStatus.WARN,
-            f"no frame done for {report.stuck_seconds:.0f} s while images come in: processing hangs, or is "
-            "so slow (docs/troubleshooting.md)",
-        )
-    if silence:
-        return DiagnosticStatus.WARN, silence
-    if report.counts.get("rejected"):
+    stopped = _stuck(report) or silence
+    if report.counts.get("failed") or report.outcome == "failed":
+        return DiagnosticStatus.ERROR, "; ".join(filter(None, (report.last_fault, stopped)))
+    if stopped:
+        return DiagnosticStatus.WARN, stopped
+    if report.counts.get("rejected") or report.outcome == "rejected":
         return DiagnosticStatus.WARN, f"frames dropped: {report.last_fault}"
-    return DiagnosticStatus.OK, f"{report.counts.get('processed', 0)} frames processed"
+    processed = f"{report.counts.get('processed', 0)} frames processed"
+    if report.lacks:
+        return DiagnosticStatus.WARN, "; ".join((processed, *report.lacks))
+    return DiagnosticStatus.OK, processed
+
+
+def _stuck(report: FrameReport) -> str:
+    """That frames come in and none gets done; empty where they do."""
+    if report.stuck_seconds <= STUCK_SECONDS:
+        return ""
+    return (
+        f"no frame done for {report.stuck_seconds:.0f} s while images come in: processing hangs, or is "
+        "so slow (docs/troubleshooting.md)"
+    )
 
 
 def _time_values(name: str, milliseconds: list[float]) -> Iterable[tuple[str, str]]:

@@ -4,21 +4,23 @@
 
 Raw ones are converted by cv_bridge where that works, else by rosbags-image; `CONVERTER` says which. Both
 trust what a message says of itself, so it is checked first, and both get rows without padding. JPEGs are
-decoded by simplejpeg, which, other than OpenCV, says when one is corrupt.
+decoded by simplejpeg (`dope_ros.jpeg`), which, other than OpenCV, says when one is corrupt.
 """
 
 from __future__ import annotations
 
-import re
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import simplejpeg
 from sensor_msgs.msg import CompressedImage, Image
 
 from dope_ros.errors import ImageError
+from dope_ros.jpeg import JPEG_START, decode_jpeg
+
+logger = logging.getLogger(__name__)
 
 BYTES_PER_PIXEL = {
     "bgr8": 3,
@@ -72,15 +74,17 @@ Converter = Callable[[PackedImage], np.ndarray]
 
 _EVEN_WIDTH = ("uyvy", "yuyv", "yuv422", "yuv422_yuy2", *PLANES)
 
-_JPEG_START = b"\xff\xd8"
 _PNG_START, _PNG_END = b"\x89PNG", b"IEND\xaeB`\x82"
 
-_FILL_BYTES = re.compile(r"Corrupt JPEG data: \d{1,2} extraneous bytes before marker 0xd9")
-"""What many USB cameras' pictures provoke, and what does them no harm."""
+Tell = Callable[[str], None]
+"""Takes in what is wrong with a picture that can be read all the same."""
 
 
-def decode_image(message: Image) -> np.ndarray:
+def decode_image(message: Image, tell: Tell = logger.warning) -> np.ndarray:
     """The picture in a raw image message.
+
+    Args:
+        tell: see `decode_compressed`; a raw image has no such faults.
 
     Returns:
         uint8 [height, width, 3], RGB; shares the message's memory where nothing had to be converted.
@@ -88,6 +92,7 @@ def decode_image(message: Image) -> np.ndarray:
     Raises:
         ImageError: the encoding is unknown, or the data does not fit the header.
     """
+    del tell
     _check_layout(message)
     raw = packed(message)
     if raw.encoding in PLANES:
@@ -95,18 +100,23 @@ def decode_image(message: Image) -> np.ndarray:
     return _to_rgb(raw)
 
 
-def decode_compressed(message: CompressedImage) -> np.ndarray:
+def decode_compressed(message: CompressedImage, tell: Tell = logger.warning) -> np.ndarray:
     """The picture in a compressed image message, JPEG or PNG: uint8 [height, width, 3], RGB.
 
     A rotation in EXIF is left alone: CameraInfo describes the sensor's own orientation.
 
+    Args:
+        tell: is told of a fault that does the picture no harm, such as many cameras' JPEGs have.
+
     Raises:
-        ImageError: the data is no picture, or a truncated one.
+        ImageError: the data is no picture, or a truncated or damaged one.
     """
     data = bytes(message.data)
     if not data:
         raise ImageError(f"the {message.format!r} data has 0 bytes")
-    return _decode_jpeg(data) if data.startswith(_JPEG_START) else _decode_with_opencv(data, message.format)
+    if data.startswith(JPEG_START):
+        return decode_jpeg(data, tell)
+    return _decode_with_opencv(data, message.format)
 
 
 def encode_image(picture: np.ndarray) -> Image:
@@ -161,18 +171,9 @@ def packed(message: Image) -> PackedImage:
     )
 
 
-def _decode_jpeg(data: bytes) -> np.ndarray:
-    try:
-        return simplejpeg.decode_jpeg(data, colorspace="RGB")
-    except ValueError as error:
-        if _FILL_BYTES.search(str(error)):
-            return simplejpeg.decode_jpeg(data, colorspace="RGB", strict=False)
-        raise ImageError(f"the JPEG of {len(data)} bytes is corrupt: {error}") from error
-
-
 def _decode_with_opencv(data: bytes, image_format: str) -> np.ndarray:
     # OpenCV fills what a truncated PNG lacks with black and says nothing, so its end is looked for.
-    if data.startswith(_PNG_START) and not data.endswith(_PNG_END):
+    if data.startswith(_PNG_START) and _PNG_END not in data:
         raise ImageError(f"the PNG of {len(data)} bytes is truncated: its end marker is missing")
     try:
         bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)

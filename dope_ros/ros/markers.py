@@ -33,8 +33,8 @@ ID_HEIGHT, ID_ABOVE = 0.12, 0.3
 MarkerKey = tuple[str, int]
 
 
-class MarkerPublisher:
-    """Makes the markers of each frame, and deletes those of people and parts that vanished.
+class MarkerState:
+    """What RViz shows: makes the markers of each frame, and deletes those of people and parts that vanished.
 
     Deleting all in each frame would make RViz flicker.
     """

@@ -12,13 +12,10 @@ from geometry_msgs.msg import Point
 from std_msgs.msg import Header
 
 from dope_ros.msg import PartPose3D, WholeBodyPose3D, WholeBodyPose3DArray
-from dope_ros.poses import PART_NAMES, PartPose, Person
-from dope_ros.skeleton import Side
+from dope_ros.poses import HAND_SIDES, PART_NAMES, PartPose, Person
 
 _UNKNOWN = np.array([-1.0, *[0.0] * 8])
 """The covariance of a position that is not metric."""
-
-_HAND_SIDES = {"left_hand": Side.LEFT, "right_hand": Side.RIGHT}
 
 
 def people_to_message(
@@ -97,4 +94,4 @@ def _person_from_message(message: WholeBodyPose3D) -> Person:
 def _part_from_message(message: PartPose3D, name: str) -> PartPose | None:
     if len(message.keypoints_2d) == 0:
         return None
-    return PartPose(message.score, keypoints_2d(message), keypoints_3d(message), _HAND_SIDES.get(name))
+    return PartPose(message.score, keypoints_2d(message), keypoints_3d(message), HAND_SIDES.get(name))

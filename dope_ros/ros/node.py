@@ -8,28 +8,60 @@ Run it with `ros2 launch dope_ros dope.launch.py` or `ros2 run dope_ros dope_nod
 from __future__ import annotations
 
 import logging
-import signal
 import sys
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import wraps
 from traceback import format_exc
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
+from rclpy.signals import SignalHandlerOptions
 
 from dope_ros.errors import DopeError
-from dope_ros.ros import images
+from dope_ros.ros import images, tf
+from dope_ros.ros.cameras import ignored_remaps
 from dope_ros.ros.diagnostics import blamed, state_status
-from dope_ros.ros.logs import NodeLogHandler, Throttle
-from dope_ros.ros.parameters import declare_parameters, read_settings
+from dope_ros.ros.ending import Ending
+from dope_ros.ros.logs import NodeLogHandler, Reminder
+from dope_ros.ros.parameters import (
+    declare_parameters,
+    ignored_overrides,
+    ignored_qos_overrides,
+    read_settings,
+)
 from dope_ros.ros.perception import Perception
+from dope_ros.tracking import IdCounter
 
 DIAGNOSTICS_SECONDS = 1.0
 
-ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+Transition = Callable[["DopeNode", LifecycleState], TransitionCallbackReturn]
+
+
+def _explained(what: str, outcome: TransitionCallbackReturn) -> Callable[[Transition], Transition]:
+    """Around a transition's callback: that it cannot do `what` it is for is told, and leads to `outcome`.
+
+    rclpy would take an exception for ERROR without a word.
+    """
+
+    def explain(callback: Transition) -> Transition:
+        @wraps(callback)
+        def explained(node: DopeNode, state: LifecycleState) -> TransitionCallbackReturn:
+            try:
+                return callback(node, state)
+            except Exception as error:
+                node._tell_failure(what, error)
+                return outcome
+
+        return explained
+
+    return explain
 
 
 class DopeNode(LifecycleNode):
@@ -37,15 +69,21 @@ class DopeNode(LifecycleNode):
 
     Unconfigured it holds nothing; inactive it holds the loaded network and its publishers; active it
     subscribes to images. With the parameter `autostart` it configures and activates itself.
+
+    Args:
+        is_ending: says whether the process was told to end: then no engine is built any more.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, is_ending: Callable[[], bool] = lambda: False) -> None:
         super().__init__("dope")
+        self._is_ending = is_ending
         self._perception: Perception | None = None
-        self._silence = Throttle()
+        self._ids: defaultdict[str, IdCounter] = defaultdict(IdCounter)
+        self._silence = Reminder()
         self._fault = ""
         self._route_package_log()
         declare_parameters(self, is_configured=lambda: self._perception is not None)
+        self._warn(ignored_overrides(self))
         self.add_post_set_parameters_callback(self._apply_live_parameters)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         # By simulated time nothing would be told while the simulation rests, or has not begun.
@@ -54,6 +92,7 @@ class DopeNode(LifecycleNode):
         if read_settings(self).autostart:
             self._autostart = self.create_timer(0.0, self._start_once, clock=steady)
 
+    @_explained("configure", TransitionCallbackReturn.FAILURE)
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the network and create the publishers.
 
@@ -63,14 +102,19 @@ class DopeNode(LifecycleNode):
                 unforeseen failed, and the log says what; nothing is held. Back to `unconfigured`, where
                 parameters can be mended and `configure` tried again.
         """
-        try:
-            self._perception = Perception(self, read_settings(self), self._tell_progress)
-        except Exception as error:  # rclpy would swallow it without a word
-            return self._failed("configure", error)
+        settings = read_settings(self)
+        with ExitStack() as undo:
+            undo.callback(self._release)
+            perception = self._perception = Perception(self, settings, self._tell_progress, self._ids)
+            result = super().on_configure(state)
+            undo.pop_all()
         self._fault = ""
-        self.get_logger().info(f"configured: {self._perception.description}; images by {images.CONVERTER}")
-        return super().on_configure(state)
+        libraries = f"images by {images.CONVERTER}; transforms by {tf.LOOKUP}"
+        self.get_logger().info(f"configured: {perception.description}; {libraries}")
+        self._warn(ignored_remaps(self, settings))
+        return result
 
+    @_explained("activate", TransitionCallbackReturn.FAILURE)
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe to images.
 
@@ -79,39 +123,68 @@ class DopeNode(LifecycleNode):
             FAILURE: a topic cannot be subscribed to (its QoS override is bad) or something unforeseen failed,
                 and the log says what; nothing is subscribed to. Back to `inactive`.
         """
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._configured.stop)
             self._configured.start()
-        except Exception as error:  # rclpy would swallow it without a word
-            self._configured.stop()
-            return self._failed("activate", error)
+            result = super().on_activate(state)
+            undo.pop_all()
         self._fault = ""
-        result = super().on_activate(state)
         self.get_logger().info("active")
+        self._warn(ignored_qos_overrides(self))
         return result
 
+    @_explained("deactivate", TransitionCallbackReturn.ERROR)
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Unsubscribe, once the image under way is done. Returns SUCCESS: to `inactive`."""
+        """Unsubscribe, once the image under way is done.
+
+        Returns:
+            SUCCESS: to `inactive`.
+            ERROR: something unforeseen failed, and the log says what. `on_error` frees everything.
+        """
         self._configured.stop()
         return super().on_deactivate(state)
 
+    @_explained("clean up", TransitionCallbackReturn.ERROR)
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Free the network and the publishers. Returns SUCCESS: to `unconfigured`."""
+        """Free the network and the publishers.
+
+        Returns:
+            SUCCESS: to `unconfigured`.
+            ERROR: something unforeseen failed, and the log says what. `on_error` frees what is left.
+        """
         self._fault = ""
         self._release()
         return super().on_cleanup(state)
 
+    @_explained("shut down", TransitionCallbackReturn.FAILURE)
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Free everything, from whatever state. Returns SUCCESS: to `finalized`."""
+        """Free everything, from whatever state.
+
+        Returns:
+            SUCCESS: to `finalized`.
+            FAILURE: something unforeseen failed, and the log says what. To `finalized` as well.
+        """
         self._fault = ""
         self._release()
         return super().on_shutdown(state)
 
+    @_explained("free everything", TransitionCallbackReturn.FAILURE)
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Free everything after a transition raised. Returns SUCCESS: to `unconfigured`, to try again."""
+        """Free everything after a transition raised.
+
+        Returns:
+            SUCCESS: to `unconfigured`, to try again.
+            FAILURE: that failed, too, and the log says how. To `finalized`.
+        """
         self.get_logger().error(f"a transition from '{state.label}' failed: everything is freed")
         self._release()
         super().on_error(state)
         return TransitionCallbackReturn.SUCCESS
+
+    def end(self) -> None:
+        """Go to `finalized`, where the node is not there yet; what is shown of people is taken back."""
+        if self._state in ("unconfigured", "inactive", "active"):
+            self.trigger_shutdown()
 
     def destroy_node(self) -> None:
         """Free everything before the node goes."""
@@ -151,14 +224,19 @@ class DopeNode(LifecycleNode):
         """The lifecycle state's label."""
         return str(self._state_machine.current_state[1])
 
-    def _failed(self, transition: str, error: Exception) -> TransitionCallbackReturn:
-        """Tell why a transition failed, within the `except` clause. Returns FAILURE: back to where it was."""
-        if self.context.ok():  # else it failed because the process was told to end
-            told = isinstance(error, DopeError)
-            reason = str(error) if told else f"please report this: {format_exc()}"
-            self._fault = f"cannot {transition}: {reason}"
-            self.get_logger().error(self._fault)
-        return TransitionCallbackReturn.FAILURE
+    def _tell_failure(self, what: str, error: Exception) -> None:
+        """Tell why a transition failed, within the `except` clause."""
+        if not self.context.ok() or (what == "configure" and self._is_ending()):
+            return  # it failed because the process was told to end
+        told = isinstance(error, DopeError)
+        reason = str(error) if told else f"please report this: {format_exc()}"
+        self._fault = f"cannot {what}: {reason}"
+        self.get_logger().error(self._fault)
+
+    def _warn(self, message: str) -> None:
+        """Log a warning, unless it is empty."""
+        if message:
+            self.get_logger().warning(message)
 
     def _start_once(self) -> None:
         self._autostart.cancel()
@@ -168,10 +246,9 @@ class DopeNode(LifecycleNode):
             self.trigger_activate()
 
     def _release(self) -> None:
-        if self._perception is None:
-            return
-        self._perception.close()
-        self._perception = None
+        perception, self._perception = self._perception, None
+        if perception is not None:
+            perception.close()
 
     def _apply_live_parameters(self, parameters: Sequence[Parameter]) -> None:
         del parameters  # read_settings reads them all
@@ -184,7 +261,7 @@ class DopeNode(LifecycleNode):
         Returns:
             Whether it is to go on: the process was not told to end.
         """
-        if not self.context.ok():
+        if self._is_ending() or not self.context.ok():
             return False
         self.get_logger().info(step)
         self._publish_statuses([state_status(self, f"configuring: {step}")])
@@ -200,9 +277,8 @@ class DopeNode(LifecycleNode):
         if self._perception is None:
             statuses = [state_status(self, self._state)]  # or finalized
         else:
-            for silence in self._perception.silences():
-                if self._silence.passes(silence):
-                    self.get_logger().warning(silence)
+            for silence in self._silence.due(self._perception.silences()):
+                self._warn(silence)
             statuses = self._perception.report()
         self._publish_statuses([blamed(status, self._fault) for status in statuses])
 
@@ -222,45 +298,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the node until it is interrupted.
 
     Returns:
-        0 after an interrupt, 1 where a parameter given at start is bad.
+        0 after an interrupt, 1 where an argument or a parameter given at start is bad.
     """
-    _leave_signals_to_rclpy()
-    rclpy.init(args=arguments)
+    with Ending() as ending:
+        try:
+            return _run(arguments, ending)
+        finally:
+            rclpy.try_shutdown()
+
+
+def _run(arguments: Sequence[str] | None, ending: Ending) -> int:
     try:
-        node = DopeNode()
+        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:  # rcl's: arguments or a parameter file that it cannot read
+        return _cannot_start(str(error))
+    try:
+        node = DopeNode(lambda: ending.is_told)
     except (InvalidParameterValueException, InvalidParameterTypeException) as error:
         whole = "of type 'INTEGER', expecting type 'DOUBLE'" in str(error)
-        decimal = "; write the number with a decimal point" if whole else ""
-        rclpy.logging.get_logger("dope").fatal(f"cannot start: {error}{decimal}")
-        rclpy.try_shutdown()
-        return 1
+        return _cannot_start(f"{error}{'; write the number with a decimal point' if whole else ''}")
     try:
-        rclpy.spin(node)
-    except Exception:
-        if rclpy.ok():
-            raise
-        # A signal shut the context down: spin ends so, and whatever the node was about just then fails.
+        _spin(node, ending)
+        node.end()
     finally:
         node.destroy_node()
-        rclpy.try_shutdown()
-        _ignore_signals()
     return 0
 
 
-def _leave_signals_to_rclpy() -> None:
-    """Let SIGINT and SIGTERM shut the context down and nothing else; before `rclpy.init`.
-
-    On Ctrl-C the terminal and launch each send one. rclpy's handler shuts the context down and calls the
-    handler that it found; Python's own would raise KeyboardInterrupt, the second time amid the clean-up.
-    """
-    for number in ENDING_SIGNALS:
-        signal.signal(number, lambda *_: None)
+def _cannot_start(reason: str) -> int:
+    """Say why the node does not start. Returns the exit code."""
+    rclpy.logging.get_logger("dope").fatal(f"cannot start: {reason}")
+    return 1
 
 
-def _ignore_signals() -> None:
-    """For the rest of the process's life: rclpy's handlers are gone, and Python puts back the system's."""
-    for number in ENDING_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+def _spin(node: DopeNode, ending: Ending) -> None:
+    """Have the node do its work until the process is told to end."""
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    ending.wakes(lambda: executor.create_task(lambda: None))
+    try:
+        while rclpy.ok() and not ending.is_told:
+            executor.spin_once()
+    finally:
+        ending.wakes(lambda: None)
+        executor.shutdown()
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 import numpy as np
+from rclpy.duration import Duration
 from rclpy.exceptions import ParameterException
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
@@ -22,8 +23,19 @@ from dope_ros.errors import DopeError
 from dope_ros.msg import WholeBodyPose3DArray
 from dope_ros.poses import Person
 from dope_ros.ros.images import encode_image
-from dope_ros.ros.markers import MarkerPublisher
+from dope_ros.ros.markers import MarkerState
 from dope_ros.ros.messages import people_to_message
+
+OVERRIDABLE = (
+    QoSPolicyKind.HISTORY,
+    QoSPolicyKind.DEPTH,
+    QoSPolicyKind.RELIABILITY,
+    QoSPolicyKind.DURABILITY,
+)
+"""The policies of topics that parameters may change."""
+
+HEARD = Duration(seconds=0.5)
+"""So long listeners have to confirm what they must not miss before its publisher may go."""
 
 
 class Outputs:
@@ -40,7 +52,7 @@ class Outputs:
 
     def __init__(self, node: LifecycleNode, prefix: str = "~/") -> None:
         self._node = node
-        self._marker_state = MarkerPublisher()
+        self._marker_state = MarkerState()
         with ExitStack() as opened:  # publishers made before one fails are destroyed again
             self._poses = self._publisher(WholeBodyPose3DArray, f"{prefix}poses", opened)
             self._markers = self._publisher(MarkerArray, f"{prefix}markers", opened)
@@ -62,6 +74,7 @@ class Outputs:
         deletions = self._marker_state.clear()
         if deletions.markers:
             self._markers.publish(deletions)
+            self._markers.wait_for_all_acked(HEARD)
 
     def publish_overlay(self, header: Header, people: Sequence[Person], picture: np.ndarray) -> None:
         """Publish the picture with people drawn over it, in the image's own frame, if somebody subscribes."""
@@ -76,10 +89,9 @@ class Outputs:
 
     def _publisher(self, message_type: type, topic: str, opened: ExitStack) -> LifecyclePublisher:
         qos = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
-        overridable = QoSOverridingOptions.with_default_policies()
         with explained(self._node, topic, "publisher"):
             publisher = self._node.create_lifecycle_publisher(
-                message_type, topic, qos, qos_overriding_options=overridable
+                message_type, topic, qos, qos_overriding_options=QoSOverridingOptions(OVERRIDABLE)
             )
         opened.callback(self._node.destroy_lifecycle_publisher, publisher)
         return publisher
@@ -94,5 +106,6 @@ def explained(node: Node, topic: str, kind: str) -> Iterator[None]:
         full = node.resolve_topic_name(topic)
         raise DopeError(
             f"no {kind} of '{full}': {error}; mend 'qos_overrides.{full}.{kind}.*' (reliability: reliable or "
-            "best_effort; history: keep_last or keep_all; depth: a number) and start the node again"
+            "best_effort; durability: volatile or transient_local; history: keep_last or keep_all; depth: a "
+            "number) and start the node again"
         ) from error

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.node import Node
@@ -19,7 +21,17 @@ from dope_ros.skeleton import Part
 from dope_ros.smoothing import SmoothingSettings
 from dope_ros.tracking import TRACKINGS, TrackingSettings
 
+logger = logging.getLogger(__name__)
+
 IMAGE_TRANSPORTS = ("raw", "compressed")
+
+READ_BY_YAML = {False: "off", True: "on"}
+"""What was written without quotes where YAML, and so ROS, has a boolean."""
+
+OF_RCLPY = {"use_sim_time", "start_type_description_service"}
+"""Parameters that each node may be given."""
+
+QOS_OVERRIDES = "qos_overrides"
 
 ParameterValue = str | bool | int | float | list[str]
 
@@ -46,7 +58,10 @@ class ParameterSpec:
     def descriptor(self) -> ParameterDescriptor:
         """What `ros2 param describe` shows."""
         descriptor = ParameterDescriptor(
-            name=self.name, description=self.description, read_only=self.read_only
+            name=self.name,
+            description=self.description,
+            read_only=self.read_only,
+            dynamic_typing=self.is_taken_for_a_boolean,
         )
         if not self.live and not self.read_only:
             descriptor.additional_constraints = "Read when the node is configured."
@@ -61,6 +76,16 @@ class ParameterSpec:
                 FloatingPointRange(from_value=float(self.low), to_value=float(self.high))
             ]
         return descriptor
+
+    @property
+    def is_taken_for_a_boolean(self) -> bool:
+        """Whether YAML reads one of the choices as a boolean, unless it is quoted."""
+        return not set(self.choices).isdisjoint(READ_BY_YAML.values())
+
+    def as_written(self, value: object) -> object:
+        """The choice that YAML read as a boolean; any other value as it is."""
+        word = READ_BY_YAML[value] if isinstance(value, bool) else None
+        return word if word in self.choices else value
 
     def fault(self, value: object, configured: bool) -> str | None:
         """Why `value` cannot be taken now; None if it can. Types and ranges are rclpy's business.
@@ -180,6 +205,12 @@ PARAMETERS = (
         high=1.0,
     ),
     ParameterSpec(
+        "depth_rectified",
+        False,
+        "Whether depth images of another frame are rectified: P of their camera info describes them then.",
+        live=True,
+    ),
+    ParameterSpec(
         "tracking",
         "off",
         "off; ids: people keep their ids from image to image; smooth: and their joints do not jitter.",
@@ -254,6 +285,7 @@ class NodeSettings:
     rectified: bool
     depth_tolerance: float
     depth_timeout: float
+    depth_rectified: bool
     transform_timeout: float
     marker_lifetime: float
     autostart: bool
@@ -271,16 +303,36 @@ def declare_parameters(node: Node, is_configured: Callable[[], bool]) -> None:
     def refuse_bad_values(parameters: Sequence[Parameter]) -> SetParametersResult:
         """Say what is wrong with new values; those of a call are taken together or not at all."""
         faults = [
-            _BY_NAME[parameter.name].fault(parameter.value, is_configured())
+            spec.fault(spec.as_written(parameter.value), is_configured())
             for parameter in parameters
-            if parameter.name in _BY_NAME
+            if (spec := _BY_NAME.get(parameter.name)) and not _has(node, parameter)
         ]
         reasons = [fault for fault in faults if fault is not None]
         return SetParametersResult(successful=not reasons, reason="; ".join(reasons))
 
+    node.add_pre_set_parameters_callback(_as_written)
     node.add_on_set_parameters_callback(refuse_bad_values)
     for spec in PARAMETERS:
-        node.declare_parameter(spec.name, spec.default, spec.descriptor())
+        given = node.declare_parameter(spec.name, spec.default, spec.descriptor())
+        if spec.is_taken_for_a_boolean:
+            node.set_parameters(_as_written([given]))
+
+
+def ignored_overrides(node: Node) -> str:
+    """What to say of parameters given at start that the node does not have; empty where there are none.
+
+    They are no reason not to start: a parameter file may be that of several nodes.
+    """
+    given = {name for name in _overrides(node) if not name.startswith(f"{QOS_OVERRIDES}.")}
+    ignored = _undeclared(node, given - OF_RCLPY)
+    return _ignored("the node has no such parameters", ignored, _BY_NAME)
+
+
+def ignored_qos_overrides(node: Node) -> str:
+    """The same of overrides of QoS; to be asked while all topics are open, for these declare them."""
+    ignored = _undeclared(node, (name for name in _overrides(node) if name.startswith(f"{QOS_OVERRIDES}.")))
+    declared = [f"{QOS_OVERRIDES}.{name}" for name in node.get_parameters_by_prefix(QOS_OVERRIDES)]
+    return _ignored("the node has no such topic or policy to override", ignored, declared)
 
 
 def read_settings(node: Node) -> NodeSettings:
@@ -309,6 +361,46 @@ def read_settings(node: Node) -> NodeSettings:
             ),
         ),
     )
+
+
+def _as_written(parameters: Sequence[Parameter]) -> list[Parameter]:
+    """The parameters with the choices that YAML took for booleans."""
+    return [
+        Parameter(parameter.name, value=spec.as_written(parameter.value))
+        if (spec := _BY_NAME.get(parameter.name)) and spec.is_taken_for_a_boolean
+        else parameter
+        for parameter in parameters
+    ]
+
+
+def _has(node: Node, parameter: Parameter) -> bool:
+    """Whether that is its value already; `ros2 param load` sets what it finds, changed or not."""
+    if not node.has_parameter(parameter.name):
+        return False
+    current = node.get_parameter_or(parameter.name)
+    return bool(current.type_ == parameter.type_ and current.value == parameter.value)
+
+
+def _overrides(node: Node) -> Iterable[str]:
+    """The names of the parameters given at start. rclpy has no public way to them."""
+    read = getattr(node.handle, "get_parameters", None)
+    if read is None:
+        logger.debug("this rclpy does not tell which parameters were given: misspelt ones go unnoticed")
+        return ()
+    with node.handle:
+        return tuple(read(Parameter))
+
+
+def _undeclared(node: Node, names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if not node.has_parameter(name))
+
+
+def _ignored(reason: str, names: Sequence[str], known: Iterable[str]) -> str:
+    if not names:
+        return ""
+    nearest = {name: get_close_matches(name, list(known), n=1) for name in names}
+    hints = [f"'{name}'" + "".join(f" (did you mean '{near}'?)" for near in nearest[name]) for name in names]
+    return f"given at start and ignored, because {reason}: {', '.join(hints)}"
 
 
 _LISTS = {"image_topics", "depth_topics"}

@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from traceback import format_exc
@@ -36,7 +39,8 @@ from dope_ros.ros.tf import (
     listen_to_transforms,
     nanoseconds,
 )
-from dope_ros.ros.worker import NewestWorker
+from dope_ros.ros.worker import STOP_SECONDS, NewestWorker
+from dope_ros.tracking import IdCounter
 from dope_ros.transforms import TransformError
 
 
@@ -55,13 +59,18 @@ class Frame:
 class Perception:
     """Turns the images of one or more cameras into people while it is started.
 
+    Args:
+        ids: where the ids of each camera's people come from, by the camera's letter.
+
     Raises:
         ModelError, EngineError: the network cannot be loaded.
         DopeError: messages that a parameter asks for are not installed, topics contradict each other, or a
             topic's name or QoS override is bad.
     """
 
-    def __init__(self, node: LifecycleNode, settings: NodeSettings, progress: Progress) -> None:
+    def __init__(
+        self, node: LifecycleNode, settings: NodeSettings, progress: Progress, ids: Mapping[str, IdCounter]
+    ) -> None:
         self._node = node
         self._settings = settings
         self._throttle = Throttle()
@@ -83,7 +92,7 @@ class Perception:
             opened.callback(self._pipeline.close)
             self._cameras: list[CameraStream] = []
             for each in topics:
-                camera = CameraStream(node, each, settings, self._transforms, self._warn)
+                camera = CameraStream(node, each, settings, self._transforms, self._warn, ids[each.letter])
                 opened.callback(camera.outputs.close)
                 self._cameras.append(camera)
             self._opened = opened.pop_all()
@@ -107,20 +116,29 @@ class Perception:
         """Subscribe; from now on images are turned into people.
 
         Raises:
-            DopeError: a topic cannot be subscribed to; `stop` frees those that could.
+            DopeError: a topic cannot be subscribed to (`stop` frees those that could), or the network hangs.
         """
+        self.stop()
         worker = NewestWorker(self._process_safely, name="perception", sources=len(self._cameras))
         self._worker = worker
         for source, camera in enumerate(self._cameras):
             camera.start(_slot(worker, camera, source))
 
     def stop(self) -> None:
-        """Unsubscribe, wait for the image under way, take markers away, and say that nobody is tracked."""
+        """Unsubscribe, wait for the image under way, take markers away, and say that nobody is tracked.
+
+        Raises:
+            DopeError: the image under way takes too long: the network hangs. It can be asked again.
+        """
         if self._worker is None:
             return
         for camera in self._cameras:
             camera.stop()
-        self._worker.stop()
+        if not self._worker.stop():
+            raise DopeError(
+                f"the network hangs: it had {STOP_SECONDS:.0f} s to finish the image under way, and did not; "
+                f"end the process (kill -9 {os.getpid()}) and start the node again"
+            )
         self._worker = None
         if not self._node.context.ok():
             return
@@ -130,7 +148,11 @@ class Perception:
             self._humans.forget_all()
 
     def close(self) -> None:
-        """Free everything; this object is of no use after that."""
+        """Free everything; this object is of no use after that.
+
+        Raises:
+            DopeError: the network hangs (see `stop`), and keeps what it works with.
+        """
         self.stop()
         self._opened.close()
 
@@ -173,9 +195,12 @@ class Perception:
         stopwatch.seconds["wait"] = perf_counter() - frame.arrived
         with stopwatch.stage("decode"):
             message = deserialize_message(frame.data, camera.image_type)
-            picture = camera.decode(message)
+            picture = camera.decode(message, partial(self._tell_once, camera))
+        message.header.frame_id = frame_name(message.header.frame_id)  # tf2 and RViz refuse ROS 1's slash
         intrinsics = camera.intrinsics(picture, settings.rectified)
-        people = self._pipeline(picture, intrinsics, self._depth_source(camera, message.header, settings))
+        people = self._pipeline(
+            picture, intrinsics, self._depth_source(camera, message.header, picture, settings)
+        )
         with stopwatch.stage("track"):
             seconds = nanoseconds(message.header.stamp) * 1e-9
             people = camera.over_time(people, seconds, settings.tracking)
@@ -189,11 +214,11 @@ class Perception:
         camera.outputs.publish_overlay(message.header, people, picture)
 
     def _depth_source(
-        self, camera: CameraStream, header: Header, settings: NodeSettings
+        self, camera: CameraStream, header: Header, picture: np.ndarray, settings: NodeSettings
     ) -> DepthSource | None:
         if camera.depth is None:
             return None
-        return camera.depth.source_for(header, settings.depth_tolerance, settings.depth_timeout)
+        return camera.depth.source_for(header, picture.shape, settings)
 
     def _in_target_frame(
         self, header: Header, people: list[Person], settings: NodeSettings
@@ -209,7 +234,7 @@ class Perception:
             settings.target_frame, header.frame_id, header.stamp, settings.transform_timeout
         )
         placed = deepcopy(header)
-        placed.frame_id = frame_name(settings.target_frame)  # with a slash RViz and others would refuse it
+        placed.frame_id = frame_name(settings.target_frame)
         return placed, transformed(people, transform)
 
     def _publish_humans(
@@ -225,6 +250,10 @@ class Perception:
         if self._humans is not None:
             height, width = picture.shape[:2]
             self._humans.publish(image_header, people, width, height, camera.letter)
+
+    def _tell_once(self, camera: CameraStream, fault: str) -> None:
+        """Tell of a fault of a camera's images that costs nothing, the first time."""
+        self._warn(f"images on '{camera.topic}' are read in spite of a fault: {fault}", every=math.inf)
 
     def _drop(self, camera: CameraStream, event: str, fault: str) -> None:
         camera.statistics.count(event, fault)
@@ -263,5 +292,5 @@ def _transforms_for(node: LifecycleNode, settings: NodeSettings) -> Transforms |
 
 
 def _load_pipeline(settings: NodeSettings, progress: Progress) -> Pipeline:
-    model = Path(settings.model) if settings.model else None
+    model = Path(settings.model).expanduser() if settings.model else None
     return Pipeline(load_engine(model, settings.engine, settings.threads, progress), settings.pipeline)

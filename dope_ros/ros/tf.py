@@ -9,9 +9,11 @@ which.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from math import hypot, isfinite
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -27,7 +29,7 @@ from dope_ros.geometry import Transform, body_frame, face_frame, gaze_frame, han
 from dope_ros.poses import Person
 from dope_ros.ros.logs import Throttle
 from dope_ros.skeleton import BODY, Side
-from dope_ros.transforms import JUMP_NS, FrameWatch, TransformError, TransformTree
+from dope_ros.transforms import JUMP_NS, FrameWatch, Patience, TransformError, TransformTree
 
 TF_QOS = QoSProfile(depth=100)
 STATIC_QOS = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -66,22 +68,49 @@ def nanoseconds(stamp: Time) -> int:
     return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
 
 
-class Transforms(Protocol):
+class Transforms(ABC):
     """Looks up transforms."""
 
-    def lookup(self, target: str, source: str, stamp: Time, patience: float) -> Transform:
-        """What takes points of `source` to `target` at a time; `TransformError` where that is unknown."""
-        ...
+    def __init__(self) -> None:
+        self._patience: defaultdict[tuple[str, str], Patience] = defaultdict(Patience)
 
+    def lookup(self, target: str, source: str, stamp: Time, patience: float) -> Transform:
+        """What takes points of `source` to `target` at a time.
+
+        Args:
+            patience: seconds to wait for it at most; less where it has been awaited in vain for a while.
+
+        Raises:
+            TransformError: it is unknown, or there is no time: tf2 would take the stamp 0 for the latest.
+        """
+        if not nanoseconds(stamp):
+            raise TransformError(
+                f"no transform of '{source}' to '{target}' at the stamp 0: whoever publishes the images does "
+                "not set header.stamp"
+            )
+        target, source = frame_name(target), frame_name(source)
+        waiting = self._patience[target, source]
+        try:
+            found = self._lookup(target, source, stamp, waiting.seconds(patience))
+        except TransformError:
+            waiting.note(found=False)
+            raise
+        waiting.note(found=True)
+        return found
+
+    @abstractmethod
     def close(self) -> None:
         """Listen no longer."""
-        ...
+
+    @abstractmethod
+    def _lookup(self, target: str, source: str, stamp: Time, patience: float) -> Transform:
+        """`lookup`, by names without a slash."""
 
 
 class Listener:
     """Hears /tf and /tf_static, and when the node's clock goes back, as with use_sim_time.
 
-    A transform that is none costs itself only, and the log says what is wrong with it. Frames of people are
+    An invalid transform is skipped and logged; the others of its message are kept. Frames of people are
     passed over: tf2's buffer never forgets a frame, and each person brings some twenty with new names.
 
     Args:
@@ -130,7 +159,7 @@ class Listener:
             self._node.get_logger().warning(message)
 
 
-class OwnTransforms:
+class OwnTransforms(Transforms):
     """Keeps transforms without tf2_ros.
 
     Raises:
@@ -138,12 +167,11 @@ class OwnTransforms:
     """
 
     def __init__(self, node: Node) -> None:
+        super().__init__()
         self._tree = TransformTree()
         self._listener = Listener(node, self._add, self._tree.clear)
 
-    def lookup(self, target: str, source: str, stamp: Time, patience: float) -> Transform:
-        """See `Transforms`."""
-        target, source = frame_name(target), frame_name(source)
+    def _lookup(self, target: str, source: str, stamp: Time, patience: float) -> Transform:
         return self._tree.lookup(target, source, nanoseconds(stamp), patience)
 
     def close(self) -> None:
@@ -156,7 +184,7 @@ class OwnTransforms:
         self._tree.add(parent, child, stamp, transform_from_message(stamped), static)
 
 
-class Tf2Transforms:
+class Tf2Transforms(Transforms):
     """Keeps transforms by tf2_ros.
 
     tf2's own listener does not notice when time goes back in a bag that is played without a clock, and its
@@ -169,16 +197,15 @@ class Tf2Transforms:
     def __init__(self, node: Node) -> None:
         from tf2_ros import Buffer
 
+        super().__init__()
         self._buffer = Buffer()
         self._watch = FrameWatch()
         self._listener = Listener(node, self._add, self._clear)
 
-    def lookup(self, target: str, source: str, stamp: Time, patience: float) -> Transform:
-        """See `Transforms`."""
+    def _lookup(self, target: str, source: str, stamp: Time, patience: float) -> Transform:
         from rclpy.time import Time as RclpyTime
         from tf2_ros import TransformException
 
-        target, source = frame_name(target), frame_name(source)
         try:
             stamped = self._buffer.lookup_transform(
                 target, source, RclpyTime.from_msg(stamp), timeout=Duration(seconds=patience)
@@ -196,9 +223,9 @@ class Tf2Transforms:
             self._buffer.set_transform_static(stamped, LISTENER)
             return
         _, child = frames_in(stamped)
-        if self._watch.goes_back(child, nanoseconds(stamped.header.stamp)):
+        if self._watch.record(child, nanoseconds(stamped.header.stamp)):
             self._buffer.clear()
-        self._watch.gone()
+        self._watch.sweep()
         self._buffer.set_transform(stamped, LISTENER)
 
     def _clear(self) -> None:

@@ -10,6 +10,9 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+STOP_SECONDS = 10.0
+"""For so long the work under way may go on after it is told to end; work that takes longer hangs."""
+
 
 class NewestWorker(Generic[T]):
     """Hands items to one thread; an item that nobody took yet is replaced by the next of its source.
@@ -35,12 +38,22 @@ class NewestWorker(Generic[T]):
             self._changed.notify()
         return replaced
 
-    def stop(self) -> None:
-        """Let the work under way end, drop what waits, and end the thread."""
+    def stop(self, patience: float = STOP_SECONDS) -> bool:
+        """Let the work under way end, drop what waits, and end the thread.
+
+        Args:
+            patience: seconds. Asked again, it is looked only whether the work has ended meanwhile.
+
+        Returns:
+            Whether the thread has ended. If not, what it works with must be left to it; as a daemon it ends
+            with the process.
+        """
         with self._changed:
+            patience = 0.0 if self._stopping else patience
             self._stopping = True
             self._changed.notify()
-        self._thread.join()
+        self._thread.join(patience)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         while (item := self._take()) is not None:
