@@ -1,9 +1,9 @@
 # Copyright 2026 dope_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""JPEGs as cameras send them: faults that do a picture no harm are mended, those that do are told.
+"""JPEGs as cameras send them: faults that do a picture no harm are told, all others make it a corrupt one.
 
-Many cameras' JPEGs break the standard a little in every picture, and libjpeg warns of each. What it says
-decides: a warning that means lost or misread content makes a picture corrupt, any other one does not.
+Many cameras' JPEGs break the standard a little in every picture, and libjpeg warns of each. What is known to
+be harmless is mended in the header, or passed over between the picture's data and a marker.
 """
 
 from __future__ import annotations
@@ -18,15 +18,6 @@ from dope_ros.errors import ImageError
 
 JPEG_START = b"\xff\xd8"
 
-CORRUPT = (
-    "premature end of data segment",
-    "Premature end of JPEG file",
-    "bad Huffman code",
-    "bad arithmetic code",
-    "instead of RST",
-)
-"""Of the warnings in libjpeg's jerror.h (JWRN_*) those after which content is missing or guessed."""
-
 FEW_BYTES = 100
 """So many bytes between the picture's data and the next marker are always taken for filling."""
 
@@ -34,7 +25,7 @@ FILLING = 0.05
 """More bytes than those, and than this share of the picture's data, could not be understood."""
 
 _END = b"\xff\xd9"
-_MARKER = re.compile(rb"\xff+([^\x00\xff])", re.DOTALL)
+_MARKER = re.compile(rb"\xff([^\x00\xff])", re.DOTALL)
 _LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0x[0-9a-f]{2}")
 
 _APP0, _SCAN = 0xE0, 0xDA
@@ -72,28 +63,31 @@ def _decode_faulty(data: bytes, fault: str) -> np.ndarray:
             return simplejpeg.decode_jpeg(mended, colorspace="RGB")
         except ValueError as error:
             fault = str(error)
-    if _does_harm(fault, scan):
-        raise ImageError(f"the JPEG of {len(data)} bytes is corrupt: {fault}")
+    harm = _harm(fault, scan)
+    if harm:
+        raise ImageError(f"the JPEG of {len(data)} bytes is corrupt: {harm}")
     try:
         return simplejpeg.decode_jpeg(mended, colorspace="RGB", strict=False)
     except ValueError as error:
         raise ImageError(f"the JPEG of {len(data)} bytes is corrupt: {error}") from error
 
 
-def _does_harm(fault: str, scan: bytes) -> bool:
-    """Whether the first thing that libjpeg says of a picture means that content is lost, or its end is."""
-    end = scan.rfind(_END)
-    if (scan and end < 0) or any(words in fault for words in CORRUPT):
-        return True
+def _harm(fault: str, scan: bytes) -> str:
+    """Why a picture with that fault is of no use; empty where libjpeg only passed over filling."""
     left_over = _LEFT_OVER.search(fault)
-    return left_over is not None and int(left_over[1]) >= max(FEW_BYTES, FILLING * end)
+    if left_over is None:
+        return fault
+    end = scan.rfind(_END)
+    if end < 0:
+        return "its end marker is missing"
+    return fault if int(left_over[1]) >= max(FEW_BYTES, FILLING * end) else ""
 
 
 def with_plain_header(data: bytes) -> tuple[bytes, bytes]:
     """A JPEG's header, of which libjpeg has nothing to say, and its scan; all and nothing without a scan.
 
-    Bytes between segments are left out, a JFIF of whatever version is one of 1.1, and the scan of a
-    sequential picture has the parameters that it must have.
+    Bytes between segments are left out, a JFIF of a version that libjpeg does not know is one of 1.1, and the
+    scan of a sequential picture has the parameters that it must have.
     """
     segments, position, sequential = [JPEG_START], len(JPEG_START), False
     while marker := _MARKER.search(data, position):
@@ -108,7 +102,7 @@ def with_plain_header(data: bytes) -> tuple[bytes, bytes]:
 
 
 def _plain(kind: int, segment: bytes, sequential: bool) -> bytes:
-    if kind == _APP0 and segment[2:7] == b"JFIF\0":
+    if kind == _APP0 and segment[2:7] == b"JFIF\0" and segment[7:8] != b"\x01":
         return segment[:7] + b"\x01\x01" + segment[9:]
     if kind == _SCAN and sequential:
         return segment[:-3] + b"\x00\x3f\x00"

@@ -701,7 +701,7 @@ def test_a_model_in_integers_can_read_its_weights_from_the_one_in_float(tmp_path
     (picture,) = pictures(1, HEIGHT, WIDTH)
     write_picture(tmp_path / "picture.png", picture)
     options = {"storage": Storage.INT8, "bits": 6, "proposals": 50}
-    of_int8 = {"int8": (tmp_path / "picture.png",), **options}
+    of_int8 = {"calibration": (tmp_path / "picture.png",), **options}
     _, in_float = exported(tmp_path, name="float.onnx", **options)
     _, alone = exported(tmp_path, name="alone.onnx", **of_int8)
     _, shared = exported(tmp_path, name="shared.onnx", weights_of=in_float, **of_int8)

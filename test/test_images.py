@@ -257,12 +257,21 @@ def damaged(data):
     return replaced(data, len(data) // 2, bytes(len(data) // 10))
 
 
+FATAL = (0x01, 0x8F, 0xC0, 0xC4, 0xC8, 0xD3, 0xD8, 0xDA, 0xDB, 0xDC, 0xE0, 0xFE)
+"""Markers at which libjpeg gives a picture up, or goes on where it does not belong."""
+
+
 # Of damage behind filling between its data libjpeg says nothing; a header's faults are mended beforehand.
 LACKING = [
     *((fault, data[: -len(data) // 4]) for fault, (data, _) in HARMLESS.items()),
     *((fault, damaged(data)) for fault, (data, _) in HARMLESS.items() if "RST" not in fault),
     ("no fault", damaged(PLAIN)),
     ("no fault", PLAIN[: -len(PLAIN) // 4]),
+    *(
+        (f"FF {kind:02X} in the data", inserted(PLAIN, len(PLAIN) // 4, bytes([0xFF, kind])))
+        for kind in FATAL
+    ),
+    ("the next picture in the middle of one", PLAIN[: len(PLAIN) // 2] + PLAIN),
 ]
 
 
@@ -274,6 +283,14 @@ def test_a_jpeg_that_lacks_picture_content_is_refused_whatever_harmless_fault_it
     with pytest.raises(ImageError, match="is corrupt"):
         decoded(data, told.append)
     assert not told, fault
+
+
+@pytest.mark.parametrize("start", [b"", PLAIN[:SCAN], PLAIN[: SCAN + 20]], ids=["none", "header", "scan"])
+def test_a_jpeg_of_ones_is_refused_in_no_time(start):
+    told = []
+    with pytest.raises(ImageError, match="is corrupt"):
+        decoded((start or b"\xff\xd8") + b"\xff" * 3_000_000, told.append)
+    assert not told
 
 
 def test_bytes_behind_the_end_of_a_png_do_not_make_it_a_truncated_one():

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 
-from dope_ros.ros.worker import NewestWorker
+from dope_ros.ros.worker import STOP_SECONDS, NewestWorker
 
 PATIENCE = 10.0
 
@@ -57,7 +57,7 @@ def test_work_that_hangs_keeps_its_thread_and_nobody_waits_for_it_for_ever():
 def test_a_thread_that_hangs_does_not_keep_the_process():
     program = """
 import threading
-from dope_ros.ros.worker import NewestWorker
+from dope_ros.ros.worker import STOP_SECONDS, NewestWorker
 started = threading.Event()
 def hang(item):
     started.set()
@@ -87,3 +87,18 @@ def test_stopping_lets_the_work_under_way_end_and_drops_what_waits(monkeypatch):
     monkeypatch.setattr(threading.Thread, "join", let_go_and_join)
     worker.stop()
     assert work.done == [1]
+
+
+def test_work_that_is_slow_each_time_gets_more_patience():
+    now, done = [0.0], threading.Event()
+
+    def work(seconds):
+        now[0] += seconds
+        done.set()
+
+    worker = NewestWorker(work, "test", clock=lambda: now[0])
+    assert worker.patience == STOP_SECONDS
+    worker.put(40.0)
+    assert done.wait(10)
+    assert worker.stop()
+    assert worker.patience == 80.0

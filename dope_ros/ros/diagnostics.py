@@ -35,7 +35,7 @@ class FrameReport:
         poses' leaving, `overhead` is that less the network's own time.
     last_fault: of the newest rejected or failed frame, since the last report or the last processed frame.
     outcome: `rejected` or `failed` where no frame was processed after one that was; else empty.
-    lacks: what was missing for the last frame that was processed all the same.
+    lacks: what was missing the last time that it was asked for; depth is not where nobody is seen.
     stuck_seconds: how long frames have come in without one being done (processed, rejected or failed).
     """
 

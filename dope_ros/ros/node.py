@@ -8,6 +8,7 @@ Run it with `ros2 launch dope_ros dope.launch.py` or `ros2 run dope_ros dope_nod
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -64,6 +65,12 @@ def _explained(what: str, outcome: TransitionCallbackReturn) -> Callable[[Transi
     return explain
 
 
+def _require(result: TransitionCallbackReturn) -> None:
+    """Raise where what the node manages, such as its publishers, did not come along."""
+    if result != TransitionCallbackReturn.SUCCESS:
+        raise RuntimeError(f"something that the node manages answered {result.name}")
+
+
 class DopeNode(LifecycleNode):
     """Finds people in camera images.
 
@@ -78,6 +85,7 @@ class DopeNode(LifecycleNode):
         super().__init__("dope")
         self._is_ending = is_ending
         self._perception: Perception | None = None
+        self._is_freed = True
         self._ids: defaultdict[str, IdCounter] = defaultdict(IdCounter)
         self._silence = Reminder()
         self._fault = ""
@@ -106,13 +114,13 @@ class DopeNode(LifecycleNode):
         with ExitStack() as undo:
             undo.callback(self._release)
             perception = self._perception = Perception(self, settings, self._tell_progress, self._ids)
-            result = super().on_configure(state)
+            _require(super().on_configure(state))
             undo.pop_all()
         self._fault = ""
         libraries = f"images by {images.CONVERTER}; transforms by {tf.LOOKUP}"
         self.get_logger().info(f"configured: {perception.description}; {libraries}")
         self._warn(ignored_remaps(self, settings))
-        return result
+        return TransitionCallbackReturn.SUCCESS
 
     @_explained("activate", TransitionCallbackReturn.FAILURE)
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -126,12 +134,12 @@ class DopeNode(LifecycleNode):
         with ExitStack() as undo:
             undo.callback(self._configured.stop)
             self._configured.start()
-            result = super().on_activate(state)
+            _require(super().on_activate(state))
             undo.pop_all()
         self._fault = ""
         self.get_logger().info("active")
         self._warn(ignored_qos_overrides(self))
-        return result
+        return TransitionCallbackReturn.SUCCESS
 
     @_explained("deactivate", TransitionCallbackReturn.ERROR)
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -181,16 +189,23 @@ class DopeNode(LifecycleNode):
         super().on_error(state)
         return TransitionCallbackReturn.SUCCESS
 
-    def end(self) -> None:
-        """Go to `finalized`, where the node is not there yet; what is shown of people is taken back."""
-        if self._state in ("unconfigured", "inactive", "active"):
-            self.trigger_shutdown()
+    def end(self) -> bool:
+        """Go to `finalized`, where the node is not there yet; what is shown of people is taken back.
+
+        Returns:
+            Whether everything is freed; else the log says what is not.
+        """
+        if self._state not in ("unconfigured", "inactive", "active"):
+            return self._is_freed
+        return bool(self.trigger_shutdown() == TransitionCallbackReturn.SUCCESS)
 
     def destroy_node(self) -> None:
         """Free everything before the node goes."""
-        self._release()
-        logging.getLogger("dope_ros").removeHandler(self._log_handler)
-        super().destroy_node()
+        try:
+            self._release()
+        finally:
+            logging.getLogger("dope_ros").removeHandler(self._log_handler)
+            super().destroy_node()
 
     @property
     def _configured(self) -> Perception:
@@ -247,8 +262,11 @@ class DopeNode(LifecycleNode):
 
     def _release(self) -> None:
         perception, self._perception = self._perception, None
-        if perception is not None:
-            perception.close()
+        if perception is None:
+            return
+        self._is_freed = False
+        perception.close()
+        self._is_freed = True
 
     def _apply_live_parameters(self, parameters: Sequence[Parameter]) -> None:
         del parameters  # read_settings reads them all
@@ -298,7 +316,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the node until it is interrupted.
 
     Returns:
-        0 after an interrupt, 1 where an argument or a parameter given at start is bad.
+        0 after an interrupt, 1 where an argument or a parameter given at start is bad. A network that hangs
+        ends the process at once, likewise with 1.
     """
     with Ending() as ending:
         try:
@@ -319,7 +338,8 @@ def _run(arguments: Sequence[str] | None, ending: Ending) -> int:
         return _cannot_start(f"{error}{'; write the number with a decimal point' if whole else ''}")
     try:
         _spin(node, ending)
-        node.end()
+        if not node.end():
+            os._exit(1)  # a thread that hangs in a runtime would abort, or keep, the interpreter's own end
     finally:
         node.destroy_node()
     return 0

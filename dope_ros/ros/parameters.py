@@ -374,7 +374,10 @@ def _as_written(parameters: Sequence[Parameter]) -> list[Parameter]:
 
 
 def _has(node: Node, parameter: Parameter) -> bool:
-    """Whether that is its value already; `ros2 param load` sets what it finds, changed or not."""
+    """Whether that is its value already; `ros2 param load` sets what it finds, changed or not.
+
+    Of read-only parameters rclpy refuses that before anybody is asked.
+    """
     if not node.has_parameter(parameter.name):
         return False
     current = node.get_parameter_or(parameter.name)
@@ -385,7 +388,7 @@ def _overrides(node: Node) -> Iterable[str]:
     """The names of the parameters given at start. rclpy has no public way to them."""
     read = getattr(node.handle, "get_parameters", None)
     if read is None:
-        logger.debug("this rclpy does not tell which parameters were given: misspelt ones go unnoticed")
+        logger.info("this rclpy does not tell which parameters were given: misspelt ones go unnoticed")
         return ()
     with node.handle:
         return tuple(read(Parameter))

@@ -39,7 +39,7 @@ from dope_ros.ros.tf import (
     listen_to_transforms,
     nanoseconds,
 )
-from dope_ros.ros.worker import STOP_SECONDS, NewestWorker
+from dope_ros.ros.worker import NewestWorker
 from dope_ros.tracking import IdCounter
 from dope_ros.transforms import TransformError
 
@@ -75,6 +75,7 @@ class Perception:
         self._settings = settings
         self._throttle = Throttle()
         self._worker: NewestWorker[Frame] | None = None
+        self._is_stopping = False
         topics = camera_topics(settings)
         with ExitStack() as opened:  # what was opened before something fails is closed again
             self._transforms = _transforms_for(node, settings)
@@ -88,7 +89,7 @@ class Perception:
             self._humans = HumansPublisher(node) if settings.hri else None
             if self._humans is not None:
                 opened.callback(self._humans.close)
-            self._pipeline = _load_pipeline(settings, progress)
+            self._pipeline = _load_pipeline(settings, self._unless_stopping(progress))
             opened.callback(self._pipeline.close)
             self._cameras: list[CameraStream] = []
             for each in topics:
@@ -119,6 +120,7 @@ class Perception:
             DopeError: a topic cannot be subscribed to (`stop` frees those that could), or the network hangs.
         """
         self.stop()
+        self._is_stopping = False
         worker = NewestWorker(self._process_safely, name="perception", sources=len(self._cameras))
         self._worker = worker
         for source, camera in enumerate(self._cameras):
@@ -128,15 +130,17 @@ class Perception:
         """Unsubscribe, wait for the image under way, take markers away, and say that nobody is tracked.
 
         Raises:
-            DopeError: the image under way takes too long: the network hangs. It can be asked again.
+            DopeError: the image under way takes too long: the network hangs.
         """
         if self._worker is None:
             return
+        self._is_stopping = True
         for camera in self._cameras:
             camera.stop()
         if not self._worker.stop():
+            seconds = self._worker.patience
             raise DopeError(
-                f"the network hangs: it had {STOP_SECONDS:.0f} s to finish the image under way, and did not; "
+                f"the network hangs: it had {seconds:.0f} s to finish the image under way, and did not; "
                 f"end the process (kill -9 {os.getpid()}) and start the node again"
             )
         self._worker = None
@@ -250,6 +254,10 @@ class Perception:
         if self._humans is not None:
             height, width = picture.shape[:2]
             self._humans.publish(image_header, people, width, height, camera.letter)
+
+    def _unless_stopping(self, progress: Progress) -> Progress:
+        """The same, but an engine that is built anew after it failed is given up when it is to stop."""
+        return lambda step: False if self._is_stopping else progress(step)
 
     def _tell_once(self, camera: CameraStream, fault: str) -> None:
         """Tell of a fault of a camera's images that costs nothing, the first time."""

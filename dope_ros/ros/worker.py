@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from time import monotonic
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -13,19 +14,32 @@ T = TypeVar("T")
 STOP_SECONDS = 10.0
 """For so long the work under way may go on after it is told to end; work that takes longer hangs."""
 
+SLOWER = 2.0
+"""So many times as long as any item before one may take as well."""
+
 
 class NewestWorker(Generic[T]):
     """Hands items to one thread; an item that nobody took yet is replaced by the next of its source.
 
     So latency never grows: the work is always on the newest item there was when it began. Of several
     sources with an item, the one whose turn is longest ago goes first.
+
+    Args:
+        clock: seconds, to know how long the work takes.
     """
 
-    def __init__(self, work: Callable[[T], None], name: str, sources: int = 1) -> None:
-        self._work = work
+    def __init__(
+        self,
+        work: Callable[[T], None],
+        name: str,
+        sources: int = 1,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._work, self._clock = work, clock
         self._slots: list[T | None] = [None] * sources
         self._turns = list(range(sources))
         self._stopping = False
+        self._slowest = 0.0
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -38,17 +52,24 @@ class NewestWorker(Generic[T]):
             self._changed.notify()
         return replaced
 
-    def stop(self, patience: float = STOP_SECONDS) -> bool:
+    @property
+    def patience(self) -> float:
+        """Seconds in which the work under way ought to end."""
+        return max(STOP_SECONDS, SLOWER * self._slowest)
+
+    def stop(self, patience: float | None = None) -> bool:
         """Let the work under way end, drop what waits, and end the thread.
 
         Args:
-            patience: seconds. Asked again, it is looked only whether the work has ended meanwhile.
+            patience: seconds; None is what it ought to need. Asked again, it is looked only whether the work
+                has ended meanwhile.
 
         Returns:
             Whether the thread has ended. If not, what it works with must be left to it; as a daemon it ends
             with the process.
         """
         with self._changed:
+            patience = self.patience if patience is None else patience
             patience = 0.0 if self._stopping else patience
             self._stopping = True
             self._changed.notify()
@@ -57,7 +78,9 @@ class NewestWorker(Generic[T]):
 
     def _run(self) -> None:
         while (item := self._take()) is not None:
+            began = self._clock()
             self._work(item)
+            self._slowest = max(self._slowest, self._clock() - began)
 
     def _take(self) -> T | None:
         """The next item, once there is one; None when it is time to end."""
