@@ -3,18 +3,9 @@
 """How often the node says the same."""
 
 import pytest
+from clocks import Clock
 
 from dope_ros.ros.logs import Reminder, Throttle
-
-
-class Clock:
-    """A clock that is put forward by hand."""
-
-    def __init__(self):
-        self.seconds = 0.0
-
-    def __call__(self):
-        return self.seconds
 
 
 @pytest.fixture
@@ -25,8 +16,8 @@ def clock():
 def test_a_message_passes_once_in_a_while(clock):
     throttle = Throttle(clock)
     passed = []
-    for clock.seconds in range(12):
-        passed += [clock.seconds] * throttle.passes("the same", 5.0)
+    for clock.now in range(12):
+        passed += [clock.now] * throttle.passes("the same", 5.0)
     assert passed == [0, 5, 10]
 
 
@@ -61,25 +52,25 @@ def test_of_topics_that_differ_in_a_number_each_has_its_say(clock, one, other):
 
 def test_messages_are_forgotten_once_they_would_pass_again(clock):
     throttle = Throttle(clock)
-    for clock.seconds in range(1000):
-        assert throttle.passes(f"frame '/object{clock.seconds}'", 5.0)
+    for clock.now in range(1000):
+        assert throttle.passes(f"frame '/object{clock.now}'", 5.0)
         assert len(throttle) <= 5
 
 
 def test_what_goes_on_is_told_often_for_a_minute_and_then_rarely(clock):
     reminder = Reminder(clock)
     told = []
-    for clock.seconds in range(200):
-        told += [clock.seconds] * len(reminder.due(["no image"]))
+    for clock.now in range(200):
+        told += [clock.now] * len(reminder.due(["no image"]))
     assert told == [*range(0, 61, 5), 120, 180]
 
 
 def test_what_begins_again_is_told_often_again(clock):
     reminder = Reminder(clock)
-    for clock.seconds in range(100):
+    for clock.now in range(100):
         reminder.due(["no image"])
     assert reminder.due([]) == []
     told = []
-    for clock.seconds in range(200, 212):
-        told += [clock.seconds] * len(reminder.due(["no image"]))
+    for clock.now in range(200, 212):
+        told += [clock.now] * len(reminder.due(["no image"]))
     assert told == [200, 205, 210]

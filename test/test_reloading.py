@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from clocks import Clock
 from tiny_model import write_tiny_model
 
 from dope_ros.engine.onnx import OnnxEngine
@@ -29,22 +30,9 @@ class Opened(list):
         return self[-1]
 
 
-class Clock:
-    """Shows the time that it is set to."""
-
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-    def wait_for_the_longest_pause(self):
-        self.now += LONGEST_PAUSE
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(1000.0)
 
 
 @pytest.fixture
@@ -111,7 +99,7 @@ def test_memory_that_is_free_again_within_the_time_brings_the_engine_back(opened
     began = clock.now
     while clock.now - began < FAILING_SECONDS - LONGEST_PAUSE:
         fail(engine, "in a row; tried again")
-        clock.wait_for_the_longest_pause()
+        clock.now += LONGEST_PAUSE
     engine.run(GOOD)
 
 
@@ -120,7 +108,7 @@ def given_up(opened, clock):
     began = clock.now
     while clock.now - began < FAILING_SECONDS:
         fail(engine, "in a row; tried again")
-        clock.wait_for_the_longest_pause()
+        clock.now += LONGEST_PAUSE
     fail(engine, "given up after 60 s: .*clean up, configure")
     return engine
 
@@ -154,7 +142,7 @@ def test_an_engine_that_cannot_be_opened_again_counts_as_a_failure(opened, clock
     with pytest.raises(EngineError, match=r"no such model file.*failure 2 in a row"):
         engine.run(GOOD)
     write_tiny_model(opened.path)
-    clock.wait_for_the_longest_pause()
+    clock.now += LONGEST_PAUSE
     engine.run(GOOD)
 
 

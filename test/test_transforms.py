@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import scenes
+from clocks import Clock
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -189,14 +190,6 @@ def test_a_lookup_waits_for_a_transform_that_comes():
     tree.add("map", "base", SECOND, moved(1, 2, 3))
     waiting.join(20)
     np.testing.assert_allclose(found[0].translation, (1, 2, 3))
-
-
-class Clock:
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        return self.now
 
 
 def impatient(clock):

@@ -97,12 +97,7 @@ def write_tiny_model(
             *(numpy_helper.from_array(values, f"{name}_given") for name, values in kept.items()),
         ],
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    entry = json.dumps(default_entry()) if metadata is None else metadata
-    if entry:
-        helper.set_model_props(model, {"dope": entry})
-    onnx.save(model, path)
-    return path
+    return _written(graph, path, json.dumps(default_entry()) if metadata is None else metadata)
 
 
 def write_film_model(
@@ -136,8 +131,14 @@ def write_film_model(
             *(numpy_helper.from_array(values, f"{name}_frames") for name, values in stacked.items()),
         ],
     )
+    return _written(graph, path, json.dumps(default_entry()))
+
+
+def _written(graph: onnx.GraphProto, path: Path, entry: str) -> Path:
+    """Write the graph as a model with that entry `dope`, if it is not empty, and return its path."""
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    helper.set_model_props(model, {"dope": json.dumps(default_entry())})
+    if entry:
+        helper.set_model_props(model, {"dope": entry})
     onnx.save(model, path)
     return path
 

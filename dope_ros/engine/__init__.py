@@ -8,9 +8,10 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+from dope_ros.engine.contract import check_model
 from dope_ros.engine.packaged import DEFAULT_MODEL, model_for_cpu
 from dope_ros.engine.protocol import ENGINE_SUFFIX, Engine, GivenUpError, Progress
-from dope_ros.errors import DopeError, EngineError, ModelError
+from dope_ros.errors import DopeError, EngineError
 
 logger = logging.getLogger(__name__)
 
@@ -22,16 +23,6 @@ MOST_THREADS = 256
 """More threads than these are a typing error, which brings a machine to a halt."""
 
 CHECKPOINT_SUFFIXES = (".pt", ".pth")
-
-
-def check_model(model: Path) -> None:
-    """A model that somebody names is there.
-
-    Raises:
-        ModelError: it is not.
-    """
-    if not model.is_file():
-        raise ModelError(f"{model}: no such model file")
 
 
 def load_engine(

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,16 @@ PAD_VALUE = 114
 """ImageNet's mean as one grey level, so that padding is as good as nothing to the network."""
 
 EXPORT_HINT = "The file does not follow the model contract (docs/models.md)."
+
+
+def check_model(model: Path) -> None:
+    """A model that somebody names is there.
+
+    Raises:
+        ModelError: it is not.
+    """
+    if not model.is_file():
+        raise ModelError(f"{model}: no such model file")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from dope_ros.engine.contract import (
     INPUT_NAME,
     ModelSpec,
+    check_model,
     check_outputs,
     output_names,
     parse_spec,
@@ -107,8 +108,7 @@ def _wanted_providers() -> list[str]:
 
 
 def _open_session(model: Path, threads: int) -> ort.InferenceSession:
-    if not model.is_file():
-        raise ModelError(f"{model}: no such model file")
+    check_model(model)
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from time import monotonic
 
@@ -51,7 +52,6 @@ class ReloadingEngine:
         self._failures = 0
         self._fault = ""
         self._failing_since = self._next_attempt = 0.0
-        self._given_up = False
 
     def run(self, pixels: np.ndarray) -> dict[Part, Proposals]:
         """Run the network on `pixels`; see `Engine.run`.
@@ -59,7 +59,7 @@ class ReloadingEngine:
         Raises:
             EngineError: it failed, and says when it is opened again; or it is given up.
         """
-        if self._given_up or self._clock() < self._next_attempt:
+        if self._clock() < self._next_attempt:
             raise EngineError(self._explanation())
         try:
             if self._engine is None:
@@ -85,12 +85,12 @@ class ReloadingEngine:
             self._failing_since = now
         self._failures += 1
         self._fault = str(error)
-        self._next_attempt = now + _pause_after(self._failures)
-        self._given_up = self._failures >= LEAST_FAILURES and now - self._failing_since >= FAILING_SECONDS
+        is_given_up = self._failures >= LEAST_FAILURES and now - self._failing_since >= FAILING_SECONDS
+        self._next_attempt = math.inf if is_given_up else now + _pause_after(self._failures)
 
     def _explanation(self) -> str:
         failures = f"{self._fault} (failure {self._failures} in a row"
-        if self._given_up:
+        if math.isinf(self._next_attempt):
             return (
                 f"{failures}; given up after {FAILING_SECONDS:.0f} s: deactivate, clean up, configure and "
                 "activate the node to open the engine anew; only a GPU that was lost needs a new process)"

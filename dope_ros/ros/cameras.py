@@ -45,10 +45,10 @@ Warn = Callable[[str, float], None]
 """Logs a message, once in so many seconds."""
 
 TRANSPORTS: dict[str, tuple[type, Callable[[Any, Tell], np.ndarray], str]] = {
-    "raw": (Image, decode_image, ""),
+    "raw": (Image, lambda message, _: decode_image(message), ""),
     "compressed": (CompressedImage, decode_compressed, "/compressed"),
 }
-"""Message, decoder, and what image_transport adds to the topic's name."""
+"""Message, decoder, which is given a `Tell` too, and what image_transport adds to the topic's name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,11 +80,8 @@ Tell = Callable[[str], None]
 """Takes in what is wrong with a picture that can be read all the same."""
 
 
-def decode_image(message: Image, tell: Tell = logger.warning) -> np.ndarray:
+def decode_image(message: Image) -> np.ndarray:
     """The picture in a raw image message.
-
-    Args:
-        tell: see `decode_compressed`; a raw image has no such faults.
 
     Returns:
         uint8 [height, width, 3], RGB; shares the message's memory where nothing had to be converted.
@@ -92,7 +89,6 @@ def decode_image(message: Image, tell: Tell = logger.warning) -> np.ndarray:
     Raises:
         ImageError: the encoding is unknown, or the data does not fit the header.
     """
-    del tell
     _check_layout(message)
     raw = packed(message)
     if raw.encoding in PLANES:

@@ -52,8 +52,11 @@ def _explained(what: str, outcome: TransitionCallbackReturn) -> Callable[[Transi
     """
 
     def explain(callback: Transition) -> Transition:
+        """The callback, explained."""
+
         @wraps(callback)
         def explained(node: DopeNode, state: LifecycleState) -> TransitionCallbackReturn:
+            """What the callback returns, or `outcome`."""
             try:
                 return callback(node, state)
             except Exception as error:

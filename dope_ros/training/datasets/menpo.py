@@ -36,9 +36,8 @@ from dope_ros.training.datasets.records import (
     BrokenRecord,
     Dataset,
     FolderListing,
-    RecordDataset,
-    converted,
     existing,
+    verified,
 )
 
 PICTURE_LANDMARKS = "projected_image_space"
@@ -68,13 +67,11 @@ def read(folder: Path, split: str) -> Dataset:
         _record(folder, path, models, listing) for path in sorted(landmarks.glob(f"{pattern}/*.ljson"))
     ]
 
-    def verified(record: Record) -> Record:
+    def verify(record: Record) -> None:
         if isinstance(record.source, PictureFile | VideoFrame):
             listing.require(record.source.path)
-        return record
 
-    name = f"menpo {split}"
-    return RecordDataset(name, converted(name, records, verified, lambda record: record.name), _sample)
+    return verified(f"menpo {split}", records, verify, _sample, lambda record: record.name)
 
 
 def _record(folder: Path, landmarks: Path, models: list[Path], listing: FolderListing) -> Record:

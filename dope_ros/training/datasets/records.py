@@ -179,13 +179,32 @@ def checked(
     """
     listing = FolderListing()
 
-    def verified(record: Record) -> Record:
+    def verify(record: Record) -> None:
         source = to_sample(record).source
         if isinstance(source, PictureFile):
             listing.require(source.path)
+
+    return verified(name, records, verify, to_sample, record_name)
+
+
+def verified(
+    name: str,
+    records: Sequence[Record],
+    verify: Callable[[Record], None],
+    to_sample: Callable[[Record], Sample],
+    record_name: Callable[[Record], str],
+) -> RecordDataset[Record]:
+    """A dataset of those records for which `verify` does not raise BrokenRecord.
+
+    Raises:
+        DatasetError: there is no record, or too many of them are missing or broken.
+    """
+
+    def itself(record: Record) -> Record:
+        verify(record)
         return record
 
-    return RecordDataset(name, converted(name, records, verified, record_name), to_sample)
+    return RecordDataset(name, converted(name, records, itself, record_name), to_sample)
 
 
 def converted(

@@ -25,10 +25,9 @@ from dope_ros.training.datasets.records import (
     BrokenRecord,
     Dataset,
     FolderListing,
-    RecordDataset,
-    converted,
     existing,
     is_of_split,
+    verified,
 )
 from dope_ros.training.synthetic import format as rendered
 
@@ -52,12 +51,10 @@ def read(folder: Path, split: str) -> Dataset:
     listing = FolderListing()
     indices = [i for i in rendered.complete_pictures(folder) if is_of_split(i, split)]
 
-    def verified(index: int) -> int:
+    def verify(index: int) -> None:
         listing.require(rendered.picture_path(folder, index))
-        return index
 
-    name = f"{folder.name} {split}"
-    return RecordDataset(name, converted(name, indices, verified, str), partial(_sample, folder))
+    return verified(f"{folder.name} {split}", indices, verify, partial(_sample, folder), str)
 
 
 def _sample(folder: Path, index: int) -> Sample:

@@ -88,6 +88,14 @@ class _Look:
     def at(
         self, joints: np.ndarray, segments: list[set[int]], depths: np.ndarray, outline: np.ndarray
     ) -> _Labels:
+        """The labels of a part.
+
+        Args:
+            joints: [J, 3] metres, in the camera frame.
+            segments: of each joint, on which segments of the drawing it may be seen.
+            depths: [J] metres that a joint may lie behind what is seen there.
+            outline: [N, 3] metres, what the box is drawn around.
+        """
         pixels = project(joints, self._intrinsics)
         seen = self._visibility(joints, pixels, segments, depths)
         box = _box(project(outline, self._intrinsics))
