@@ -58,6 +58,8 @@ class Person:
         view and a nominal depth.
     depth_measured: whether the distance is that of a depth image. False means that it follows from the
         body's size, or is nominal.
+    size_measured: whether the body's size follows from a depth image, this picture's or an earlier one of the
+        same person. False means that it is the one that the network sees, or what is expected of it.
     root_covariance: [3, 3] float64, square metres, of the root. None where the position is not metric.
     """
 
@@ -69,6 +71,7 @@ class Person:
     root: np.ndarray | None = None
     metric: bool = False
     depth_measured: bool = False
+    size_measured: bool = False
     root_covariance: np.ndarray | None = None
 
     def parts(self) -> dict[str, PartPose]:

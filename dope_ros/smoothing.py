@@ -65,7 +65,7 @@ class FilterState:
     values, velocities: [139, 5], x and y in the picture, then x, y and z relative to the anchors.
     anchored: whether there was a body; without one, x, y and z of hands and faces are in the camera frame.
     metric: whether the position was.
-    measured: whether the distance was a depth image's.
+    measured: whether the body's size was measured in a depth image, so that its distance was right.
     """
 
     values: np.ndarray
@@ -100,7 +100,7 @@ class Smoother:
         for row, person in enumerate(people):
             state = self._states.pop(person.id, None)  # who was seen last is to stand last
             if state is None or elapsed[row] > 0:
-                anchored, measured = person.body is not None, person.depth_measured
+                anchored, measured = person.body is not None, person.size_measured
                 state = FilterState(
                     smoothed[row], velocities[row], seconds, anchored, person.metric, measured
                 )
@@ -158,14 +158,14 @@ def comparable(state: FilterState, person: Person) -> FilterState:
     """The state without those places in space that say something else than the person's do now.
 
     A body that is lost or found again takes hands and faces with it: what was seen from its wrist is then
-    seen from the camera, or the other way round. Where positions become metric, or distances measured, or
-    where they cease to be, that is true of everything.
+    seen from the camera, or the other way round. Where positions become metric, or sizes measured, or where
+    they cease to be, that is true of everything.
     """
     changed = np.zeros(joint_arrays.ALL_JOINTS, bool)
     if state.anchored != (person.body is not None):
         for part, _ in ANCHORS:
             changed[part] = True
-    if (state.metric, state.measured) != (person.metric, person.depth_measured):
+    if (state.metric, state.measured) != (person.metric, person.size_measured):
         changed[:] = True
     if not changed.any():
         return state

@@ -20,6 +20,7 @@ from dope_ros import joint_arrays
 from dope_ros.joint_arrays import JointArrays, lengths
 from dope_ros.poses import Person
 from dope_ros.smoothing import LATE, Smoother, SmoothingSettings
+from dope_ros.stature import Statures
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ IMPOSSIBLE = 1e6
 
 @dataclass(frozen=True, slots=True)
 class TrackingSettings:
-    """mode: `off`, `ids`, or `smooth`: ids and smoothing.
+    """mode: `off`, `ids`, or `smooth`: ids, statures that depth images measured, and smoothing.
 
     memory: seconds that an id is kept for somebody who is not seen.
     """
@@ -81,7 +82,7 @@ class IdCounter:
 
 
 class PeopleOverTime:
-    """Gives the people of one camera their ids, and smooths them.
+    """Gives the people of one camera their ids, puts them where their stature says, and smooths them.
 
     Args:
         ids: where new ids come from; None: they begin at 0.
@@ -89,6 +90,7 @@ class PeopleOverTime:
 
     def __init__(self, ids: IdCounter | None = None) -> None:
         self._tracker = Tracker(ids)
+        self._statures = Statures()
         self._smoother = Smoother()
         self._seconds = -np.inf
         self._repetitions = 0
@@ -105,7 +107,9 @@ class PeopleOverTime:
             return list(people)
         self._watch_stamps(seconds)
         tracked = self._tracker(people, seconds, settings.memory)
-        return tracked if settings.mode == "ids" else self._smoother(tracked, seconds, settings.smoothing)
+        if settings.mode == "ids":
+            return tracked
+        return self._smoother(self._statures(tracked), seconds, settings.smoothing)
 
     def _watch_stamps(self, seconds: float) -> None:
         """Say so, once, where stamps come to stand still; those in whole seconds do again and again."""

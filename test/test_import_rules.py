@@ -16,8 +16,8 @@ LAYERS = (
     {"files", "jpeg", "poses", "settings", "palette", "pictures"},
     {"joint_arrays"},
     {"preprocess", "geometry", "postprocess", "smoothing", "draw", "network", "onnx_graph"},
-    {"tracking", "transforms", "engine"},
-    {"pipeline", "export"},
+    {"stature", "transforms", "engine"},
+    {"tracking", "pipeline", "export"},
     {"ros", "training"},
     {"cli"},
 )

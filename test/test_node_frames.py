@@ -377,6 +377,18 @@ def test_a_root_is_where_the_depth_image_says(robot, tmp_path, encoding, frame):
     assert abs(person.root[2] - 3.0) < 0.03
 
 
+def test_somebody_who_was_measured_stays_where_they_are_without_depth(robot, tmp_path):
+    depths = robot.node.create_publisher(Image, "camera/depth", qos_profile_sensor_data)
+    near = standing((0.4, 0.1, 3.0))
+    far = standing(np.array((0.4, 0.1, 3.0)) * 1.2)
+    model = write_tiny_model(tmp_path / "far.onnx", [seen(_bigger(far, near))], HEIGHT, WIDTH)
+    settings = {"model": model, "use_depth": True, "tracking": "smooth"}
+    with running_node(settings, {"depth": "camera/depth"}):
+        show_with_depth(robot, lambda image: depths.publish(depth_message(image, render([near]), "32FC1")))
+        person = show_with_depth(robot, None, accept=lambda person: not person.depth_measured)
+    assert abs(person.root[2] - 3.0) < 0.03
+
+
 def _bigger(far, near):
     """Somebody larger further off, who is seen just as `near` is."""
     from dataclasses import replace

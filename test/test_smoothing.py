@@ -198,7 +198,7 @@ def test_a_position_that_becomes_metric_or_ceases_to_be_is_not_mixed_with_what_i
 def test_a_measured_distance_is_not_mixed_with_one_that_follows_from_the_bodys_size():
     smoother = Smoother()
     for frame, (depth, measured) in enumerate([(3.75, False), (3.0, True), (3.01, True), (3.75, False)]):
-        person = replace(standing((0.1, 0, depth)), depth_measured=measured)
+        person = replace(standing((0.1, 0, depth)), size_measured=measured)
         (found,) = smoother([person], frame * 0.07, SmoothingSettings())
         if frame in (1, 3):
             np.testing.assert_allclose(found.root, person.root, atol=1e-4)

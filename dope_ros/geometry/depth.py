@@ -278,6 +278,7 @@ def _at(person: Person, joints: np.ndarray) -> Person:
     fields = {
         "root": root,
         "depth_measured": True,
+        "size_measured": True,
         "root_covariance": _measured_covariance(person, root.astype(np.float64)),
     }
     return with_joints([person], joints[None], changes=[fields])[0]
