@@ -79,7 +79,7 @@ ARGUMENTS = [
         "Kind of image: raw on <image>, compressed on <image>/compressed.",
         choices=["raw", "compressed"],
     ),
-    parameter_argument("model", "Path of the ONNX model."),
+    parameter_argument("model", "Path of an ONNX model, a TensorRT engine or a checkpoint."),
     parameter_argument(
         "engine",
         "What runs the network; auto takes the fastest there is.",

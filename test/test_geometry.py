@@ -279,7 +279,7 @@ def test_nobody_is_placed_nowhere():
 
 def test_an_assumed_camera_sees_its_field_of_view_from_edge_to_edge():
     camera = Intrinsics.assumed(640, 480, 60.0)
-    edges = camera.normalise(np.array([[0, 240], [640, 240], [320, 240]]))
+    edges = camera.normalise(np.array([[-0.5, 239.5], [639.5, 239.5], [319.5, 239.5]]))
     np.testing.assert_allclose(np.rad2deg(np.arctan(edges[:, 0])), (-30, 30, 0), atol=1e-9)
     np.testing.assert_allclose(edges[:, 1], 0)
     assert camera.fx == camera.fy

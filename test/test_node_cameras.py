@@ -93,6 +93,7 @@ def test_each_camera_has_its_own_people_ids_and_camera_info(robot, tmp_path):
     [
         ({"image_topics": ["/a/image", "/a/image"]}, "names a topic twice"),
         ({"image_topics": ["/a/image"], "depth_topics": ["/a/d", "/b/d"]}, "2 depth_topics are more"),
+        ({"image_topics": [f"/a{i}/image" for i in range(27)]}, "27 cameras, but a node has letters for 26"),
     ],
 )
 def test_topics_that_contradict_each_other_are_named(parameters, words):

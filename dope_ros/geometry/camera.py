@@ -54,7 +54,7 @@ class Intrinsics:
     def assumed(cls, width: int, height: int, horizontal_fov_deg: float) -> Intrinsics:
         """A camera that looks through the middle of the picture with an assumed field of view."""
         focal = width / 2 / np.tan(np.deg2rad(horizontal_fov_deg) / 2)
-        return cls(focal, focal, width / 2, height / 2)
+        return cls(focal, focal, (width - 1) / 2, (height - 1) / 2)  # whole numbers are pixels' middles
 
     def scaled(self, across: float, down: float) -> Intrinsics:
         """The camera whose picture has so many times as many pixels across and down."""

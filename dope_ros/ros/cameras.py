@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
+from string import ascii_lowercase
 from time import perf_counter
 from typing import Any
 
@@ -77,7 +78,8 @@ def camera_topics(settings: NodeSettings) -> list[CameraTopics]:
 
     Raises:
         DopeError: there are more depth topics than cameras, or none for any although depth is asked for, more
-            than one camera has the same topic or name, or a topic's name is no valid one.
+            than one camera has the same topic or name, a topic's name is no valid one, or there are more
+            cameras than letters.
     """
     images = settings.image_topics
     _check_depth_topics(settings)
@@ -85,6 +87,10 @@ def camera_topics(settings: NodeSettings) -> list[CameraTopics]:
         return [CameraTopics("", "", *ONE_CAMERAS_TOPICS)]
     if len(set(images)) < len(images) or not all(images):
         raise DopeError(f"image_topics names a topic twice or an empty one: {', '.join(images)}")
+    if len(images) > len(ascii_lowercase):
+        raise DopeError(
+            f"image_topics: {len(images)} cameras, but a node has letters for {len(ascii_lowercase)}"
+        )
     for topic in images:
         _check_name("image_topics", topic)
         if topic.startswith("~"):
@@ -96,8 +102,8 @@ def camera_topics(settings: NodeSettings) -> list[CameraTopics]:
     if len(set(names)) < len(names):
         raise DopeError(f"image_topics: two cameras would be called the same: {', '.join(names)}")
     return [
-        CameraTopics(name, chr(ord("a") + i), image, _beside(image), depth, _beside(depth) if depth else "")
-        for i, (name, image, depth) in enumerate(zip(names, images, depths, strict=True))
+        CameraTopics(name, letter, image, _beside(image), depth, _beside(depth) if depth else "")
+        for name, letter, image, depth in zip(names, ascii_lowercase, images, depths, strict=False)
     ]
 
 

@@ -109,7 +109,11 @@ _OWN_THRESHOLD = (
 )
 
 PARAMETERS = (
-    ParameterSpec("model", "", "Path of the ONNX model; empty for the one in the package."),
+    ParameterSpec(
+        "model",
+        "",
+        "Path of an ONNX model, TensorRT engine or checkpoint; empty for the model in the package.",
+    ),
     ParameterSpec(
         "engine", "auto", "What runs the network; auto takes the fastest there is.", choices=ENGINES
     ),
@@ -146,7 +150,9 @@ PARAMETERS = (
         "broadcast_tf", False, "Publish frames of bodies, faces and hands on /tf (REP-155). Needs tf2_msgs."
     ),
     ParameterSpec(
-        "hri", False, "Publish people under /humans too, and their frames (REP-155, ROS4HRI). Needs hri_msgs."
+        "hri",
+        False,
+        "Publish people under /humans too, and their frames (REP-155, ROS4HRI). Needs hri_msgs and tf2_msgs.",
     ),
     ParameterSpec(
         "integration",
