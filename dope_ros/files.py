@@ -5,31 +5,50 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import time
 
 from dope_ros.errors import DopeError
+
+ABANDONED_SECONDS = 3600.0
+"""A partial file that nobody has written to for so long is one of a process that was killed."""
 
 
 @contextmanager
 def replaced_whole(path: Path) -> Iterator[Path]:
     """A file beside `path` to write to; it takes `path`'s place at the end, and is deleted if anything fails.
 
+    It is on the disk before it takes that place: a robot that loses its power has the old file or the new
+    one, and none that is empty.
+
     Raises:
         OSError: the folder cannot be made or written to.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    partial = Path(name)
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    partial.touch(exist_ok=False)
     try:
         yield partial
-        partial.chmod(0o644)
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def delete_abandoned(folder: Path) -> None:
+    """Delete the partial files that `replaced_whole` left in a folder when processes were killed.
+
+    Raises:
+        OSError: the folder cannot be searched.
+    """
+    for partial in folder.glob(".*.????????"):
+        with suppress(OSError):  # another process deletes it, or it is another user's
+            if time() - partial.stat().st_mtime > ABANDONED_SECONDS:
+                partial.unlink()
 
 
 def user_cache() -> Path:

@@ -26,7 +26,8 @@ COUNT = 6
 def bodies_file() -> Path:
     """A file of few bodies, kept between runs of the tests."""
     cache = Path(__file__).resolve().parent.parent / ".pytest_cache" / f"bodies-v{BODIES_VERSION}-{COUNT}.npz"
-    return ensure_bodies(cache, COUNT)
+    ensure_bodies(cache, COUNT)
+    return cache
 
 
 @lru_cache(maxsize=1)

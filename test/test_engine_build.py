@@ -2,7 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """TensorRT compiles the networks, and engines are kept, checked and built again."""
 
+import os
+import re
+import signal
+import subprocess
 import sys
+import time
 import weakref
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
@@ -18,6 +23,7 @@ from onnx import TensorProto, helper
 from tiny_model import write_tiny_model
 
 from dope_ros.cli import main
+from dope_ros.cli.interruption import given_up_on_interrupt
 from dope_ros.engine import DEFAULT_MODEL, first_that_opens, load_engine
 from dope_ros.engine.build import CachedEngine, build_engine, key_of
 from dope_ros.engine.builder import BuildError, BuildOptions, _described, _keep_precisions, _Stoppable
@@ -29,6 +35,7 @@ from dope_ros.engine.shared_weights import WEIGHTS_KEY
 from dope_ros.engine.targets import TARGETS, check_target, target_named
 from dope_ros.engine.tensorrt_api import find_tensorrt, find_tensorrt_of, make_logger, require_driver
 from dope_ros.errors import EngineError, ModelError
+from dope_ros.files import ABANDONED_SECONDS
 from dope_ros.onnx_graph.half import Precision
 
 T4 = TARGETS["t4"]
@@ -364,6 +371,30 @@ def test_the_cache_holds_no_half_written_files(model, tensorrt, cache):
     assert {path.suffix for path in cache.iterdir()} <= {".engine", ".timings"}
 
 
+def test_a_build_deletes_what_builds_that_were_killed_left_in_the_cache(model, tensorrt, cache):
+    cache.mkdir(parents=True)
+    left = cache / ".0123.engine.abcdef01"
+    left.write_bytes(b"half an engine")
+    long_ago = time.time() - ABANDONED_SECONDS - 1
+    os.utime(left, (long_ago, long_ago))
+    cached_engine(model, tensorrt, T4, AHEAD, silent)
+    assert not left.exists()
+
+
+def test_an_engine_with_another_limit_of_scratch_memory_is_another_one(model, tensorrt, cache):
+    cached_engine(model, tensorrt, T4, AHEAD, silent)
+    cached_engine(model, tensorrt, T4, replace(AHEAD, workspace_mb=256), silent)
+    assert len(list(cache.glob("*.engine"))) == 2
+
+
+def test_an_engine_file_from_before_keys_had_the_scratch_memory_is_read(model, tensorrt, tmp_path):
+    path = tmp_path / "tiny.engine"
+    plan = build_engine(model, tensorrt, T4, AHEAD, silent)
+    write_plan(path, plan)
+    path.write_bytes(path.read_bytes().replace(b', "workspace_mb": 1024', b""))
+    assert read_plan(path) == plan
+
+
 @pytest.mark.filterwarnings("ignore:Use Deprecated in TensorRT-RTX")
 def test_timings_of_another_tensorrt_are_measured_anew(model, tensorrt, tmp_path):
     timings = tmp_path / "timings"
@@ -622,6 +653,35 @@ def test_the_command_builds_ahead(model, tmp_path, capsys):
     assert main(["build", str(model), "--out", str(out), "--target", "t4"]) == 0
     assert read_plan(out).key.gpu == "Tesla T4"
     assert "tiny.engine" in capsys.readouterr().out
+
+
+def test_ctrl_c_ends_the_command_and_no_engine_is_written(tensorrt, tmp_path):
+    if not hasattr(tensorrt.module, "IProgressMonitor"):
+        pytest.skip("this TensorRT cannot be interrupted")
+    out = tmp_path / "lite.engine"
+    command = [sys.executable, "-c", "import sys; from dope_ros.cli import main; sys.exit(main())"]
+    arguments = ["build", str(DEFAULT_MODEL), "--out", str(out), "--target", "t4"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    unbuffered = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen([*command, *arguments], env=unbuffered, **pipes) as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if re.search(r": \d of \d", line))
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert said == "dope: the build was given up\n"
+    assert not out.exists()
+
+
+def test_ctrl_c_that_nothing_asks_for_is_not_lost():
+    def interrupted():
+        with given_up_on_interrupt(silent) as progress:
+            assert progress("one step")
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_an_engine_that_nothing_would_take_for_one_is_not_built(model, tmp_path, capsys):

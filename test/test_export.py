@@ -797,6 +797,21 @@ def test_the_torch_engine_says_what_the_onnx_engine_says(tmp_path):
     reference.close()
 
 
+def test_the_torch_engine_computes_in_float_on_a_gpu_too():
+    """What is looked at is what PyTorch is told: TF32 is only of GPUs."""
+    allowed = []
+
+    class Network(torch.nn.Module):
+        def forward(self, images, *_):
+            allowed.append((torch.backends.cudnn.allow_tf32, torch.backends.cudnn.enabled))
+            return [images]
+
+    assert torch.backends.cudnn.allow_tf32
+    predict(Network(), np.zeros((32, 32, 3), np.uint8))
+    assert allowed == [(False, True)]
+    assert torch.backends.cudnn.allow_tf32
+
+
 def test_a_gpu_that_cannot_take_a_checkpoint_is_an_engine_error(tmp_path, monkeypatch):
     checkpoint = random_checkpoint(SMALL_COMPACT)
     write_checkpoint(tmp_path / "own.pt", checkpoint.network, checkpoint.ppi)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`dope fetch` against a server on this machine."""
 
+import gzip
 import hashlib
 import io
 import tarfile
@@ -31,7 +32,11 @@ def archive_of(members):
 
 
 class Files(BaseHTTPRequestHandler):
-    """Serves `server.content`, from where a range says; stops after `server.breaks_after` bytes once."""
+    """Serves `server.content`, from where a range says; stops after `server.breaks_after` bytes once.
+
+    `server.version` is a header that names the version of the content.  Who asks for a range of another one
+    gets the whole.
+    """
 
     protocol_version = "HTTP/1.1"
 
@@ -41,12 +46,16 @@ class Files(BaseHTTPRequestHandler):
         if content is None:
             self.send_error(404)
             return
-        start = int((self.headers.get("Range") or "bytes=0-")[6:-1]) if self.server.knows_ranges else 0
+        name, version = self.server.version
+        is_the_same = self.headers.get("If-Range", version) == version
+        gives_range = self.server.knows_ranges and is_the_same
+        start = int((self.headers.get("Range") or "bytes=0-")[6:-1]) if gives_range else 0
         if start >= len(content):
             self.send_error(416)
             return
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(content) - start))
+        self.send_header(name, version)
         self.end_headers()
         stop, self.server.breaks_after = self.server.breaks_after, None
         self.wfile.write(content[start : len(content) if stop is None else start + stop])
@@ -63,6 +72,7 @@ def server(tmp_path, monkeypatch):
     with ThreadingHTTPServer(("127.0.0.1", 0), Files) as server:
         server.content = archive_of({f"models/{NAME}": CHECKPOINT, "models/README": b"read me"})
         server.knows_ranges, server.breaks_after, server.asked = True, None, []
+        server.version = ("ETag", '"one"')
         server.url = f"http://127.0.0.1:{server.server_port}/files"
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
@@ -116,10 +126,39 @@ def test_a_download_that_broke_goes_on_the_next_time(server, capsys, knows_range
     assert (weights_folder() / NAME).read_bytes() == CHECKPOINT
 
 
-def test_a_file_that_changed_on_the_server_is_fetched_from_the_start(server):
-    weights_folder().mkdir(parents=True)
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("ETag", '"one"', '"two"'),
+        ("Last-Modified", "Tue, 01 Sep 2020 10:00:00 GMT", "Wed, 02 Sep 2020 10:00:00 GMT"),
+    ],
+)
+def test_a_file_that_changed_on_the_server_is_fetched_from_the_start(server, name, before, after):
+    changed, server.version, server.breaks_after = server.content, (name, before), 1000
+    server.content = bytes(len(changed))
+    assert fetch(server, "--accept-licence") == 1
+    server.content, server.version = changed, (name, after)
+    assert fetch(server, "--accept-licence") == 0
+    assert server.asked[1][1] == "bytes=1000-"
+    assert (weights_folder() / NAME).read_bytes() == CHECKPOINT
+    assert [path.name for path in weights_folder().iterdir()] == [NAME]
+
+
+@pytest.mark.parametrize("version", [("Server", "names none"), ("ETag", 'W/"weak"')])
+def test_a_file_whose_version_the_server_does_not_tell_is_fetched_from_the_start(server, version):
+    server.version, server.breaks_after = version, 1000
+    assert fetch(server, "--accept-licence") == 1
+    assert fetch(server, "--accept-licence") == 0
+    assert [asked[1] for asked in server.asked] == [None, None]
+    assert (weights_folder() / NAME).read_bytes() == CHECKPOINT
+
+
+def test_a_download_that_has_more_than_the_file_is_fetched_from_the_start(server):
+    server.breaks_after = 1000
+    assert fetch(server, "--accept-licence") == 1
     (weights_folder() / f"{NAME}.tgz.part").write_bytes(bytes(len(server.content) + 1))
     assert fetch(server, "--accept-licence") == 0
+    assert len(server.asked) == 3  # the second was refused
     assert (weights_folder() / NAME).read_bytes() == CHECKPOINT
 
 
@@ -153,7 +192,24 @@ def test_an_archive_that_is_broken_or_holds_no_single_checkpoint_is_refused(serv
     assert fetch(server, "--accept-licence") == 1
     error = capsys.readouterr().err
     assert "the archive is broken" in error or "checkpoints, not one" in error
-    assert not (weights_folder() / NAME).exists()
+    assert list(weights_folder().iterdir()) == []
+
+
+def test_an_archive_whose_checksum_is_another_is_refused(tmp_path):
+    packed = bytearray(gzip.compress(gzip.decompress(archive_of({NAME: CHECKPOINT})), compresslevel=0))
+    packed[len(packed) // 2] ^= 1  # a bit of the checkpoint: uncompressed, nothing else tells of it
+    (tmp_path / "flipped.tgz").write_bytes(packed)
+    with pytest.raises(DopeError, match=r"flipped\.tgz: the archive is broken \(CRC check failed"):
+        unpack(tmp_path / "flipped.tgz", tmp_path / NAME)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_archive_that_stayed_is_not_downloaded_again(server):
+    weights_folder().mkdir(parents=True)
+    (weights_folder() / f"{NAME}.tgz").write_bytes(server.content)
+    assert fetch(server, "--accept-licence") == 0
+    assert server.asked == []
+    assert [path.name for path in weights_folder().iterdir()] == [NAME]
 
 
 def test_an_archive_whose_checkpoint_cannot_be_written_stays(server, tmp_path):

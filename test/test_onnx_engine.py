@@ -1,11 +1,12 @@
 # Copyright 2026 dope_ros authors
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
+import onnxruntime as ort
 import pytest
 from tiny_model import write_tiny_model
 
 from dope_ros.engine import DEFAULT_MODEL, ENGINES, load_engine
-from dope_ros.engine.onnx import runs_on_cpu
+from dope_ros.engine.onnx import PREFERRED_PROVIDERS, runs_on_cpu
 from dope_ros.engine.packaged import DEFAULT_MODEL_INT8, model_for_cpu
 from dope_ros.errors import EngineError, ModelError
 from dope_ros.skeleton import SKELETONS, Part
@@ -202,3 +203,47 @@ def test_a_model_opens_with_every_engine_and_number_of_threads(tmp_path, engine,
     opened = load_engine(path, engine, threads)
     assert set(opened.run(grey(opened))) == set(Part)
     opened.close()
+
+
+# With a GPU: what ONNX Runtime is asked for, and a stand-in for one that does not start
+
+
+@pytest.fixture
+def gpu_is_listed(monkeypatch):
+    monkeypatch.setattr(ort, "get_available_providers", lambda: list(PREFERRED_PROVIDERS))
+
+
+@pytest.mark.usefixtures("gpu_is_listed")
+def test_a_gpu_that_does_not_start_is_told_where_no_results_are_written(
+    tmp_path, monkeypatch, capsys, caplog
+):
+    start = ort.InferenceSession._create_inference_session
+
+    def start_on_cpu(session, providers, *others):
+        if "CUDAExecutionProvider" in providers:
+            raise RuntimeError("CUDA failure 100: no CUDA-capable device is detected")
+        start(session, providers, *others)
+
+    monkeypatch.setattr(ort.InferenceSession, "_create_inference_session", start_on_cpu)
+    engine = load_engine(write_tiny_model(tmp_path / "tiny.onnx"), "onnx")
+    assert engine.description.endswith("on CPU")
+    assert "CUDA failure 100" in caplog.text
+    assert "the network runs on CPUExecutionProvider" in caplog.text
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.usefixtures("gpu_is_listed")
+@pytest.mark.parametrize(("release", "asked"), [("1.18.0", {"use_tf32": "0"}), ("1.17.3", {})])
+def test_on_a_gpu_float_is_not_rounded_where_onnx_runtime_can_leave_that(
+    tmp_path, monkeypatch, release, asked
+):
+    opened, given = ort.InferenceSession, []
+
+    def recorded(model, options, providers, provider_options, **others):
+        given.extend(zip(providers, provider_options, strict=True))
+        return opened(model, options, providers[-1:], provider_options[-1:], **others)
+
+    monkeypatch.setattr(ort, "__version__", release)
+    monkeypatch.setattr(ort, "InferenceSession", recorded)
+    load_engine(write_tiny_model(tmp_path / "tiny.onnx"), "onnx")
+    assert given == [("CUDAExecutionProvider", asked), ("CPUExecutionProvider", {})]

@@ -135,9 +135,17 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path):
 
 
 @pytest.mark.parametrize("wrong", [{"count": -1}, {"size": 8}])
-def test_impossible_settings_are_refused(tmp_path, wrong):
+def test_impossible_settings_are_refused(wrong):
     with pytest.raises(DatasetError, match="a set needs"):
-        generate(tmp_path / "d", settings(**wrong), workers=1)
+        settings(**wrong)
+
+
+def test_a_size_that_is_too_small_is_refused_before_bodies_are_made(tmp_path, capsys):
+    bodies = tmp_path / "bodies.npz"
+    arguments = ["--count", "1", "--size", "30", "--bodies", str(bodies)]
+    assert main(["synth", "--out", str(tmp_path / "d"), *arguments]) == 1
+    assert "64 to 2048 pixels along a side, not 1 and 30" in capsys.readouterr().err
+    assert not bodies.exists()
 
 
 def test_the_command_renders_a_set_and_a_contact_sheet(tmp_path, capsys):

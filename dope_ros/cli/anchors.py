@@ -44,10 +44,10 @@ def add_parser(verbs: Any) -> None:
         "--limit",
         type=positive,
         default=20_000,
-        help="poses of a kind that are enough (default: %(default)s)",
+        help="poses of each kind to use, at most (default: %(default)s)",
     )
     parser.add_argument(
-        "--seed", type=not_negative, default=0, help="of all that is random (default: %(default)s)"
+        "--seed", type=not_negative, default=0, help="seed of all that is random (default: %(default)s)"
     )
     parser.set_defaults(run=run)
 

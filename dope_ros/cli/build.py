@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dope_ros.cli.argument_types import positive
+from dope_ros.cli.interruption import given_up_on_interrupt
 from dope_ros.cli.precision import add_precision
 from dope_ros.cli.requirements import needed_for
 from dope_ros.engine import check_model
@@ -62,7 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
     ahead = arguments.target is not None
     gpu = target_named(arguments.target) if ahead else _this_gpu()
     options = BuildOptions(Precision(arguments.precision), arguments.workspace_mb, ahead)
-    plan = build_engine(arguments.model, find_tensorrt(ahead), gpu, options, progress=print)
+    with given_up_on_interrupt(print) as progress:
+        plan = build_engine(arguments.model, find_tensorrt(ahead), gpu, options, progress)
     write_plan(arguments.out, plan)
     print(f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.1f} MB")
     return 0

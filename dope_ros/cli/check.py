@@ -5,13 +5,17 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 from typing import Any
 
+from dope_ros.cli.interruption import given_up_on_interrupt
 from dope_ros.cli.precision import add_precision
 from dope_ros.cli.requirements import needed_for
 from dope_ros.engine import check_model
 from dope_ros.errors import DopeError
+
+logger = logging.getLogger(__name__)
 
 
 def add_parser(verbs: Any) -> None:
@@ -21,10 +25,12 @@ def add_parser(verbs: Any) -> None:
         help="compile a model for other GPUs",
         description="Compiles a model with TensorRT-RTX for GPUs that need not be there; says what stops it.",
         epilog="Targets: t4, a100, rtx30, rtx40, rtx50, xavier, orin, thor. "
-        "TensorRT-RTX cannot compile for all of them; it is said which are left unchecked.",
+        "TensorRT-RTX cannot compile for all of them; the output names those left unchecked.",
     )
     parser.add_argument("model", type=Path, help="ONNX model")
-    parser.add_argument("--target", default="t4,rtx30,orin", help="names with commas (default: %(default)s)")
+    parser.add_argument(
+        "--target", default="t4,rtx30,orin", help="names, separated by commas (default: %(default)s)"
+    )
     parser.add_argument(
         "--cost", action="store_true", help="only print what the model costs on paper, by stage"
     )
@@ -45,7 +51,10 @@ def run(arguments: argparse.Namespace) -> int:
     tensorrt = find_tensorrt(ahead=True)
     print(f"{arguments.model.name}, {arguments.precision}, with {tensorrt}")
     precision = Precision(arguments.precision)
-    results = [check_target(arguments.model, tensorrt, gpu, precision) for gpu in targets.values()]
+    with given_up_on_interrupt(logger.debug) as progress:
+        results = [
+            check_target(arguments.model, tensorrt, gpu, precision, progress) for gpu in targets.values()
+        ]
     for name, result in zip(targets, results, strict=True):
         print(f"{name:8} {result}")
     return 1 if any(result.failed for result in results) else 0

@@ -36,10 +36,10 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for the set")
     parser.add_argument("--count", type=positive, required=True, help="pictures in the set")
     parser.add_argument(
-        "--size", type=picture_side, default=400, help="of their sides, pixels (default: %(default)s)"
+        "--size", type=picture_side, default=400, help="pixels along a side (default: %(default)s)"
     )
     parser.add_argument(
-        "--seed", type=not_negative, default=0, help="of all that is random (default: %(default)s)"
+        "--seed", type=not_negative, default=0, help="seed of all that is random (default: %(default)s)"
     )
     parser.set_defaults(run=run)
 
@@ -58,14 +58,14 @@ def _add_sources(parser: argparse.ArgumentParser) -> None:
         type=Path,
         action="append",
         metavar="FOLDER",
-        help="pictures of things without people, pasted where they are opaque; may be repeated, and one "
-        "folder is drawn as often as another",
+        help="pictures of things without people, pasted where they are opaque; may be repeated, and each "
+        "folder is drawn from equally often",
     )
     shown.add_argument(
         "--mosaic",
         action="append",
         metavar="KIND[@SPLIT]:FOLDER",
-        help="photographs with labels; may be repeated, and one set is drawn as often as another",
+        help="photographs with labels; may be repeated, and each set is drawn from equally often",
     )
     parser.add_argument(
         "--backgrounds",

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
@@ -26,7 +26,8 @@ class DownloadError(DopeError):
 def download(url: str, path: Path) -> None:
     """Download a file over http or https, through the proxies that the environment names.
 
-    What arrived before a failure stays beside `path`, and the next call goes on from there.
+    What arrived before a failure stays beside `path`, and the next call goes on from there, if the server
+    says that the file is still the same.
 
     Raises:
         DownloadError: the host cannot be reached, refuses, or stops before the end.
@@ -35,14 +36,12 @@ def download(url: str, path: Path) -> None:
     if not url.startswith(("http://", "https://")):
         raise DownloadError(f"{url}: not an address that begins with http:// or https://")
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.part")
-    have = partial.stat().st_size if partial.exists() else 0
-    request = Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    partial = _PartialFile(path)
     try:
-        response = urlopen(request, timeout=TIMEOUT_SECONDS)
+        response = urlopen(Request(url, headers=partial.range_headers()), timeout=TIMEOUT_SECONDS)
     except HTTPError as error:
         if error.code == RANGE_NOT_SATISFIABLE:
-            partial.unlink()
+            partial.delete()
             download(url, path)
             return
         raise DownloadError(f"{url}: the server answers {error.code} {error.reason}") from error
@@ -51,13 +50,61 @@ def download(url: str, path: Path) -> None:
     except (OSError, HTTPException) as error:
         raise _broken(url, error) from error
     with response:
-        _receive(url, response, partial, resume=response.status == PARTIAL_CONTENT)
-    partial.replace(path)
+        if response.status != PARTIAL_CONTENT:
+            partial.begin(response.headers)
+        _receive(url, response, partial.path)
+    partial.complete(path)
 
 
-def _receive(url: str, response: HTTPResponse, partial: Path, resume: bool) -> None:
-    with partial.open("ab" if resume else "wb") as file:
-        before = file.tell() if resume else 0
+class _PartialFile:
+    """What has arrived of a file, and which version of the file that is of.
+
+    A file may change on the server between two calls: the rest of another version does not fit.
+
+    Args:
+        path: of the whole file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.with_name(f"{path.name}.part")
+        self._version = path.with_name(f"{path.name}.part.version")
+
+    def range_headers(self) -> dict[str, str]:
+        """What asks for the rest of that version, or for the whole of another; empty to ask for all."""
+        if not self.path.exists() or not self._version.exists():
+            return {}
+        have, version = self.path.stat().st_size, self._version.read_text(encoding="latin-1")
+        return {"Range": f"bytes={have}-", "If-Range": version} if have else {}
+
+    def begin(self, headers: HTTPMessage) -> None:
+        """Start with nothing, of the version that a response's headers name."""
+        self.path.write_bytes(b"")
+        self._version.unlink(missing_ok=True)
+        version = _version_of(headers)
+        if version:
+            self._version.write_text(version, encoding="latin-1")
+
+    def complete(self, path: Path) -> None:
+        """Put what is whole now where it belongs."""
+        self.path.replace(path)
+        self._version.unlink(missing_ok=True)
+
+    def delete(self) -> None:
+        """Forget what has arrived."""
+        self.path.unlink(missing_ok=True)
+        self._version.unlink(missing_ok=True)
+
+
+def _version_of(headers: HTTPMessage) -> str:
+    """What `If-Range` takes: a strong entity tag, else a date; empty where the server gives neither."""
+    tag = headers.get("ETag", "")
+    return tag if tag.startswith('"') else headers.get("Last-Modified", "")
+
+
+def _receive(url: str, response: HTTPResponse, partial: Path) -> None:
+    """Append what comes."""
+    with partial.open("ab") as file:
+        before = file.tell()
         for block in _blocks(url, response):
             file.write(block)
         received = file.tell() - before

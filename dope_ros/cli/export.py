@@ -67,21 +67,22 @@ def _add_precision(parser: argparse.ArgumentParser) -> None:
         "--int8",
         type=Path,
         metavar="FOLDER",
-        help="compute in 8-bit integers, for CPUs; scales are found on the folder's pictures, a hundred do",
+        help="compute in 8-bit integers, for CPUs; scales are found on the folder's pictures (a hundred are "
+        "enough)",
     )
     parser.add_argument(
         "--storage",
         choices=[storage.value for storage in Storage],
         default=Storage.FLOAT.value,
-        help="what the file keeps weights in that compute in float: half or a quarter of the size "
-        "(default: float)",
+        help="what the file keeps weights in (they compute in float all the same): half or int8 make it half "
+        "or a quarter as large (default: float)",
     )
     parser.add_argument(
         "--bits",
         type=int,
         choices=range(2, 9),
         default=8,
-        help="of 8 that --storage int8 uses; with fewer the file is no smaller, but archives of it are "
+        help="that --storage int8 uses of 8; with fewer the file is as large, but compresses better "
         "(default: 8)",
     )
     parser.add_argument(

@@ -80,7 +80,8 @@ def run(arguments: argparse.Namespace) -> int:
             print("Nothing was downloaded.")
             return 1
         archive = weights_folder() / weights.archive
-        download(f"{arguments.server.rstrip('/')}/{weights.archive}", archive)
+        if not archive.exists():  # it stays where there was no place for the checkpoint
+            download(f"{arguments.server.rstrip('/')}/{weights.archive}", archive)
         unpack(archive, checkpoint)
         archive.unlink()
     print(f"{checkpoint}\nSHA-256 {sha256(checkpoint)}")
@@ -97,14 +98,16 @@ def unpack(archive: Path, checkpoint: Path) -> None:
     """Take the only checkpoint out of a gzipped tar file, whatever its folder in there.
 
     Raises:
-        DownloadError: the archive is broken, and is deleted; or it does not hold exactly one checkpoint.
+        DownloadError: the archive is broken, or does not hold exactly one checkpoint; it is deleted.
         OSError: the checkpoint cannot be written; the archive stays.
     """
     try:
-        with tarfile.open(archive, "r:gz") as tar:
+        with gzip.open(archive) as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
             members = [member for member in tar if member.isfile() and member.name.endswith((".pth", ".pt"))]
+            _read_to_the_end(stream)
             if len(members) != 1:
-                raise DownloadError(f"{archive}: holds {len(members)} checkpoints, not one")
+                archive.unlink()
+                raise DownloadError(f"{archive.name}: holds {len(members)} checkpoints, not one")
             source = tar.extractfile(members[0])
             assert source is not None  # it is a file
             with replaced_whole(checkpoint) as partial, partial.open("wb") as target:
@@ -112,6 +115,12 @@ def unpack(archive: Path, checkpoint: Path) -> None:
     except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
         archive.unlink()
         raise DownloadError(f"{archive.name}: the archive is broken ({error}); run it again") from error
+
+
+def _read_to_the_end(stream: gzip.GzipFile) -> None:
+    """There gzip has the checksum of all that it holds; tar stops before."""
+    while stream.read(1 << 20):
+        pass
 
 
 def sha256(path: Path) -> str:

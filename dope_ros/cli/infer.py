@@ -44,7 +44,7 @@ def add_parser(verbs: Any) -> None:
         nargs=4,
         type=float,
         metavar=("FX", "FY", "CX", "CY"),
-        help="of the camera, in pixels; without them people stand at a nominal depth",
+        help="of the camera, in pixels; without them people are put at a nominal depth of 3 m",
     )
     parser.add_argument("--integration", choices=INTEGRATIONS, default="ppi", help="(default: %(default)s)")
     add_model_arguments(parser)

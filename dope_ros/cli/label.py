@@ -50,7 +50,8 @@ def add_parser(verbs: Any) -> None:
         nargs="+",
         choices=[part.value for part in Part],
         required=True,
-        help="to label; of --pictures without --boxes each shows one of each; with --data bodies always are",
+        help="parts to label; without --boxes each picture shows one of each; with --data bodies are always "
+        "labelled",
     )
     parser.add_argument(
         "--boxes",
@@ -63,8 +64,8 @@ def add_parser(verbs: Any) -> None:
         "--new-person",
         type=_pattern,
         metavar="REGEX",
-        help="in the order of the numbers in their names, a picture whose name matches begins another "
-        "person; without it each picture is of another one. Nobody is in both splits, train and test",
+        help="pictures are sorted by the last number in their names, and one whose name matches is the first "
+        "of another person; without it each picture shows another person. Nobody is in both splits",
     )
     parser.add_argument(
         "--mediapipe",

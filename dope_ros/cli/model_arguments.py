@@ -5,10 +5,14 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 
 from dope_ros.cli.argument_types import thread_count
+from dope_ros.cli.interruption import given_up_on_interrupt
 from dope_ros.engine import ENGINES, Engine, load_engine
+
+logger = logging.getLogger(__name__)
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,4 +35,5 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 def engine_from(arguments: argparse.Namespace) -> Engine:
     """The engine that the arguments ask for; raises ModelError or EngineError."""
-    return load_engine(arguments.model, arguments.engine, arguments.threads)
+    with given_up_on_interrupt(logger.info) as progress:
+        return load_engine(arguments.model, arguments.engine, arguments.threads, progress)

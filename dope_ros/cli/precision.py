@@ -18,6 +18,6 @@ def add_precision(parser: argparse.ArgumentParser) -> None:
         dest="precision",
         action="store_const",
         const="all-half",
-        help="choose proposals in half precision as well: faster, and some are others than in float",
+        help="choose proposals in half precision as well: faster, but some differ from those in float",
     )
     parser.set_defaults(precision="half")

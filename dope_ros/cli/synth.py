@@ -68,10 +68,11 @@ def run(arguments: argparse.Namespace) -> int:
         from dope_ros.training.synthetic.render import Sources
         from dope_ros.training.synthetic.scene_mix import SCENE_MIXES
     check_folders("backgrounds", arguments.backgrounds)
-    bodies = ensure_bodies(arguments.bodies or default_bodies_file())
+    bodies = arguments.bodies or default_bodies_file()
     mix = SCENE_MIXES[arguments.scenes]
     sources = Sources(bodies, arguments.assets, tuple(arguments.backgrounds), mix)
     settings = SetSettings(sources, arguments.count, arguments.seed, arguments.size)
+    ensure_bodies(bodies)
     made = generate(arguments.out, settings, arguments.workers)
     print(f"{made} pictures rendered, {arguments.count} in {arguments.out}", file=sys.stderr)
     if arguments.count and not arguments.no_contact_sheet:

@@ -22,9 +22,9 @@ def add_parser(verbs: Any) -> None:
         epilog="dope_ros/training/config.py tells what a configuration holds; docs/training.md and "
         "config/training/ have examples.",
     )
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE.yaml", help="of the run")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE.yaml", help="what to train")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="FOLDER", help="for its model, state and log"
+        "--out", type=Path, required=True, metavar="FOLDER", help="for the model, the state and the log"
     )
     parser.add_argument(
         "--set",
@@ -34,7 +34,7 @@ def add_parser(verbs: Any) -> None:
         help="change the configuration, for instance data.batch=4; may be repeated",
     )
     parser.add_argument(
-        "--threads", type=thread_count, default=0, help="that compute on a CPU (default: one a core)"
+        "--threads", type=thread_count, default=0, help="CPU threads (default: one for each core)"
     )
     parser.set_defaults(run=run)
 

@@ -14,6 +14,7 @@ from dope_ros.engine.plan import Plan, PlanKey, cache_folder, read_plan, write_p
 from dope_ros.engine.protocol import Progress
 from dope_ros.engine.tensorrt_api import TensorRt
 from dope_ros.errors import ModelError
+from dope_ros.files import delete_abandoned
 
 
 class CachedEngine:
@@ -66,6 +67,7 @@ class CachedEngine:
         """
         plan = _built(self._model, self._tensorrt, self._gpu, self._timed(), self._progress)
         try:
+            delete_abandoned(self._path.parent)
             write_plan(self._path, plan)
         except OSError as error:  # it runs all the same; only the next start has to build it again
             self._progress(f"engine not kept, {self._path} cannot be written: {error.strerror}")
@@ -106,7 +108,14 @@ def build_engine(
 
 def key_of(model: ModelFile, tensorrt: TensorRt, gpu: Gpu, options: BuildOptions) -> PlanKey:
     """What the engine of a model depends on."""
-    return PlanKey(model.sha256, str(tensorrt), gpu.name, gpu.capability, options.precision.value)
+    return PlanKey(
+        model.sha256,
+        str(tensorrt),
+        gpu.name,
+        gpu.capability,
+        options.precision.value,
+        workspace_mb=options.workspace_mb,
+    )
 
 
 def _built(model: ModelFile, tensorrt: TensorRt, gpu: Gpu, options: BuildOptions, progress: Progress) -> Plan:

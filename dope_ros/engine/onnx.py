@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 
 PREFERRED_PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 
+TF32_OPTION_SINCE = (1, 18)
+"""The release of ONNX Runtime from which on its CUDA provider has an option for TF32; others refuse it."""
+
 _RUNTIME_ERRORS: tuple[type[Exception], ...] = (
     *(kind for kind in vars(ort_errors).values() if isinstance(kind, type) and issubclass(kind, Exception)),
     RuntimeError,
@@ -117,10 +120,30 @@ def _open_session(model: Path, threads: int) -> ort.InferenceSession:
     options.add_session_config_entry("session.intra_op.allow_spinning", "1")
     options.add_session_config_entry("session.force_spinning_stop", "1")
     wanted = _wanted_providers()
-    try:
-        session = ort.InferenceSession(str(model), options, providers=wanted)
-    except _RUNTIME_ERRORS as error:
-        raise ModelError(f"{model}: ONNX Runtime cannot load it: {error}") from error
+    session = _session_on(wanted, model, options)
     if session.get_providers()[0] != wanted[0]:
         logger.warning("%s would not start; the network runs on %s", wanted[0], session.get_providers()[0])
     return session
+
+
+def _session_on(providers: list[str], model: Path, options: ort.SessionOptions) -> ort.InferenceSession:
+    """A session on the first of the providers that starts.
+
+    ONNX Runtime would try the next one itself, and say so on standard output, where `dope` writes results.
+    """
+    of_providers = [_provider_options(name) for name in providers]
+    try:
+        return ort.InferenceSession(str(model), options, providers, of_providers, enable_fallback=0)
+    except _RUNTIME_ERRORS as error:
+        if len(providers) > 1:
+            logger.warning("%s: %s", providers[0], error)
+            return _session_on(providers[1:], model, options)
+        raise ModelError(f"{model}: ONNX Runtime cannot load it: {error}") from error
+
+
+def _provider_options(provider: str) -> dict[str, str]:
+    """No TF32, which is the CUDA provider's default and rounds inputs as half precision does."""
+    release = tuple(map(int, ort.__version__.split(".")[:2]))
+    if provider == "CUDAExecutionProvider" and release >= TF32_OPTION_SINCE:
+        return {"use_tf32": "0"}
+    return {}

@@ -33,6 +33,7 @@ class PlanKey:
     compute_capability: of the GPU, such as 7.5.
     precision: half, all-half or float; see `half.Precision`.
     graph: `GRAPH_VERSION` of the package that built it.
+    workspace_mb: scratch memory that its layers may use, MiB; earlier releases' engine files do not name it.
     """
 
     model: str
@@ -41,6 +42,7 @@ class PlanKey:
     compute_capability: str
     precision: str
     graph: int = GRAPH_VERSION
+    workspace_mb: int = 1024
 
     def difference(self, other: PlanKey) -> str:
         """What another key has that this one has not, in words; empty for equal keys."""
@@ -71,7 +73,11 @@ class Plan:
 
 
 def write_plan(path: Path, plan: Plan) -> None:
-    """Write an engine file, whole or not at all."""
+    """Write an engine file, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     header = {
         "key": asdict(plan.key),
         "input_shape": plan.input_shape,

@@ -17,7 +17,11 @@ WEIGHTS_KEY = f"{METADATA_KEY}_weights"
 
 
 def weights_entry(other: Path) -> str:
-    """The entry of a model that reads weights from another one's file."""
+    """The entry of a model that reads weights from another one's file.
+
+    Raises:
+        OSError: that file cannot be read.
+    """
     return json.dumps({other.name: _sha256(other)})
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dope_ros.engine.build import build_engine
 from dope_ros.engine.builder import BuildError, BuildOptions, Gpu, can_aim_at
+from dope_ros.engine.protocol import Progress
 from dope_ros.engine.tensorrt_api import TensorRt
 from dope_ros.errors import EngineError
 from dope_ros.onnx_graph.half import Precision
@@ -64,16 +65,20 @@ def target_named(name: str) -> Gpu:
     return TARGETS[name]
 
 
-def check_target(model: Path, tensorrt: TensorRt, gpu: Gpu, precision: Precision) -> CheckResult:
+def check_target(
+    model: Path, tensorrt: TensorRt, gpu: Gpu, precision: Precision, progress: Progress = logger.debug
+) -> CheckResult:
     """Compile a model for a GPU that need not be there.
 
     Raises:
-        ModelError: the model cannot be read.
+        ModelError: the model cannot be read, or follows no contract.
+        GivenUpError: `progress` gave it up.
+        EngineError: TensorRT cannot start.
     """
     if not can_aim_at(tensorrt, gpu):
         return CheckResult(gpu)
     try:
-        plan = build_engine(model, tensorrt, gpu, BuildOptions(precision, ahead=True), logger.debug)
+        plan = build_engine(model, tensorrt, gpu, BuildOptions(precision, ahead=True), progress)
     except BuildError as error:
         return CheckResult(gpu, fault=str(error))
     return CheckResult(gpu, size=len(plan.data))

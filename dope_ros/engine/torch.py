@@ -70,11 +70,14 @@ def predict(
 ) -> Prediction:
     """What a `DopeNetwork` says of `pixels`, uint8 [H, W, 3], RGB, in its pixels.
 
+    In float throughout: on GPUs, too, where convolutions would else round their inputs to TF32.
+
     Args:
         count: proposals at most; 0 takes the network's own.
     """
     image = torch.tensor(pixels, device=device).permute(2, 0, 1)[None]
-    (prediction,) = network(padded(normalised(image / 255)), [pixels.shape[:2]], count)
+    with torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False):
+        (prediction,) = network(padded(normalised(image / 255)), [pixels.shape[:2]], count)
     return prediction
 
 

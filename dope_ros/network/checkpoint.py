@@ -87,6 +87,9 @@ def write_checkpoint(
         network: its weights and configuration.
         ppi: settings of pose proposals integration.
         dtype: what tensors are kept in; float16 halves the file.
+
+    Raises:
+        OSError: it cannot be written.
     """
     content = {
         "format": FORMAT,

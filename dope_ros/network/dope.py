@@ -11,13 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor, nn
 
 from dope_ros.network.backbones import stages_of
 from dope_ros.network.box_coordinates import rebased, to_pixels
 from dope_ros.network.config import NetworkConfig
-from dope_ros.network.picture import published_transform
 from dope_ros.network.predictor import PartPrediction, PosePredictor, expected_2d
 from dope_ros.network.refinement import BoxRefinement
 from dope_ros.network.regions import region_features
@@ -94,21 +92,6 @@ class DopeNetwork(nn.Module):
             for i, (of_image, size) in enumerate(zip(proposals, sizes, strict=True))
         ]
 
-    def detect(self, picture: Tensor) -> Prediction:
-        """Pose proposals of one picture, scaled and padded as the published network does it.
-
-        Args:
-            picture: [3, H, W] float32, RGB in [0, 1], of any size.
-
-        Returns:
-            The prediction, in pixels of `picture`.
-        """
-        images, _ = published_transform(self.config.min_size, self.config.max_size)([picture])
-        (prediction,) = self(images.tensors, images.image_sizes)
-        height, width = images.image_sizes[0]
-        ratios = torch.tensor([picture.shape[2] / width, picture.shape[1] / height])
-        return rescaled(prediction, ratios.to(picture.device))
-
     def predict(self, features: Tensor, proposals: Tensor, size: tuple[int, int]) -> Prediction:
         """What the heads say of the proposals of one image.
 
@@ -152,13 +135,3 @@ class DopeNetwork(nn.Module):
         expected = {part: expected_2d(logits[part], poses[part][0]) for part in self.parts}
         located = spatial(regions, vectors, expected)
         return {part: merge(poses[part], located[part], boxes) for part in self.parts}
-
-
-def rescaled(prediction: Prediction, ratios: Tensor) -> Prediction:
-    """The prediction with its pixels multiplied by `ratios` [2], for x and y."""
-    parts = {
-        part: replace(of_part, poses_2d=of_part.poses_2d * ratios)
-        for part, of_part in prediction.parts.items()
-    }
-    ratios_of_boxes = ratios.repeat(2)
-    return Prediction(prediction.proposals * ratios_of_boxes, prediction.boxes * ratios_of_boxes, parts)

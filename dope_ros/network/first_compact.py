@@ -57,7 +57,7 @@ LATER = (
 )
 """What such a network does not have."""
 
-_ROOMS = {
+_MODULES = {
     r"bb\._conv_stem\.": "backbone.stem.1.",
     r"bb\._bn0\.": "backbone.stem.2.",
     r"bb\.l(8|16|32)\.": r"backbone.lateral\1.",
@@ -105,7 +105,7 @@ def _network_name(name: str) -> str:
     block = _BLOCK.fullmatch(name)
     if block:
         return _block_name(int(block[1]), block[2], block[3])
-    for pattern, ours in _ROOMS.items():
+    for pattern, ours in _MODULES.items():
         renamed, found = re.subn("^" + pattern, ours, name)
         if found:
             return renamed

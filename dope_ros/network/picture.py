@@ -7,7 +7,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torchvision.models.detection.transform import GeneralizedRCNNTransform
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -27,12 +26,3 @@ def padded(images: Tensor) -> Tensor:
     """Images [B, 3, H, W] with zeros at the right and bottom up to multiples of `GRID`."""
     height, width = images.shape[-2:]
     return functional.pad(images, (0, -width % GRID, 0, -height % GRID))
-
-
-def published_transform(min_size: int, max_size: int) -> GeneralizedRCNNTransform:
-    """Normalises pictures, scales them, and pads them with zeros to multiples of 32.
-
-    As torchvision does it for its detectors, and so the published network: the shorter side becomes
-    `min_size` unless the longer one would pass `max_size`.
-    """
-    return GeneralizedRCNNTransform(min_size, max_size, list(MEAN), list(STD), size_divisible=GRID)

@@ -64,10 +64,10 @@ def layout(source: str, content: Mapping[str, Any]) -> Layout:
 
 def published_name(name: str) -> str:
     """What a tensor of `DopeNetwork` is called in a published checkpoint."""
-    room, _, rest = name.partition(".")
-    if room in ("backbone", "box_head"):
+    module, _, rest = name.partition(".")
+    if module in ("backbone", "box_head"):
         return BACKBONE + rest
-    if room != "predictor":
+    if module != "predictor":
         return name
     if rest.endswith("anchor_poses"):
         return f"roi_heads.{rest}"

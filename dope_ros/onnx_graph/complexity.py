@@ -17,6 +17,7 @@ import onnx
 from onnx import helper
 
 from dope_ros.errors import ModelError
+from dope_ros.onnx_graph.shapes import shapes_of
 from dope_ros.onnx_graph.storage import HEAVY
 
 BYTES_A_HALF, BYTES_A_FLOAT = 2, 4
@@ -86,7 +87,7 @@ def costs_by_stage(model: onnx.ModelProto) -> dict[str, Cost]:
     Raises:
         ModelError: shapes are not fixed, as in models of others.
     """
-    shapes = _shapes(model)
+    shapes = shapes_of(model)
     costs: dict[str, Cost] = {}
     for node in model.graph.node:
         cost = _cost(node, shapes)
@@ -113,13 +114,6 @@ def table(costs: Mapping[str, Cost]) -> str:
 
 def _numbers(cost: Cost) -> list[str]:
     return [f"{cost.macs / 1e9:.2f}", f"{cost.bytes / 1e6:.1f}"]
-
-
-def _shapes(model: onnx.ModelProto) -> dict[str, list[int]]:
-    graph = onnx.shape_inference.infer_shapes(model).graph
-    values = [*graph.value_info, *graph.input, *graph.output]
-    shapes = {value.name: [d.dim_value for d in value.type.tensor_type.shape.dim] for value in values}
-    return shapes | {tensor.name: list(tensor.dims) for tensor in graph.initializer}
 
 
 def _cost(node: onnx.NodeProto, shapes: Mapping[str, list[int]]) -> Cost:

@@ -21,6 +21,7 @@ from onnx import helper, parser
 from onnx.inliner import inline_local_functions
 
 from dope_ros.errors import ModelError
+from dope_ros.onnx_graph.shapes import shapes_of
 
 DOMAIN = "dope_ros.lowering"
 
@@ -126,11 +127,8 @@ def _without_domain(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _fixed_shapes(model: onnx.ModelProto) -> dict[str, list[int]]:
-    graph = onnx.shape_inference.infer_shapes(model).graph
-    values = [*graph.value_info, *graph.input, *graph.output]
-    shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in values}
-    shapes.update({tensor.name: list(tensor.dims) for tensor in graph.initializer})
-    for node in graph.node:
+    shapes = shapes_of(model)
+    for node in model.graph.node:
         unknown = [name for name in node.input[:2] if not all(shapes.get(name, [0]))]
         if _is_roi_align(node) and unknown:
             raise ModelError(f"{node.name}: the shape of {unknown[0]} is not fixed")

@@ -82,6 +82,9 @@ def share(model: onnx.ModelProto, other: Path) -> int:
 
     Returns:
         How many bytes are read from there.
+
+    Raises:
+        OSError: the other file cannot be read.
     """
     content = other.read_bytes()
     shared = 0

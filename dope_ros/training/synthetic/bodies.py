@@ -50,21 +50,20 @@ def default_bodies_file() -> Path:
     return user_cache() / f"bodies-v{BODIES_VERSION}-{DEFAULT_COUNT}.npz"
 
 
-def ensure_bodies(path: Path, count: int = DEFAULT_COUNT) -> Path:
+def ensure_bodies(path: Path, count: int = DEFAULT_COUNT) -> None:
     """Make the bodies in a process of its own where the file is missing.
 
     Raises:
         DatasetError: they cannot be made, most often because anny is not installed.
     """
     if path.exists():
-        return path
+        return
     command = [sys.executable, "-m", __name__, str(path), "--count", str(count)]
     if subprocess.run(command, check=False).returncode != 0:
         raise DatasetError(
             f"{path}: the bodies could not be made (see above). They need anny and torch: "
             "pip install '.[synthetic]' in a checkout of dope_ros"
         )
-    return path
 
 
 def make_bodies(path: Path, count: int, seed: int = 0) -> None:

@@ -51,12 +51,22 @@ class SetSettings:
     """What a set consists of.
 
     Picture i depends on `seed`, i, `size` and the sources alone: not on `count` or the number of workers.
+
+    Raises:
+        DatasetError: there can be no set of such a count or size.
     """
 
     sources: Sources
     count: int
     seed: int
     size: int
+
+    def __post_init__(self) -> None:
+        if self.count < 0 or not LEAST_SIZE <= self.size <= LARGEST_SIZE:
+            raise DatasetError(
+                f"a set needs no fewer than 0 pictures, and {LEAST_SIZE} to {LARGEST_SIZE} pixels along a "
+                f"side, not {self.count} and {self.size}"
+            )
 
 
 def generate(folder: Path, settings: SetSettings, workers: int) -> int:
@@ -68,11 +78,8 @@ def generate(folder: Path, settings: SetSettings, workers: int) -> int:
     Raises:
         DatasetError: the folder holds another set, or something that is needed is missing.
     """
-    if workers < 1 or settings.count < 0 or not LEAST_SIZE <= settings.size <= LARGEST_SIZE:
-        raise DatasetError(
-            f"a set needs at least one worker, no fewer than 0 pictures, and {LEAST_SIZE} to {LARGEST_SIZE} "
-            f"pixels, not {workers}, {settings.count} and {settings.size}"
-        )
+    if workers < 1:
+        raise DatasetError(f"a set needs at least one worker, not {workers}")
     renderer = Renderer(settings.sources, settings.size)
     _claim(folder, settings, renderer)
     lacking = sorted(set(range(settings.count)) - set(complete_pictures(folder)))
