@@ -86,6 +86,25 @@ def test_the_order_of_detections_does_not_matter(crowd, random):
     assert as_told(assemble(*shuffled)) == as_told(assemble(*with_twins))
 
 
+@pytest.mark.parametrize("name", PART_NAMES)
+def test_people_whose_scores_tie_are_in_one_order_whatever_that_of_the_detections(name):
+    poses = detections(standing((x, 0, 3), score=0.5, parts=[name]) for x in (0.1, -0.9, 1.2))
+    expected = as_told(assemble(*poses))
+    assert len(expected) == 3
+    assert as_told(assemble(*(of_part[::-1] for of_part in poses))) == expected
+
+
+@scenes.light
+@given(crowds())
+def test_somebody_larger_elsewhere_in_the_picture_changes_nothing(crowd):
+    larger = [
+        [moved(scenes.scaled(pose, 5), (20000, 0)) for pose in poses] for poses in detections([standing()])
+    ]
+    people = assemble(*(poses + other for poses, other in zip(crowd, larger, strict=True)))
+    apart = [*assemble(*crowd), *assemble(*larger)]
+    assert Counter(told[1:] for told in as_told(people)) == Counter(told[1:] for told in as_told(apart))
+
+
 @scenes.light
 @given(crowds())
 def test_in_a_flipped_picture_left_and_right_swap(crowd):
@@ -258,6 +277,27 @@ def test_where_a_near_and_a_far_body_meet_in_the_picture_the_size_decides(name):
         people = assemble(bodies, hands, faces)
         owners = [person for person in people if len(person.parts()) == 2]
         assert [identity(person.body) for person in owners] == [identity(bodies[owner])]
+
+
+def test_a_hand_that_points_at_the_camera_is_as_far_away_as_its_size_across_says():
+    person = standing((0.58, 0.25, 2))
+    near = scenes.seen(person).body
+    further_off = moved(scenes.scaled(near, 0.7), 0.3 * near.keypoints_2d[RIGHT_WRIST])
+    hand = hand_at(person.body.keypoints_3d[RIGHT_WRIST], Side.RIGHT, (-0.1, 0, -1))
+    people = assemble([near, further_off], [hand], [])
+    owners = [person for person in people if len(person.parts()) == 2]
+    assert [identity(person.body) for person in owners] == [identity(near)]
+
+
+@pytest.mark.parametrize("factor", [0.01, 100])
+def test_a_part_whose_size_in_3d_is_nonsense_is_attached_where_it_is_seen(factor):
+    whole = scenes.seen(standing())
+    hand, face = (
+        replace(pose, keypoints_3d=pose.keypoints_3d * np.float32(factor))
+        for pose in (whole.right_hand, whole.face)
+    )
+    (found,) = assemble([whole.body], [hand], [face])
+    assert sorted(found.parts()) == ["body", "face", "right_hand"]
 
 
 def test_poses_whose_joints_are_all_at_one_point_harm_nobody():

@@ -27,7 +27,7 @@ LENSES = {
     "rational_polynomial": Intrinsics(520, 510, 322, 236, Lens.RADIAL_TANGENTIAL, RATIONAL),
     "equidistant": Intrinsics(330, 328, 322, 236, Lens.FISHEYE, FISHEYE),
 }
-every_lens = pytest.mark.parametrize("camera", LENSES.values(), ids=LENSES)
+every_lens = pytest.mark.parametrize("camera", [CAMERA, *LENSES.values()], ids=["none", *LENSES])
 sightlines = st.tuples(st.floats(-0.55, 0.55), st.floats(-0.45, 0.45))
 
 
@@ -82,10 +82,38 @@ def test_no_line_of_sight_lies_where_the_picture_of_a_lens_has_folded_back(pixel
         np.testing.assert_allclose(FOLDED.project(np.append(line, 1.0)), pixel, rtol=0, atol=1.0)
 
 
+def test_pixels_that_no_line_of_sight_reaches_leave_the_others_alone():
+    pixels = np.random.default_rng(0).uniform((-3000, -3000), (4000, 4000), (500, 2))
+    lines = FOLDED.normalise(pixels)
+    reached = np.isfinite(lines).all(axis=1)
+    assert 0 < reached.sum() < 500
+    back = FOLDED.project(np.concatenate([lines, np.ones((500, 1))], axis=1)[reached])
+    np.testing.assert_allclose(back, pixels[reached], rtol=0, atol=1.0)
+    alone = np.array([FOLDED.normalise(pixel) for pixel in pixels])
+    np.testing.assert_allclose(lines, alone, rtol=0, atol=1e-9)
+
+
+def test_a_camera_sees_what_lies_ahead_within_the_angle_that_its_lens_describes():
+    nowhere = (np.nan, np.nan, np.nan)
+    points = np.array([(0, 0, 2), (-3, 1, 0.5), (0, 0, -2), (0, 1, 0), nowhere])
+    assert CAMERA.sees(points).tolist() == [True, True, False, False, False]
+    off_axis = np.deg2rad([47.0, -47.0, 50.0, -50.0, 133.0])
+    for depth in (0.5, 3.0):
+        across, ahead = depth * np.tan(off_axis), np.where(off_axis > 2, -depth, depth)
+        for axis in (0, 1):
+            points = np.stack([across, 0 * across, ahead], axis=1)[:, [axis, 1 - axis, 2]]
+            assert FOLDED.sees(points).tolist() == [True, True, False, False, False]
+
+
 def test_only_lenses_that_bend_strongly_fold():
     assert CAMERA.fold == np.inf
     assert LENSES["plumb_bob"].fold == np.inf
     assert FOLDED.scaled(2, 2).fold == FOLDED.fold
+
+
+def test_a_fisheye_folds_where_its_polynomial_falls():
+    fisheye = Intrinsics(330, 328, 322, 236, Lens.FISHEYE, (0.0, 0.0, -0.05, 0.0))  # a - 0.05 a^7
+    assert np.arctan(fisheye.fold) == pytest.approx((1 / 0.35) ** (1 / 6), abs=0.003)
 
 
 def test_joints_that_no_line_of_sight_reaches_do_not_move_the_person():

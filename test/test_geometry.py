@@ -241,6 +241,8 @@ def test_people_are_placed_as_if_each_were_alone(told):
     for person, placed in zip(people, found, strict=True):
         (alone,) = place([person], CAMERA, NOMINAL)
         assert_same_place(placed, alone)
+        if alone.metric:
+            np.testing.assert_allclose(placed.root_covariance, alone.root_covariance, rtol=1e-3, atol=1e-9)
 
 
 def test_placing_changes_no_pose_that_it_is_given():
@@ -263,6 +265,15 @@ def test_without_intrinsics_the_middle_joint_lies_at_the_nominal_depth_on_its_li
     assert joints[:, 2].mean() == pytest.approx(depth, abs=1e-4)
     seen_middle = person.parts()[name].keypoints_2d.mean(axis=0)
     np.testing.assert_allclose(project(joints.mean(axis=0)), seen_middle, atol=5)
+
+
+@pytest.mark.parametrize("parts", [*([name] for name in PART_NAMES), PART_NAMES], ids=", ".join)
+@pytest.mark.parametrize("placing", [place, place_nominally])
+def test_a_place_does_not_depend_on_the_root_that_a_part_is_relative_to(parts, placing):
+    person = seen(standing((0.3, 0.1, 3), parts=parts))
+    elsewhere = with_3d(person, lambda joints: np.add(joints, (0.2, -0.1, 0.4)))
+    (found,), (expected,) = (placing([one], CAMERA, NOMINAL) for one in (elsewhere, person))
+    assert_same_place(found, expected)
 
 
 def test_a_person_at_the_nominal_depth_is_placed_where_it_stands():

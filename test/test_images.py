@@ -252,6 +252,14 @@ def test_a_jpeg_with_a_fault_that_many_cameras_have_is_read_and_the_fault_told(f
     assert not any(number in line for number in ("0xd", "995", "2.1 "))
 
 
+def test_a_progressive_jpeg_with_a_fault_in_its_header_is_read_as_one():
+    told = []
+    progressive = cv2.imencode(".jpg", NOISE, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+    faulty = inserted(progressive, progressive.index(b"\xff\xdb"), b"\x00")
+    np.testing.assert_array_equal(decoded(faulty, told.append), decoded(progressive, told.append))
+    assert len(told) == 1
+
+
 def damaged(data):
     """With zeros in place of a tenth of the picture."""
     return replaced(data, len(data) // 2, bytes(len(data) // 10))

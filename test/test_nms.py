@@ -7,10 +7,10 @@ import pytest
 import scenes
 from hypothesis import given
 from hypothesis import strategies as st
-from scenes import assert_same_poses, random_proposals, rows
+from scenes import assert_same_poses, detections, random_proposals, rows, standing
 
 from dope_ros.poses import PartPose, Proposals
-from dope_ros.postprocess.nms import suppress
+from dope_ros.postprocess.nms import assemble_suppressed, suppress
 from dope_ros.settings import AnchorClasses, NmsSettings
 from dope_ros.skeleton import Part, Side
 
@@ -117,6 +117,16 @@ def test_a_hand_has_the_side_of_its_best_class():
             replace(hand, scores=np.float32([scores])), AnchorClasses(2, left_from=1), SETTINGS
         )
         assert found.side is side
+
+
+def test_a_body_at_the_usual_threshold_is_one_person_beside_a_weaker_one():
+    least = NmsSettings().min_score
+    scores = (least, 0.5 * least)
+    bodies, _, _ = detections(
+        standing((x, 0, 3), score, parts=["body"]) for x, score in zip((-1, 1), scores, strict=True)
+    )
+    people = assemble_suppressed({Part.BODY: bodies, Part.HAND: [], Part.FACE: []})
+    assert [person.score for person in people] == list(scores)
 
 
 # Nothing, and nonsense

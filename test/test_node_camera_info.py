@@ -34,8 +34,10 @@ def calibrated(**fields):
     [
         ("plumb_bob", BARREL, Lens.RADIAL_TANGENTIAL),
         ("plumb_bob", [0.0] * 5, Lens.PINHOLE),
-        ("rational_polynomial", [0.1] * 8, Lens.RADIAL_TANGENTIAL),
+        ("plumb_bob", BARREL[:4], Lens.RADIAL_TANGENTIAL),
+        *(("rational_polynomial", [0.1] * count, Lens.RADIAL_TANGENTIAL) for count in (8, 12, 14)),
         ("equidistant", [0.01] * 4, Lens.FISHEYE),
+        ("fisheye", [0.01] * 4, Lens.FISHEYE),
         ("equidistant", [0.0] * 4, Lens.FISHEYE),
         ("", [], Lens.PINHOLE),
     ],
@@ -74,6 +76,8 @@ def test_a_binned_region_is_a_region_that_is_binned():
     [
         (CameraInfo(width=640, height=480), False, "uncalibrated"),
         (calibrated(p=[0.0] * 12), True, "P has fx 0"),
+        (calibrated(k=[0.0, 0.0, 322.0, 0.0, 510.0, 236.0, 0.0, 0.0, 1.0]), False, "K has fx 0, fy 510"),
+        (calibrated(k=[520.0, 0.0, 322.0, 0.0, 0.0, 236.0, 0.0, 0.0, 1.0]), False, "K has fx 520, fy 0"),
         (calibrated(k=[math.nan, 0.0, 322.0, 0.0, 510.0, 236.0, 0.0, 0.0, 1.0]), False, "K holds no numbers"),
         (calibrated(k=[520.0, 0.0, math.nan, 0.0, 510.0, 236.0, 0.0, 0.0, 1.0]), False, "K holds no numbers"),
         (calibrated(k=[math.inf, 0.0, 322.0, 0.0, 510.0, 236.0, 0.0, 0.0, 1.0]), False, "K holds no numbers"),

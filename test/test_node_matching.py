@@ -31,26 +31,45 @@ def test_the_nearest_within_the_tolerance_is_taken():
     assert matcher.nearest(300 * MS, 40 * MS, 0.0) is None
 
 
+def asking_in_a_thread(matcher, stamp, tolerance=40 * MS):
+    """Somebody who would wait for ever, and what is found."""
+    found = []
+    asking = threading.Thread(
+        target=lambda: found.append(matcher.nearest(stamp, tolerance, patience=1e6)), daemon=True
+    )
+    asking.start()
+    return asking, found
+
+
+def asked_in_a_thread(matcher, stamp):
+    """What is found by somebody who would wait for ever."""
+    asking, found = asking_in_a_thread(matcher, stamp)
+    asking.join(20.0)
+    return found
+
+
 def test_what_comes_within_the_patience_is_taken():
     matcher = Matcher()
     matcher.put(0, "before")
-    found = []
-    waiting = threading.Thread(target=lambda: found.append(matcher.nearest(30 * MS, 40 * MS, 20.0)))
-    waiting.start()
+    waiting, found = asking_in_a_thread(matcher, 30 * MS)
     matcher.put(33 * MS, "beside")
     waiting.join(20.0)
     assert found == ["beside"]
 
 
-def asked_in_a_thread(matcher, stamp):
-    """What is found by somebody who would wait for ever."""
-    found = []
-    asking = threading.Thread(
-        target=lambda: found.append(matcher.nearest(stamp, 40 * MS, patience=1e6)), daemon=True
-    )
-    asking.start()
-    asking.join(20.0)
-    return found
+def test_where_a_later_item_is_there_none_is_awaited():
+    matcher = Matcher()
+    for stamp in (0, 31):
+        matcher.put(stamp * MS, stamp)
+    assert asked_in_a_thread(matcher, 30 * MS) == [31]
+
+
+def test_of_two_that_are_equally_near_the_first_is_taken_whatever_they_are():
+    matcher = Matcher()
+    before, behind = object(), object()
+    matcher.put(20 * MS, before)
+    matcher.put(40 * MS, behind)
+    assert matcher.nearest(30 * MS, 40 * MS, 0.0) is before
 
 
 def test_a_camera_that_never_sent_anything_is_not_awaited():
@@ -64,10 +83,8 @@ def test_a_camera_that_fell_silent_is_not_awaited_until_it_sends_again():
     now += SILENT_SECONDS + 0.1
     assert asked_in_a_thread(matcher, 5000 * MS) == [None]
     assert asked_in_a_thread(matcher, 30 * MS) == ["last"]
-    found = []
     matcher.put(6000 * MS, "again")
-    waiting = threading.Thread(target=lambda: found.append(matcher.nearest(6030 * MS, 10 * MS, 20.0)))
-    waiting.start()
+    waiting, found = asking_in_a_thread(matcher, 6030 * MS, 10 * MS)
     matcher.put(6033 * MS, "beside")
     waiting.join(20.0)
     assert found == ["beside"]
@@ -91,6 +108,15 @@ def test_what_a_slow_network_will_ask_for_is_kept():
     assert matcher.nearest(34 * MS, 20 * MS, 0.0) == 30
     matcher.put(200 * MS, 200)
     assert matcher.nearest(34 * MS, 20 * MS, 0.0) is None, "it was given, and takes no memory any longer"
+
+
+@pytest.mark.parametrize("stamp", [10, 30])
+def test_an_item_that_is_just_within_the_tolerance_is_kept_and_taken(stamp):
+    matcher = Matcher(length=3)
+    matcher.keep_near(20 * MS, 10 * MS)
+    for other in (stamp, 100, 110, 120, 130):
+        matcher.put(other * MS, other)
+    assert matcher.nearest(20 * MS, 10 * MS, 0.0) == stamp
 
 
 def test_waiting_for_an_old_item_takes_no_more_memory_than_it_may():
@@ -179,6 +205,21 @@ def test_cameras_take_turns_however_fast_one_is():
         assert started.acquire(timeout=10)
     worker.stop()
     assert done == ["first", "middle", "slow", "fast 2"]
+
+
+def test_a_camera_is_served_while_those_whose_turn_it_is_send_nothing():
+    done, served = [], threading.Semaphore(0)
+
+    def work(item):
+        done.append(item)
+        served.release()
+
+    worker = NewestWorker(work, "test", sources=3)
+    for item in ("one", "two"):
+        worker.put(item, 2)
+        assert served.acquire(timeout=10)
+    worker.stop()
+    assert done == ["one", "two"]
 
 
 def settings_of(*images, depths=(), use_depth=False):

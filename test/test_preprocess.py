@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scenes
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dope_ros.errors import ImageError
@@ -22,6 +22,8 @@ def spotted_picture(height, width, x, y):
 
 @scenes.light
 @given(height=sides, width=sides, picture_height=sides, picture_width=sides)
+@example(height=20, width=20, picture_height=90, picture_width=1)
+@example(height=20, width=20, picture_height=1, picture_width=90)
 def test_a_picture_touches_two_edges_of_the_input_and_the_rest_is_padding(
     height, width, picture_height, picture_width
 ):
@@ -42,6 +44,15 @@ def test_a_picture_of_the_right_size_goes_in_unchanged():
     np.testing.assert_array_equal(fitted.scale, (1, 1))
 
 
+def test_a_picture_that_is_enlarged_has_no_steps():
+    picture = np.zeros((2, 2, 3), np.uint8)
+    picture[:, 1] = 200
+    row = fit(picture, 20, 20, 0).pixels[10, :, 0].astype(int)
+    assert (row[0], row[-1]) == (0, 200)
+    assert np.diff(row).min() >= 0
+    assert np.diff(row).max() <= 25
+
+
 def test_the_picture_is_not_changed_and_not_shared():
     picture = np.zeros((48, 64, 3), np.uint8)
     fit(picture, 48, 64, 114).pixels[:] = 9
@@ -58,14 +69,14 @@ def test_a_spot_comes_back_to_where_it_is_in_the_picture(height, width):
     rows, columns = np.indices(weights.shape)
     spot = np.array([(weights * columns).sum(), (weights * rows).sum()]) / weights.sum()
     found = Proposals(
-        boxes=np.float32([[*spot, *spot]]),
-        scores=np.ones((1, 2), np.float32),
-        poses_2d=np.float32(spot).reshape(1, 1, 1, 2),
-        poses_3d=np.ones((1, 1, 1, 3), np.float32),
+        boxes=np.float32([[*spot, *spot]] * 3),
+        scores=np.ones((3, 2), np.float32),
+        poses_2d=np.float32([spot] * 3).reshape(3, 1, 1, 2),
+        poses_3d=np.ones((3, 1, 1, 3), np.float32),
     )
     back = fitted.to_picture(found)
-    np.testing.assert_allclose(back.poses_2d.ravel(), middle, atol=0.1)
-    np.testing.assert_allclose(back.boxes.ravel(), (*middle, *middle), atol=0.1)
+    np.testing.assert_allclose(back.poses_2d, np.reshape([middle] * 3, (3, 1, 1, 2)), atol=0.1)
+    np.testing.assert_allclose(back.boxes, [(*middle, *middle)] * 3, atol=0.1)
     np.testing.assert_array_equal(back.poses_3d, found.poses_3d)
     assert back.poses_2d.dtype == back.boxes.dtype == np.float32
 

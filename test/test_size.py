@@ -14,7 +14,7 @@ from scenes import CAMERA, seen, standing
 from dope_ros.geometry import BODY_SIZES, place
 from dope_ros.geometry.size import resized, sizes_of
 from dope_ros.joint_arrays import JointArrays
-from dope_ros.skeleton import LEFT_WRIST, Part
+from dope_ros.skeleton import BODY, FINGER_BASES, LEFT_WRIST, Part
 
 ADULT, CHILD = BODY_SIZES["adult"], BODY_SIZES["child"]
 factors = st.floats(0.7, 1.4)
@@ -39,9 +39,33 @@ def test_a_size_grows_with_the_body(factor):
     assert sizes_of(Part.BODY, factor * body)[0] == pytest.approx(factor * sizes_of(Part.BODY, body)[0])
 
 
-def test_a_stature_is_about_that_of_the_person():
-    body = standing().body.keypoints_3d[None]
-    assert 1.3 < sizes_of(Part.BODY, body)[0] < 1.9
+def test_the_size_of_a_body_is_the_stature_that_its_limbs_are_those_of():
+    names = ("ankle", "knee", "hip", "shoulder", "elbow", "wrist")
+    heights = (-0.491, -0.245, 0.0, 0.288, 0.102, -0.044)  # shares of the stature
+    body = np.zeros((1, 13, 3))
+    for side, x in (("right", -0.13), ("left", 0.11)):  # what lies between the sides does not count
+        for name, height in zip(names, heights, strict=True):
+            body[0, BODY.index(f"{side}_{name}")] = (x, 0.3, height)
+    assert sizes_of(Part.BODY, 1.7 * body)[0] == pytest.approx(1.7)
+
+
+def test_the_size_of_a_hand_is_the_mean_from_its_wrist_to_the_knuckles_but_the_thumbs():
+    hand = np.full((1, 21, 3), 0.5)
+    hand[0, FINGER_BASES] += [(0.02, 0, 0), (0.08, 0, 0), (0, 0.09, 0), (0, 0, 0.09), (0, 0.06, 0.08)]
+    assert sizes_of(Part.HAND, hand)[0] == pytest.approx(0.09)
+
+
+def test_the_size_of_a_face_is_the_width_between_its_outer_eye_corners():
+    for turn in (0.0, 0.7):
+        face = standing(turn=turn).face.keypoints_3d[None]
+        assert sizes_of(Part.FACE, face)[0] == pytest.approx(0.1, abs=1e-5)
+
+
+def test_resizing_changes_no_pose_that_it_is_given():
+    joints = joints_of(seen(standing()))
+    before = joints.copy()
+    resized(joints, CHILD)
+    np.testing.assert_array_equal(joints, before)
 
 
 @scenes.light
@@ -107,15 +131,23 @@ def test_a_covariance_is_one_and_largest_along_the_line_of_sight(x, z, turn):
 
 def test_roots_lie_within_what_the_covariance_of_the_fit_says():
     rng = np.random.default_rng(2)
-    within = []
+    distances = []
     for _ in range(200):
-        truth = standing((0.3, 0, 3), turn=rng.uniform(-3, 3), parts=["body"])
+        truth = standing((0.8, -0.5, 3), turn=rng.uniform(-3, 3), parts=["body"])
         (found,) = place([noisy(seen(truth), 3, rng)], CAMERA, 3.0)
         sight = found.root[:, None] * found.root[None] * 0.08**2
         error = found.root - truth.root
         fit_only = found.root_covariance - sight + 1e-9 * np.eye(3)
-        within.append(error @ np.linalg.inv(fit_only) @ error < 7.81)  # 95 % of a chi-square of 3
-    assert 0.8 < np.mean(within) <= 1.0
+        distances.append(error @ np.linalg.inv(fit_only) @ error)
+    half, most = (np.mean(np.less(distances, limit)) for limit in (2.37, 7.81))  # of a chi-square of 3
+    assert half == pytest.approx(0.5, abs=0.2)
+    assert most == pytest.approx(0.95, abs=0.15)
+
+
+def test_a_fit_without_errors_is_as_exact_as_joints_are_found():
+    (found,) = place([seen(standing((0, 0, 3), parts=["body"]))], CAMERA, 3.0)
+    of_a_pixel = 3 / CAMERA.fx / np.sqrt(13)  # metres, of the mean of 13 joints
+    assert np.sqrt(found.root_covariance[0, 0]) == pytest.approx(of_a_pixel, rel=0.3)
 
 
 def test_a_place_that_is_nominal_has_no_covariance():

@@ -83,6 +83,11 @@ def test_a_score_at_the_threshold_is_not_above_it(part):
     assert len(found(scoring(**{part: np.nextafter(least, 9)}))) == 1
 
 
+def test_a_body_at_the_threshold_is_one_person_whom_a_face_can_vouch_for():
+    people = found(scoring(body=SURE[Part.BODY], face=0.8), least=dict.fromkeys(Part, 0.1))
+    assert scores_of(people) == [{"body": 4.0, "face": 0.8}]
+
+
 def test_what_scores_no_more_than_the_threshold_vouches_for_nothing():
     assert found(scoring(body=0.3, face=SURE[Part.FACE])) == []
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 
+import dope_ros.ros.worker as worker_module
 from dope_ros.ros.worker import STOP_SECONDS, NewestWorker
 
 PATIENCE = 10.0
@@ -54,6 +55,19 @@ def test_work_that_hangs_keeps_its_thread_and_nobody_waits_for_it_for_ever():
     assert work.done == [1]
 
 
+def test_who_says_no_patience_waits_as_long_as_the_work_ought_to_need(monkeypatch):
+    monkeypatch.setattr(worker_module, "STOP_SECONDS", 0.01)
+    work, ended = SlowWork(), []
+    worker = NewestWorker(work, "test")
+    worker.put(1)
+    assert work.started.acquire(timeout=PATIENCE)
+    stopping = threading.Thread(target=lambda: ended.append(worker.stop()), daemon=True)
+    stopping.start()
+    stopping.join(0.5 * PATIENCE)  # the work hangs for longer
+    assert ended == [False]
+    work.let_go.release()
+
+
 def test_a_thread_that_hangs_does_not_keep_the_process():
     program = """
 import threading
@@ -89,16 +103,17 @@ def test_stopping_lets_the_work_under_way_end_and_drops_what_waits(monkeypatch):
     assert work.done == [1]
 
 
-def test_work_that_is_slow_each_time_gets_more_patience():
-    now, done = [0.0], threading.Event()
+def test_work_that_was_slow_once_gets_more_patience():
+    now, done = [100.0], threading.Semaphore(0)
 
     def work(seconds):
         now[0] += seconds
-        done.set()
+        done.release()
 
     worker = NewestWorker(work, "test", clock=lambda: now[0])
     assert worker.patience == STOP_SECONDS
-    worker.put(40.0)
-    assert done.wait(10)
+    for seconds in (40.0, 1.0):
+        worker.put(seconds)
+        assert done.acquire(timeout=PATIENCE)
     assert worker.stop()
     assert worker.patience == 80.0
