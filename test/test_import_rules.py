@@ -15,9 +15,9 @@ LAYERS = (
     {"skeleton", "errors", "stopwatch"},
     {"files", "jpeg", "poses", "settings", "palette", "pictures"},
     {"joint_arrays"},
-    {"preprocess", "geometry", "postprocess", "smoothing", "draw", "network", "onnx_graph"},
-    {"stature", "transforms", "engine"},
-    {"tracking", "pipeline", "export"},
+    {"preprocess", "geometry", "postprocess", "draw", "network", "onnx_graph"},
+    {"tracking", "transforms", "engine"},
+    {"pipeline", "export"},
     {"ros", "training"},
     {"cli"},
 )

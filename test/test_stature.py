@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scenes import project, standing
 
-from dope_ros.smoothing import SmoothingSettings
-from dope_ros.stature import MEASUREMENTS, REMEMBERED, Statures
-from dope_ros.tracking import PeopleOverTime, TrackingSettings
+from dope_ros.tracking import PeopleOverTime, SmoothingSettings, TrackingSettings
+from dope_ros.tracking.stature import MEASUREMENTS, REMEMBERED, Statures
 
 PLACES = st.tuples(st.floats(-0.5, 0.5), st.floats(-0.3, 0.3), st.floats(1.5, 6.0))
 

@@ -13,7 +13,8 @@ from scenes import seen, standing
 from sequences import film, five_crossing, idf1, walk
 
 from dope_ros.geometry import place
-from dope_ros.tracking import REMEMBERED, PeopleOverTime, Tracker, TrackingSettings
+from dope_ros.tracking import PeopleOverTime, TrackingSettings
+from dope_ros.tracking.tracker import REMEMBERED, Tracker
 
 MEMORY = 2.5
 

@@ -18,8 +18,7 @@ from dope_ros.engine import ENGINES, MOST_THREADS
 from dope_ros.geometry import BODY_SIZES
 from dope_ros.pipeline import INTEGRATIONS, PipelineSettings
 from dope_ros.skeleton import Part
-from dope_ros.smoothing import SmoothingSettings
-from dope_ros.tracking import TRACKINGS, TrackingSettings
+from dope_ros.tracking import TRACKINGS, SmoothingSettings, TrackingSettings
 
 logger = logging.getLogger(__name__)
 

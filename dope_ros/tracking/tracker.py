@@ -9,9 +9,8 @@ frames, not seconds, and know boxes alone; a camera drops frames, and a pose tel
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -19,15 +18,7 @@ from scipy.optimize import linear_sum_assignment
 from dope_ros import joint_arrays
 from dope_ros.joint_arrays import JointArrays, lengths
 from dope_ros.poses import Person
-from dope_ros.smoothing import LATE, Smoother, SmoothingSettings
-from dope_ros.stature import Statures
-
-logger = logging.getLogger(__name__)
-
-TRACKINGS = ("off", "ids", "smooth")
-
-STANDSTILL = 5
-"""So many pictures with one stamp are no chance: whoever publishes them does not set stamps."""
+from dope_ros.tracking.smoothing import LATE
 
 REMEMBERED = 300
 """Who is not seen is forgotten after so many others; where stamps stand still, no track grows too old."""
@@ -56,18 +47,6 @@ so that another person gets any match at all."""
 IMPOSSIBLE = 1e6
 
 
-@dataclass(frozen=True, slots=True)
-class TrackingSettings:
-    """mode: `off`, `ids`, or `smooth`: ids, statures that depth images measured, and smoothing.
-
-    memory: seconds that an id is kept for somebody who is not seen.
-    """
-
-    mode: str = "off"
-    memory: float = 2.5
-    smoothing: SmoothingSettings = field(default_factory=SmoothingSettings)
-
-
 @dataclass(slots=True)
 class IdCounter:
     """Gives out ids, each once. `given` says how many it gave."""
@@ -79,50 +58,6 @@ class IdCounter:
         ids = self.given + np.arange(count)
         self.given += count
         return ids
-
-
-class PeopleOverTime:
-    """Gives the people of one camera their ids, puts them where their stature says, and smooths them.
-
-    Args:
-        ids: where new ids come from; None: they begin at 0.
-    """
-
-    def __init__(self, ids: IdCounter | None = None) -> None:
-        self._tracker = Tracker(ids)
-        self._statures = Statures()
-        self._smoother = Smoother()
-        self._seconds = -np.inf
-        self._repetitions = 0
-        self._announced = False
-
-    def __call__(self, people: Sequence[Person], seconds: float, settings: TrackingSettings) -> list[Person]:
-        """The people of one picture with what is known of them from those before.
-
-        Args:
-            people: in the camera frame.
-            seconds: when the picture was taken.
-        """
-        if settings.mode == "off":
-            return list(people)
-        self._watch_stamps(seconds)
-        tracked = self._tracker(people, seconds, settings.memory)
-        if settings.mode == "ids":
-            return tracked
-        return self._smoother(self._statures(tracked), seconds, settings.smoothing)
-
-    def _watch_stamps(self, seconds: float) -> None:
-        """Say so, once, where stamps come to stand still; those in whole seconds do again and again."""
-        self._repetitions = self._repetitions + 1 if seconds == self._seconds else 0
-        self._seconds = seconds
-        if self._repetitions == STANDSTILL and not self._announced:
-            self._announced = True
-            logger.warning(
-                "%d images in a row have the stamp %.3f s: without stamps people are not smoothed, "
-                "and ids go by positions alone",
-                STANDSTILL + 1,
-                seconds,
-            )
 
 
 @dataclass(frozen=True, slots=True)
