@@ -21,9 +21,6 @@ ABANDONED_SECONDS = 3600.0
 def replaced_whole(path: Path) -> Iterator[Path]:
     """A file beside `path` to write to; it takes `path`'s place at the end, and is deleted if anything fails.
 
-    It is on the disk before it takes that place: a robot that loses its power has the old file or the new
-    one, and none that is empty.
-
     Raises:
         OSError: the folder cannot be made or written to.
     """
@@ -32,20 +29,27 @@ def replaced_whole(path: Path) -> Iterator[Path]:
     partial.touch(exist_ok=False)
     try:
         yield partial
-        with partial.open("rb") as written:
-            os.fsync(written.fileno())
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def delete_abandoned(folder: Path) -> None:
-    """Delete the partial files that `replaced_whole` left in a folder when processes were killed.
+@contextmanager
+def replaced_durably(path: Path) -> Iterator[Path]:
+    """The same, and on the disk before it takes that place: it outlasts a loss of power, as robots have it.
 
     Raises:
-        OSError: the folder cannot be searched.
+        OSError: the folder cannot be made or written to.
     """
-    for partial in folder.glob(".*.????????"):
+    with replaced_whole(path) as partial:
+        yield partial
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())
+
+
+def delete_abandoned(folder: Path) -> None:
+    """Delete the partial files that `replaced_whole` left in a folder when processes were killed."""
+    for partial in folder.glob(f".*.{'[0-9a-f]' * 8}"):
         with suppress(OSError):  # another process deletes it, or it is another user's
             if time() - partial.stat().st_mtime > ABANDONED_SECONDS:
                 partial.unlink()

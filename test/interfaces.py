@@ -16,6 +16,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from processes import one_at_a_time
+
 ROOT = Path(__file__).parent.parent
 WORKSPACE = ROOT / "build" / "test_interfaces"
 
@@ -74,8 +76,9 @@ def provide_interfaces() -> None:
     missing = [name for name in DEFINITIONS if find_spec(name) is None]
     if not missing:
         return
-    if not _is_built(missing):
-        _build(missing)
+    with one_at_a_time(WORKSPACE / "lock"):
+        if not _is_built(missing):
+            _build(missing)
     for name in missing:
         _use(WORKSPACE / "install" / name)
 

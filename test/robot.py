@@ -18,6 +18,7 @@ import numpy as np
 import rclpy
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
+from processes import ros_domains
 from rcl_interfaces.srv import DescribeParameters, SetParameters
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
@@ -254,7 +255,7 @@ def camera_info(width: int, height: int, camera: Intrinsics) -> CameraInfo:
 def isolate_ros() -> None:
     """Keep the tests' nodes on this machine and away from any other; before `rclpy.init`."""
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
+    os.environ["ROS_DOMAIN_ID"] = str(ros_domains()[0])
 
 
 def _yaml(value: Any) -> str:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import pytest
+from processes import one_at_a_time
 
 from dope_ros.training.synthetic.bodies import BODIES_VERSION, ensure_bodies
 from dope_ros.training.synthetic.body import BodyModel
@@ -26,7 +27,8 @@ COUNT = 6
 def bodies_file() -> Path:
     """A file of few bodies, kept between runs of the tests."""
     cache = Path(__file__).resolve().parent.parent / ".pytest_cache" / f"bodies-v{BODIES_VERSION}-{COUNT}.npz"
-    ensure_bodies(cache, COUNT)
+    with one_at_a_time(cache.with_suffix(".lock")):
+        ensure_bodies(cache, COUNT)
     return cache
 
 

@@ -659,7 +659,9 @@ def test_ctrl_c_ends_the_command_and_no_engine_is_written(tensorrt, tmp_path):
     if not hasattr(tensorrt.module, "IProgressMonitor"):
         pytest.skip("this TensorRT cannot be interrupted")
     out = tmp_path / "lite.engine"
-    command = [sys.executable, "-c", "import sys; from dope_ros.cli import main; sys.exit(main())"]
+    # What a shell starts in the background ignores Ctrl-C, and so does this test if it runs there.
+    hears = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = [sys.executable, "-c", f"{hears}; from dope_ros.cli import main; sys.exit(main())"]
     arguments = ["build", str(DEFAULT_MODEL), "--out", str(out), "--target", "t4"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     unbuffered = {**os.environ, "PYTHONUNBUFFERED": "1"}
@@ -673,6 +675,27 @@ def test_ctrl_c_ends_the_command_and_no_engine_is_written(tensorrt, tmp_path):
     assert not out.exists()
 
 
+@pytest.fixture
+def hears_ctrl_c():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("hears_ctrl_c")
+def test_who_presses_ctrl_c_twice_does_not_wait():
+    def interrupted():
+        with given_up_on_interrupt(silent) as progress:
+            signal.raise_signal(signal.SIGINT)
+            assert not progress("one step")
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+
+
+@pytest.mark.usefixtures("hears_ctrl_c")
 def test_ctrl_c_that_nothing_asks_for_is_not_lost():
     def interrupted():
         with given_up_on_interrupt(silent) as progress:

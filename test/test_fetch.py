@@ -185,7 +185,9 @@ def test_a_user_without_a_home_is_told_to_name_a_cache(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "content", [b"no archive", archive_of({"a.pth": b"1", "b.pth": b"2"}), archive_of({})]
+    "content",
+    [b"no archive", archive_of({"a.pth": b"1", "b.pth": b"2"}), archive_of({})],
+    ids=["no archive", "two", "none"],
 )
 def test_an_archive_that_is_broken_or_holds_no_single_checkpoint_is_refused(server, capsys, content):
     server.content = content
@@ -193,6 +195,13 @@ def test_an_archive_that_is_broken_or_holds_no_single_checkpoint_is_refused(serv
     error = capsys.readouterr().err
     assert "the archive is broken" in error or "checkpoints, not one" in error
     assert list(weights_folder().iterdir()) == []
+
+
+def test_a_server_that_refuses_the_whole_file_is_named(server, capsys):
+    server.content = b""
+    assert fetch(server, "--accept-licence") == 1
+    assert "the server answers 416" in capsys.readouterr().err
+    assert len(server.asked) == 1
 
 
 def test_an_archive_whose_checksum_is_another_is_refused(tmp_path):

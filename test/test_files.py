@@ -8,13 +8,14 @@ from contextlib import suppress
 
 import pytest
 
-from dope_ros.files import ABANDONED_SECONDS, delete_abandoned, replaced_whole
+from dope_ros.files import ABANDONED_SECONDS, delete_abandoned, replaced_durably, replaced_whole
 
 
-def test_a_file_is_replaced_by_what_was_written(tmp_path):
+@pytest.mark.parametrize("replaced", [replaced_whole, replaced_durably])
+def test_a_file_is_replaced_by_what_was_written(tmp_path, replaced):
     path = tmp_path / "new" / "file"
     for content in ("one", "two"):
-        with replaced_whole(path) as partial:
+        with replaced(path) as partial:
             partial.write_text(content)
         assert path.read_text() == content
     assert list(path.parent.iterdir()) == [path]
@@ -38,7 +39,7 @@ def test_a_file_is_on_the_disk_before_it_takes_its_place(tmp_path, monkeypatch):
         flushed.append((os.fstat(handle).st_ino, os.fstat(handle).st_size))
 
     monkeypatch.setattr(os, "fsync", fsync)
-    with replaced_whole(path) as partial:
+    with replaced_durably(path) as partial:
         partial.write_text("whole")
     assert flushed == [(path.stat().st_ino, 5)]
 

@@ -19,6 +19,7 @@ import rclpy
 import yaml
 from lifecycle_msgs.msg import State
 from lifecycle_msgs.srv import GetState
+from processes import ros_domains
 from rcl_interfaces.srv import GetParameters
 from rclpy.client import Client
 from rclpy.context import Context
@@ -52,7 +53,7 @@ ANSWER_SECONDS = 60.0
 REPLY_SECONDS = 2.0
 """After these a request counts as lost, and is sent again."""
 
-DOMAINS = cycle(1 + (os.getpid() + i) % 100 for i in range(100))
+DOMAINS = cycle(ros_domains())
 """ROS domains, so that no test sees what another one left."""
 
 T = TypeVar("T")

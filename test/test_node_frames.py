@@ -24,6 +24,7 @@ from visualization_msgs.msg import MarkerArray
 from dope_ros.geometry import Intrinsics, Transform
 from dope_ros.ros.messages import people_from_message
 from dope_ros.skeleton import HEAD, LEFT_HIP, LEFT_WRIST, RIGHT_HIP
+from dope_ros.tracking.stature import FEWEST
 from dope_ros.transforms import MISSES, TransformError
 
 GREY = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
@@ -384,7 +385,10 @@ def test_somebody_who_was_measured_stays_where_they_are_without_depth(robot, tmp
     model = write_tiny_model(tmp_path / "far.onnx", [seen(_bigger(far, near))], HEIGHT, WIDTH)
     settings = {"model": model, "use_depth": True, "tracking": "smooth"}
     with running_node(settings, {"depth": "camera/depth"}):
-        show_with_depth(robot, lambda image: depths.publish(depth_message(image, render([near]), "32FC1")))
+        for _ in range(FEWEST):
+            show_with_depth(
+                robot, lambda image: depths.publish(depth_message(image, render([near]), "32FC1"))
+            )
         person = show_with_depth(robot, None, accept=lambda person: not person.depth_measured)
     assert abs(person.root[2] - 3.0) < 0.03
 

@@ -10,14 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scenes import project, standing
 
+from dope_ros.skeleton import LEFT_WRIST, RIGHT_WRIST
 from dope_ros.tracking import PeopleOverTime, SmoothingSettings, TrackingSettings
-from dope_ros.tracking.stature import MEASUREMENTS, REMEMBERED, Statures
+from dope_ros.tracking.stature import FEWEST, MOST, REMEMBERED, Statures
 
 PLACES = st.tuples(st.floats(-0.5, 0.5), st.floats(-0.3, 0.3), st.floats(1.5, 6.0))
 
 
 def measured(person):
     return replace(person, depth_measured=True, size_measured=True)
+
+
+def knowing(*people):
+    """What remembers people who were measured just often enough."""
+    statures = Statures()
+    for _ in range(FEWEST):
+        statures([measured(person) for person in people])
+    return statures
 
 
 def taken_for(person, factor):
@@ -32,8 +41,7 @@ def taken_for(person, factor):
 
 @given(PLACES, PLACES, st.floats(0.7, 1.4))
 def test_somebody_who_was_measured_is_put_where_they_are_without_depth(before, now, factor):
-    statures = Statures()
-    statures([measured(standing(before))])
+    statures = knowing(standing(before))
     truth = replace(standing(now), root_covariance=np.diag([1e-4, 2e-4, 1e-2]))
     (found,) = statures([taken_for(truth, factor)])
     np.testing.assert_allclose(found.root, truth.root, atol=1e-3)
@@ -45,14 +53,41 @@ def test_somebody_who_was_measured_is_put_where_they_are_without_depth(before, n
     assert not found.depth_measured
 
 
-def test_who_was_measured_a_moment_ago_alone_is_changed():
-    measured_one, other = standing((0, 0, 3)), replace(standing((1, 0, 4)), id=1)
-    statures = Statures()
-    statures([measured(measured_one), other])
-    people = [taken_for(other, 1.2), taken_for(measured_one, 1.2)]
+def test_only_who_was_measured_is_changed():
+    known, other = standing((0, 0, 3)), replace(standing((1, 0, 4)), id=1)
+    statures = knowing(known)
+    statures([other])
+    people = [taken_for(other, 1.2), taken_for(known, 1.2)]
     found = statures(people)
     assert found[0] is people[0]
-    np.testing.assert_allclose(found[1].root, measured_one.root, atol=1e-3)
+    np.testing.assert_allclose(found[1].root, known.root, atol=1e-3)
+
+
+def test_somebody_who_was_hardly_measured_is_left_as_they_are():
+    statures, person = Statures(), standing((0, 0, 3))
+    for _ in range(FEWEST - 1):
+        statures([measured(person)])
+    larger = taken_for(person, 1.2)
+    assert statures([larger]) == [larger]
+    statures([measured(person)])
+    assert statures([larger]) != [larger]
+
+
+@pytest.mark.parametrize("factor", [0.6, 1.6])
+def test_somebody_of_quite_another_size_has_taken_over_the_id(factor):
+    person = standing((0, 0, 3))
+    other = taken_for(person, factor)
+    assert knowing(person)([other]) == [other]
+
+
+@pytest.mark.parametrize("nearer", [-0.3, 0.2])
+def test_wrists_that_a_depth_image_moved_make_nobody_larger(nearer):
+    person = standing((0.1, 0, 3))
+    joints = person.body.keypoints_3d.copy()
+    joints[[LEFT_WRIST, RIGHT_WRIST]] *= 1 - nearer / 3
+    statures = knowing(replace(person, body=replace(person.body, keypoints_3d=joints)))
+    (found,) = statures([taken_for(person, 1.2)])
+    np.testing.assert_allclose(found.root, person.root, atol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -65,35 +100,33 @@ def test_who_was_measured_a_moment_ago_alone_is_changed():
     ids=["measured", "nominal", "hand alone"],
 )
 def test_people_who_are_measured_not_metric_or_without_a_body_are_left_as_they_are(person):
-    statures = Statures()
-    statures([measured(standing((0, 0, 3)))])
-    assert statures([person]) == [person]
+    assert knowing(standing((0, 0, 3)))([person]) == [person]
 
 
 def test_depths_of_something_else_now_and_then_do_not_count():
     truth = standing((0.1, 0, 3))
     statures = Statures()
-    for wrong in range(4):
-        statures([measured(taken_for(truth, 0.6))] if wrong % 3 == 2 else [measured(truth)])
+    for moment in range(FEWEST):
+        statures([measured(taken_for(truth, 0.6))] if moment % 3 == 0 else [measured(truth)])
     (found,) = statures([taken_for(truth, 1.2)])
     np.testing.assert_allclose(found.root, truth.root, atol=1e-3)
 
 
 def test_the_latest_measurements_count():
-    child, adult = standing((0, 0, 3)), taken_for(standing((0, 0, 3)), 1.3)
+    short, tall = standing((0, 0, 3)), taken_for(standing((0, 0, 3)), 1.3)
     statures = Statures()
-    for person in [child] * (2 * MEASUREMENTS) + [adult] * (MEASUREMENTS // 2 + 1):
+    for person in [short] * (2 * MOST) + [tall] * (MOST // 2 + 1):
         statures([measured(person)])
-    (found,) = statures([child])
-    np.testing.assert_allclose(found.root, adult.root, atol=1e-3)
+    (found,) = statures([short])
+    np.testing.assert_allclose(found.root, tall.root, atol=1e-3)
 
 
 def test_only_the_last_people_are_remembered():
-    statures = Statures()
-    for number in range(REMEMBERED + 1):
-        statures([measured(replace(standing((0, 0, 3)), id=number))])
-        statures([measured(standing((0, 0, 3)))] if number == REMEMBERED - 1 else [])
-    larger = [taken_for(replace(standing((0, 0, 3)), id=number), 1.2) for number in (0, 1, REMEMBERED)]
+    statures, person = Statures(), standing((0, 0, 3))
+    for number in [*range(REMEMBERED), 0, REMEMBERED]:
+        for _ in range(FEWEST):
+            statures([measured(replace(person, id=number))])
+    larger = [taken_for(replace(person, id=number), 1.2) for number in (0, 1, REMEMBERED)]
     assert [person.size_measured for person in statures(larger)] == [True, False, True]
 
 
@@ -112,8 +145,12 @@ def test_depth_that_comes_and_goes_does_not_make_people_jump():
     assert np.mean(depths[30:]) == pytest.approx(3.0, abs=0.03)
 
 
-def test_ids_alone_leave_people_where_they_are():
+def test_ids_alone_leave_people_where_they_are_and_remember_them_all_the_same():
     over_time, still = PeopleOverTime(), standing((0.1, 0, 3))
-    over_time([measured(still)], 0.0, TrackingSettings("ids"))
-    (found,) = over_time([taken_for(still, 1.1)], 0.1, TrackingSettings("ids"))
-    np.testing.assert_array_equal(found.root, taken_for(still, 1.1).root)
+    larger = taken_for(still, 1.1)
+    for frame in range(FEWEST):
+        over_time([measured(still)], frame / 10, TrackingSettings("ids"))
+    (found,) = over_time([larger], 1.0, TrackingSettings("ids"))
+    np.testing.assert_array_equal(found.root, larger.root)
+    (found,) = over_time([larger], 1.1, TrackingSettings("smooth"))
+    np.testing.assert_allclose(found.root, still.root, atol=1e-3)

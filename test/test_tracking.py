@@ -131,6 +131,15 @@ def test_someone_at_another_distance_is_somebody_else():
     assert tracker(far, 0.1, MEMORY)[0].id == 1
 
 
+@pytest.mark.parametrize("factor", [0.6, 1.6])
+def test_somebody_whose_depth_is_lost_keeps_the_id_however_wrong_their_size_seems(factor):
+    tracker, person = Tracker(), standing((0.2, 0, 4))
+    body = replace(person.body, keypoints_3d=person.body.keypoints_3d * np.float32(factor))
+    seen_larger = replace(person, body=body, root=person.root * np.float32(factor))
+    ids = [tracker([each], frame / 10, MEMORY)[0].id for frame, each in enumerate([person, seen_larger] * 5)]
+    assert ids == [0] * 10
+
+
 def _wider_camera():
     from scenes import CAMERA
 

@@ -37,10 +37,11 @@ def download(url: str, path: Path) -> None:
         raise DownloadError(f"{url}: not an address that begins with http:// or https://")
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = _PartialFile(path)
+    rest = partial.range_headers()
     try:
-        response = urlopen(Request(url, headers=partial.range_headers()), timeout=TIMEOUT_SECONDS)
+        response = urlopen(Request(url, headers=rest), timeout=TIMEOUT_SECONDS)
     except HTTPError as error:
-        if error.code == RANGE_NOT_SATISFIABLE:
+        if error.code == RANGE_NOT_SATISFIABLE and rest:
             partial.delete()
             download(url, path)
             return
@@ -96,9 +97,11 @@ class _PartialFile:
 
 
 def _version_of(headers: HTTPMessage) -> str:
-    """What `If-Range` takes: a strong entity tag, else a date; empty where the server gives neither."""
+    """What `If-Range` takes (RFC 9110, 13.1.5): a strong tag, or a date where there is no tag; else empty."""
     tag = headers.get("ETag", "")
-    return tag if tag.startswith('"') else headers.get("Last-Modified", "")
+    if not tag:
+        return headers.get("Last-Modified", "")
+    return tag if tag.startswith('"') else ""
 
 
 def _receive(url: str, response: HTTPResponse, partial: Path) -> None:
@@ -123,7 +126,7 @@ def _blocks(url: str, response: HTTPResponse) -> Iterator[bytes]:
 
 
 def _broken(url: str, reason: object) -> DownloadError:
-    return DownloadError(f"{url}: the connection broke: {reason}. Run it again to go on from there")
+    return DownloadError(f"{url}: the connection broke: {reason}. Run it again")
 
 
 def _host(url: str) -> str:

@@ -34,7 +34,12 @@ def given_up_on_interrupt(tell: Callable[[str], object]) -> Iterator[Progress]:
     if not _interrupts_raise():
         yield progress
         return
-    before = signal.signal(signal.SIGINT, lambda *_: pressed.set())
+
+    def give_up(*_: object) -> None:
+        pressed.set()
+        signal.signal(signal.SIGINT, before)  # who presses again does not want to wait
+
+    before = signal.signal(signal.SIGINT, give_up)
     try:
         yield progress
     finally:

@@ -19,6 +19,7 @@ from typing import Any
 
 import onnx
 
+from dope_ros.engine.plan import WORKSPACE_MB
 from dope_ros.engine.protocol import GivenUpError, Progress
 from dope_ros.engine.tensorrt_api import TensorRt, make_logger, started
 from dope_ros.errors import EngineError, ModelError
@@ -71,7 +72,7 @@ class BuildOptions:
     """
 
     precision: Precision = Precision.HALF
-    workspace_mb: int = 1024
+    workspace_mb: int = WORKSPACE_MB
     ahead: bool = False
     timings: Path | None = None
 

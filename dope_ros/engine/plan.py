@@ -15,12 +15,16 @@ from pathlib import Path
 
 from dope_ros.engine.protocol import ENGINE_SUFFIX
 from dope_ros.errors import DopeError, EngineError, ModelError
-from dope_ros.files import replaced_whole, user_cache
+from dope_ros.files import replaced_durably, user_cache
 
 MAGIC = b"dope_ros engine 2\n"
 
 GRAPH_VERSION = 2
 """Of what this package does to a model's graph before TensorRT sees it; raised when that changes."""
+
+
+WORKSPACE_MB = 1024
+"""Scratch memory that a layer may use, MiB, where nobody sets another limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class PlanKey:
     compute_capability: str
     precision: str
     graph: int = GRAPH_VERSION
-    workspace_mb: int = 1024
+    workspace_mb: int = WORKSPACE_MB
 
     def difference(self, other: PlanKey) -> str:
         """What another key has that this one has not, in words; empty for equal keys."""
@@ -85,7 +89,7 @@ def write_plan(path: Path, plan: Plan) -> None:
         "size": len(plan.data),
         "sha256": hashlib.sha256(plan.data).hexdigest(),
     }
-    with replaced_whole(path) as partial:
+    with replaced_durably(path) as partial:
         partial.write_bytes(MAGIC + json.dumps(header).encode() + b"\n" + plan.data)
 
 

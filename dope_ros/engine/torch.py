@@ -76,7 +76,9 @@ def predict(
         count: proposals at most; 0 takes the network's own.
     """
     image = torch.tensor(pixels, device=device).permute(2, 0, 1)[None]
-    with torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False):
+    cudnn = torch.backends.cudnn
+    own = {"benchmark": cudnn.benchmark, "deterministic": cudnn.deterministic}
+    with cudnn.flags(cudnn.enabled, **own, allow_tf32=False):
         (prediction,) = network(padded(normalised(image / 255)), [pixels.shape[:2]], count)
     return prediction
 

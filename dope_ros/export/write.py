@@ -22,7 +22,7 @@ from dope_ros.engine.shared_weights import WEIGHTS_KEY, weights_entry
 from dope_ros.engine.torch import input_size, spec_of
 from dope_ros.errors import ModelError
 from dope_ros.export.trained import NETWORK_KEY
-from dope_ros.files import replaced_whole
+from dope_ros.files import replaced_durably
 from dope_ros.network.checkpoint import Checkpoint, plain_config
 from dope_ros.network.config import NetworkConfig
 from dope_ros.network.dope import DopeNetwork
@@ -100,7 +100,7 @@ def export_model(checkpoint: Checkpoint, path: Path, options: ExportOptions) -> 
         raise ModelError(f"{path.name}: the export made a graph that is not valid: {error}") from error
     if options.weights_of is not None:
         _share(model, path, options.weights_of)
-    with replaced_whole(path) as partial:
+    with replaced_durably(path) as partial:
         onnx.save(model, partial)
 
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from dope_ros.errors import ModelError
-from dope_ros.files import replaced_whole
+from dope_ros.files import replaced_durably
 from dope_ros.network import first_compact, published
 from dope_ros.network.config import AnchorBoxes, NetworkConfig, ProposalSettings
 from dope_ros.network.dope import DopeNetwork
@@ -101,7 +101,7 @@ def write_checkpoint(
             for name, tensor in network.state_dict().items()
         },
     }
-    with replaced_whole(path) as partial:
+    with replaced_durably(path) as partial:
         torch.save(content, partial)
 
 

@@ -101,9 +101,10 @@ def camera_topics(settings: NodeSettings) -> list[CameraTopics]:
     names = _names(images)
     if len(set(names)) < len(names):
         raise DopeError(f"image_topics: two cameras would be called the same: {', '.join(names)}")
+    letters = ascii_lowercase[: len(images)]
     return [
         CameraTopics(name, letter, image, _beside(image), depth, _beside(depth) if depth else "")
-        for name, letter, image, depth in zip(names, ascii_lowercase, images, depths, strict=False)
+        for name, letter, image, depth in zip(names, letters, images, depths, strict=True)
     ]
 
 

@@ -86,7 +86,7 @@ def _person_from_message(message: WholeBodyPose3D) -> Person:
         root=root,
         metric=message.metric,
         depth_measured=message.depth_measured,
-        size_measured=message.depth_measured,
+        size_measured=message.depth_measured,  # of earlier measurements messages say nothing
         root_covariance=None if covariance[0, 0] < 0 else covariance,
         **parts,
     )

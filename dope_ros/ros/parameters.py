@@ -218,7 +218,8 @@ PARAMETERS = (
     ParameterSpec(
         "tracking",
         "off",
-        "off; ids: people keep their ids from image to image; smooth: and their joints do not jitter.",
+        "off; ids: people keep their ids from image to image; smooth: and their joints do not jitter, nor do "
+        "their sizes once depth images measured them.",
         live=True,
         choices=TRACKINGS,
     ),

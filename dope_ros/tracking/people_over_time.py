@@ -61,9 +61,10 @@ class PeopleOverTime:
             return list(people)
         self._watch_stamps(seconds)
         tracked = self._tracker(people, seconds, settings.memory)
+        recalled = self._statures(tracked)  # what is measured now is of use when the mode changes, too
         if settings.mode == "ids":
             return tracked
-        return self._smoother(self._statures(tracked), seconds, settings.smoothing)
+        return self._smoother(recalled, seconds, settings.smoothing)
 
     def _watch_stamps(self, seconds: float) -> None:
         """Say so, once, where stamps come to stand still; those in whole seconds do again and again."""

@@ -14,16 +14,30 @@ from collections.abc import Sequence
 import numpy as np
 
 from dope_ros import joint_arrays
-from dope_ros.geometry.size import sizes_of
-from dope_ros.joint_arrays import JointArrays, roots_of, with_joints
+from dope_ros.geometry.size import LIMBS
+from dope_ros.joint_arrays import JointArrays, lengths, roots_of, with_joints
 from dope_ros.poses import Person
-from dope_ros.skeleton import Part
+from dope_ros.skeleton import LEFT_WRIST, RIGHT_WRIST
 
-MEASUREMENTS = 30
-"""So many of a person are remembered; their median counts, for depth is at times that of something else."""
+FEWEST, MOST = 5, 30
+"""So many measurements of a person it takes, and so many are remembered; their median counts, for depth is at
+times that of something else."""
+
+FURTHEST_OFF = 1.5
+"""Somebody who looks so many times as large or as small as they are remembered is somebody else."""
 
 REMEMBERED = 300
 """Of so many people at most something is remembered."""
+
+
+LIMBS_BUT_FOREARMS = np.array([bone for bone in LIMBS if not {LEFT_WRIST, RIGHT_WRIST} & set(bone)])
+"""Depth images move wrists (`geometry.measure`), and make forearms longer or shorter thereby."""
+
+
+def limb_lengths(bodies: np.ndarray) -> np.ndarray:
+    """The summed length of the limbs but for forearms of bodies [P, 13, 3]: [P] metres."""
+    first, second = LIMBS_BUT_FOREARMS.T
+    return lengths(bodies[:, first] - bodies[:, second]).sum(axis=1)
 
 
 class Statures:
@@ -36,7 +50,7 @@ class Statures:
         """The people of one picture; those without depth as tall as depth images measured them before.
 
         They are made as many times larger as they are put further away, so that they still project onto
-        their 2D joints.
+        their 2D joints. Their covariance stays that of a size that nobody measured.
 
         Args:
             people: in the camera frame, with ids that are theirs over time.
@@ -44,24 +58,31 @@ class Statures:
         bodies = [row for row, person in enumerate(people) if person.metric and person.body is not None]
         if not bodies:
             return list(people)
-        arrays = JointArrays.of([people[row] for row in bodies])
-        statures = sizes_of(Part.BODY, arrays.keypoints_3d[:, joint_arrays.BODY])
+        joints = JointArrays.of([people[row] for row in bodies]).keypoints_3d
         recalled = list(people)
-        for row, stature, joints in zip(bodies, statures, arrays.keypoints_3d, strict=True):
+        for row, of_person, length in zip(
+            bodies, joints, limb_lengths(joints[:, joint_arrays.BODY]), strict=True
+        ):
             person = people[row]
             if person.depth_measured:
-                self._remember(person.id, float(stature))
-            elif person.id in self._measured:
-                factor = float(np.median(self._measured[person.id])) / max(float(stature), 1e-3)
-                recalled[row] = _scaled(person, joints, factor)
+                self._remember(person.id, float(length))
+                continue
+            factor = self._remembered(person.id) / max(float(length), 1e-3)
+            if 1 / FURTHEST_OFF < factor < FURTHEST_OFF:
+                recalled[row] = _scaled(person, of_person, factor)
         return recalled
 
-    def _remember(self, person: int, stature: float) -> None:
-        measured = self._measured.pop(person, deque(maxlen=MEASUREMENTS))  # measured last is to stand last
-        measured.append(stature)
+    def _remember(self, person: int, length: float) -> None:
+        measured = self._measured.pop(person, deque(maxlen=MOST))  # measured last is to stand last
+        measured.append(length)
         self._measured[person] = measured
         if len(self._measured) > REMEMBERED:
             del self._measured[next(iter(self._measured))]
+
+    def _remembered(self, person: int) -> float:
+        """Metres; NaN where too little was measured."""
+        measured = self._measured.get(person, ())
+        return float(np.median(measured)) if len(measured) >= FEWEST else float("nan")
 
 
 def _scaled(person: Person, joints: np.ndarray, factor: float) -> Person:

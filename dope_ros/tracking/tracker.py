@@ -19,6 +19,7 @@ from dope_ros import joint_arrays
 from dope_ros.joint_arrays import JointArrays, lengths
 from dope_ros.poses import Person
 from dope_ros.tracking.smoothing import LATE
+from dope_ros.tracking.stature import limb_lengths
 
 REMEMBERED = 300
 """Who is not seen is forgotten after so many others; where stamps stand still, no track grows too old."""
@@ -44,6 +45,9 @@ NEW_COST = 1 + SPACE_WEIGHT
 """What taking a person for somebody new costs: as much as a match can at most. A good match is not given up
 so that another person gets any match at all."""
 
+USUAL_LIMBS = 3.3
+"""Metres. The summed length of an adult's limbs, as `limb_lengths` has it."""
+
 IMPOSSIBLE = 1e6
 
 
@@ -66,7 +70,8 @@ class Seen:
 
     landmarks: [P, 16, 2] pixels: the body's joints, the middles of the hands and the face; NaN where unseen.
     extents: [P] pixels, the diagonal of the box around all joints.
-    roots: [P, 3] metres; NaN without a body or a metric place.
+    roots: [P, 3] metres, where people would be if all were of one size (`USUAL_LIMBS`): a size that is taken
+        for another one, as when depth is lost, moves nobody. NaN without a body or a metric place.
     """
 
     landmarks: np.ndarray
@@ -227,7 +232,8 @@ class Tracker:
 
 def seen_of(people: Sequence[Person]) -> Seen:
     """What tracks are compared by, of the people of one picture."""
-    joints = JointArrays.of(people).keypoints_2d
+    arrays = JointArrays.of(people)
+    joints = arrays.keypoints_2d
     middles = [
         joints[:, part].mean(axis=1, keepdims=True)
         for part in (joint_arrays.LEFT_HAND, joint_arrays.RIGHT_HAND, joint_arrays.FACE)
@@ -236,11 +242,9 @@ def seen_of(people: Sequence[Person]) -> Seen:
     spans = np.fmax.reduce(joints, axis=1) - np.fmin.reduce(joints, axis=1)  # past what is NaN
     roots = [person.root if person.metric and person.body is not None else None for person in people]
     nowhere = np.full(3, np.nan)
-    return Seen(
-        landmarks,
-        np.maximum(lengths(spans), 1.0),
-        np.array([nowhere if root is None else root for root in roots], float).reshape(-1, 3),
-    )
+    places = np.array([nowhere if root is None else root for root in roots], float).reshape(-1, 3)
+    limbs = np.maximum(limb_lengths(arrays.keypoints_3d[:, joint_arrays.BODY]), 1e-3)
+    return Seen(landmarks, np.maximum(lengths(spans), 1.0), places * (USUAL_LIMBS / limbs)[:, None])
 
 
 def assignment_costs(expected: Seen, now: Seen, unseen: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ import torch
 import yaml
 
 from dope_ros.errors import DopeError
-from dope_ros.files import replaced_whole
+from dope_ros.files import replaced_durably, replaced_whole
 from dope_ros.network.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from dope_ros.network.dope import DopeNetwork
 from dope_ros.training.config import TrainingConfig, parse_config, plain
@@ -155,7 +155,7 @@ def save_run(run: Run, config: TrainingConfig, folder: Path) -> None:
     write_checkpoint(folder / MODEL_NAME, run.trained.network, run.trained.ppi)
     with replaced_whole(folder / CONFIG_NAME) as partial:
         partial.write_text(yaml.safe_dump(plain(config), sort_keys=False), encoding="utf-8")
-    with replaced_whole(folder / STATE_NAME) as partial:  # last, for the run goes on with all three
+    with replaced_durably(folder / STATE_NAME) as partial:  # last, for the run goes on with all three
         torch.save(state, partial)
 
 
