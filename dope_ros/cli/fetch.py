@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dope_ros.cli.download import DownloadError, download
-from dope_ros.files import replaced_whole, user_cache
+from dope_ros.files import replaced_durably, user_cache
 
 SERVER = "https://download.europe.naverlabs.com/ComputerVision/DOPE_models"
 
@@ -110,7 +110,7 @@ def unpack(archive: Path, checkpoint: Path) -> None:
                 raise DownloadError(f"{archive.name}: holds {len(members)} checkpoints, not one")
             source = tar.extractfile(members[0])
             assert source is not None  # it is a file
-            with replaced_whole(checkpoint) as partial, partial.open("wb") as target:
+            with replaced_durably(checkpoint) as partial, partial.open("wb") as target:
                 shutil.copyfileobj(source, target)
     except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
         archive.unlink()

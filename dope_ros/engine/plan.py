@@ -22,7 +22,6 @@ MAGIC = b"dope_ros engine 2\n"
 GRAPH_VERSION = 2
 """Of what this package does to a model's graph before TensorRT sees it; raised when that changes."""
 
-
 WORKSPACE_MB = 1024
 """Scratch memory that a layer may use, MiB, where nobody sets another limit."""
 

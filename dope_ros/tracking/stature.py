@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from statistics import median
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from dope_ros.geometry.size import LIMBS
 from dope_ros.joint_arrays import JointArrays, lengths, roots_of, with_joints
 from dope_ros.poses import Person
 from dope_ros.skeleton import LEFT_WRIST, RIGHT_WRIST
+from dope_ros.tracking.smoothing import REMEMBERED
 
 FEWEST, MOST = 5, 30
 """So many measurements of a person it takes, and so many are remembered; their median counts, for depth is at
@@ -25,10 +27,6 @@ times that of something else."""
 
 FURTHEST_OFF = 1.5
 """Somebody who looks so many times as large or as small as they are remembered is somebody else."""
-
-REMEMBERED = 300
-"""Of so many people at most something is remembered."""
-
 
 LIMBS_BUT_FOREARMS = np.array([bone for bone in LIMBS if not {LEFT_WRIST, RIGHT_WRIST} & set(bone)])
 """Depth images move wrists (`geometry.measure`), and make forearms longer or shorter thereby."""
@@ -55,22 +53,29 @@ class Statures:
         Args:
             people: in the camera frame, with ids that are theirs over time.
         """
-        bodies = [row for row, person in enumerate(people) if person.metric and person.body is not None]
+        bodies = [person for person in people if person.metric and person.body is not None]
         if not bodies:
             return list(people)
-        joints = JointArrays.of([people[row] for row in bodies]).keypoints_3d
-        recalled = list(people)
-        for row, of_person, length in zip(
-            bodies, joints, limb_lengths(joints[:, joint_arrays.BODY]), strict=True
-        ):
-            person = people[row]
+        joints = JointArrays.of(bodies).keypoints_3d
+        factors = self._factors(bodies, limb_lengths(joints[:, joint_arrays.BODY]))
+        rows = np.flatnonzero(np.isfinite(factors))
+        scaled = _scaled([bodies[row] for row in rows], joints[rows], factors[rows])
+        recalled = {person.id: person for person in scaled}
+        return [recalled.get(person.id, person) for person in people]
+
+    def _factors(self, bodies: Sequence[Person], limbs: np.ndarray) -> np.ndarray:
+        """How many times as large as they look people are: [P]; NaN where that is measured now or unknown.
+
+        Args:
+            limbs: [P] metres, of the people; what is measured now is remembered.
+        """
+        factors = np.full(len(bodies), np.nan)
+        for row, person in enumerate(bodies):
             if person.depth_measured:
-                self._remember(person.id, float(length))
-                continue
-            factor = self._remembered(person.id) / max(float(length), 1e-3)
-            if 1 / FURTHEST_OFF < factor < FURTHEST_OFF:
-                recalled[row] = _scaled(person, of_person, factor)
-        return recalled
+                self._remember(person.id, float(limbs[row]))
+            else:
+                factors[row] = self._remembered(person.id) / max(limbs[row], 1e-3)
+        return np.where((factors > 1 / FURTHEST_OFF) & (factors < FURTHEST_OFF), factors, np.nan)
 
     def _remember(self, person: int, length: float) -> None:
         measured = self._measured.pop(person, deque(maxlen=MOST))  # measured last is to stand last
@@ -82,13 +87,18 @@ class Statures:
     def _remembered(self, person: int) -> float:
         """Metres; NaN where too little was measured."""
         measured = self._measured.get(person, ())
-        return float(np.median(measured)) if len(measured) >= FEWEST else float("nan")
+        return median(measured) if len(measured) >= FEWEST else float("nan")
 
 
-def _scaled(person: Person, joints: np.ndarray, factor: float) -> Person:
-    """A person whose joints [139, 3] and place are so many times further from the camera."""
-    moved = factor * joints[None]
-    (root,) = roots_of([person], moved)
-    covariance = None if person.root_covariance is None else factor**2 * person.root_covariance
-    fields = {"root": root, "size_measured": True, "root_covariance": covariance}
-    return with_joints([person], moved, changes=[fields])[0]
+def _scaled(people: Sequence[Person], joints: np.ndarray, factors: np.ndarray) -> list[Person]:
+    """People whose joints [P, 139, 3] and places are so many times [P] further from the camera."""
+    moved = factors[:, None, None] * joints
+    changes = [
+        {
+            "root": root,
+            "size_measured": True,
+            "root_covariance": None if person.root_covariance is None else factor**2 * person.root_covariance,
+        }
+        for person, root, factor in zip(people, roots_of(people, moved), factors, strict=True)
+    ]
+    return with_joints(people, moved, changes=changes)
