@@ -1,9 +1,12 @@
 # Copyright 2026 dope_ros authors
 # SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
+
 import numpy as np
 import onnxruntime as ort
 import pytest
-from tiny_model import write_tiny_model
+from scenes import seen, standing
+from tiny_model import constant_outputs, film_picture, write_film_model, write_tiny_model
 
 from dope_ros.engine import DEFAULT_MODEL, ENGINES, load_engine
 from dope_ros.engine.onnx import PREFERRED_PROVIDERS, runs_on_cpu
@@ -194,6 +197,25 @@ def test_an_engine_runs_on_after_an_error(tiny):
     with pytest.raises(EngineError):
         tiny.run(np.zeros((1, 1, 3), np.uint8))
     assert set(tiny.run(grey(tiny))) == set(Part)
+
+
+@pytest.mark.parametrize("name", ["boxes", "face_scores", "body_pose2d", "hand_pose3d"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_model_that_gives_no_numbers_is_refused_even_if_it_calls_no_row_valid(tmp_path, name, value):
+    spoiled = constant_outputs([])[name]
+    spoiled.flat[-1] = value
+    path = write_tiny_model(tmp_path / "tiny.onnx", outputs={name: spoiled})
+    with pytest.raises(ModelError, match=rf"tiny\.onnx: infinite or not a number: {name}\."):
+        load_engine(path)
+
+
+def test_a_picture_in_which_the_network_overflows_is_an_error_and_not_one_of_nobody(tmp_path):
+    person = seen(standing())
+    overflown = replace(person, body=replace(person.body, keypoints_3d=np.full((13, 3), np.inf, np.float32)))
+    engine = load_engine(write_film_model(tmp_path / "film.onnx", [[overflown], [person]]))
+    with pytest.raises(EngineError, match=r"film\.onnx: infinite or not a number: body_pose3d\."):
+        engine.run(film_picture(0))
+    assert len(engine.run(film_picture(1))[Part.BODY].boxes) == 4
 
 
 @pytest.mark.parametrize("engine", ["auto", "onnx"])

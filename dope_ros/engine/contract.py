@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from dope_ros.errors import ModelError
+from dope_ros.errors import EngineError, ModelError
 from dope_ros.poses import Proposals
 from dope_ros.settings import AnchorClasses, PpiSettings
 from dope_ros.skeleton import SKELETONS, Part
@@ -192,6 +192,22 @@ def _output_shapes(spec: ModelSpec, rows: int) -> dict[str, tuple[int, ...]]:
         shapes[f"{part.value}_pose2d"] = (rows, classes, joints, 2)
         shapes[f"{part.value}_pose3d"] = (rows, classes, joints, 3)
     return shapes
+
+
+def check_finite(source: str, outputs: Mapping[str, np.ndarray]) -> None:
+    """Check that the outputs are numbers that mean something; rows of padding, too.
+
+    Where features are not finite no box is valid, which would read as a picture of nobody.
+
+    Raises:
+        EngineError: outputs are infinite or not a number.
+    """
+    unusable = [name for name in output_names() if not np.isfinite(outputs[name]).all()]
+    if unusable:
+        raise EngineError(
+            f"{source}: infinite or not a number: {', '.join(unusable)}. If the network overflows in half "
+            "precision, it needs an engine in float: `dope build --float`"
+        )
 
 
 def proposals_from_outputs(outputs: Mapping[str, np.ndarray]) -> dict[Part, Proposals]:

@@ -14,6 +14,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from dope_ros.engine.contract import (
     INPUT_NAME,
     ModelSpec,
+    check_finite,
     check_model,
     check_outputs,
     output_names,
@@ -48,8 +49,8 @@ class OnnxEngine:
     it up.
 
     Raises:
-        ModelError: the file is missing, is no ONNX model, breaks the model contract, or reads weights from a
-            file that has changed.
+        ModelError: the file is missing, is no ONNX model, breaks the model contract, reads weights from a
+            file that has changed, or gives numbers that are not finite.
     """
 
     def __init__(self, model: Path, threads: int = 0) -> None:
@@ -66,9 +67,11 @@ class OnnxEngine:
         """Run the network on `pixels`, uint8 [H, W, 3], RGB, of the size that `spec` names.
 
         Raises:
-            EngineError: the runtime failed.
+            EngineError: the runtime failed, or what it gives is not finite.
         """
-        return proposals_from_outputs(self._run_raw(pixels))
+        outputs = self._run_raw(pixels)
+        check_finite(self._source, outputs)
+        return proposals_from_outputs(outputs)
 
     def close(self) -> None:
         """Free the session; the engine cannot run after that."""
@@ -96,9 +99,10 @@ class OnnxEngine:
         blank = np.full((self.spec.height, self.spec.width, 3), self.spec.pad_value, np.uint8)
         try:
             outputs = self._run_raw(blank)
+            check_outputs(self._source, self.spec, outputs)
+            check_finite(self._source, outputs)
         except EngineError as error:
             raise ModelError(str(error)) from error
-        check_outputs(self._source, self.spec, outputs)
 
 
 def runs_on_cpu() -> bool:

@@ -42,7 +42,7 @@ class Engine(Protocol):
         """Proposals of each part for `pixels`, uint8 [H, W, 3], RGB, of the size in `spec`.
 
         Raises:
-            EngineError: the runtime failed.
+            EngineError: the runtime failed, or what it gives is not finite.
         """
         ...
 

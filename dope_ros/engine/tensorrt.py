@@ -22,6 +22,7 @@ from dope_ros.engine.contract import (
     INPUT_NAME,
     METADATA_KEY,
     ModelSpec,
+    check_finite,
     check_outputs,
     output_names,
     parse_spec,
@@ -72,7 +73,7 @@ class TensorRtEngine:
 
     Raises:
         ModelError: the file is missing or broken, breaks the model contract, or is for another GPU.
-        EngineError: there is no TensorRT or no GPU, or they fail.
+        EngineError: there is no TensorRT or no GPU, they fail, or what they give is not finite.
     """
 
     def __init__(
@@ -96,7 +97,9 @@ class TensorRtEngine:
         blank = np.full((self.spec.height, self.spec.width, 3), self.spec.pad_value, np.uint8)
         for _ in range(WARM_UP_RUNS):
             outputs = self._runner.run(blank)
-        check_outputs(model.name, self.spec, outputs)
+        self._source = model.name
+        check_outputs(self._source, self.spec, outputs)
+        check_finite(self._source, outputs)
         if cuda_graph:
             self._runner.capture()
 
@@ -104,9 +107,11 @@ class TensorRtEngine:
         """Run the network on `pixels`, uint8 [H, W, 3], RGB, of the size that `spec` names.
 
         Raises:
-            EngineError: the launch failed or the device is lost.
+            EngineError: the launch failed, the device is lost, or what it gives is not finite.
         """
-        return proposals_from_outputs(self._runner.run(pixels))
+        outputs = self._runner.run(pixels)
+        check_finite(self._source, outputs)
+        return proposals_from_outputs(outputs)
 
     @property
     def captured(self) -> bool:
