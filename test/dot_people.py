@@ -17,8 +17,8 @@ import numpy as np
 from dope_ros.pictures import write_picture
 from dope_ros.skeleton import HAND, Part, Side
 from dope_ros.training.datasets.labels import PartLabels
+from dope_ros.training.datasets.labels_file import FILE_NAME
 from dope_ros.training.experts import Estimate
-from dope_ros.training.labels_file import FILE_NAME
 
 LITTLE_BASE, THUMB_BASE = HAND.index("little_base"), HAND.index("thumb_base")
 SIZE = 120

@@ -49,8 +49,8 @@ def labels_of_turn(turn: float, name: str) -> PartLabels:
 def class_of(anchors: AnchorPoses, name: str, labels: PartLabels, height: int = scenes.HEIGHT) -> int:
     """The class that a part is taught as, in a picture of that height."""
     torch = pytest.importorskip("torch", reason="training needs torch")
-    from dope_ros.training.anchor_classes import nearest_classes
-    from dope_ros.training.targets import targets_of
+    from dope_ros.training.loading.targets import targets_of
+    from dope_ros.training.losses.anchor_classes import nearest_classes
 
     part = PART_NAMES[name]
     sample = sample_of(people=(PersonLabels.of({name: labels}),))

@@ -16,9 +16,9 @@ from samples import labels_of, sample_of
 from scipy.spatial.transform import Rotation
 
 from dope_ros.skeleton import BODY, FACE, Part, Side
-from dope_ros.training import augmentation
-from dope_ros.training.augmentation import CameraShake, ColourJitter, augment, flip, turn_camera
 from dope_ros.training.datasets.labels import PersonLabels
+from dope_ros.training.loading import augmentation
+from dope_ros.training.loading.augmentation import CameraShake, ColourJitter, augment, flip, turn_camera
 
 SEEDS = st.integers(0, 2**32 - 1)
 BOXES = {Part.BODY: np.array([(10, 20, 60, 90)], np.float32)}

@@ -18,13 +18,13 @@ from dope_ros.cli import main
 from dope_ros.errors import DatasetError
 from dope_ros.pictures import write_picture
 from dope_ros.skeleton import BODY, HEAD, Part, Side
-from dope_ros.training.augmentation import flip_part
 from dope_ros.training.datasets import open_dataset
 from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample
+from dope_ros.training.datasets.labels_file import FILE_NAME
 from dope_ros.training.experts import Estimate
 from dope_ros.training.labelling.completion import Completion, complete, complete_dataset
 from dope_ros.training.labelling.label import Task, label_pictures
-from dope_ros.training.labels_file import FILE_NAME
+from dope_ros.training.loading.augmentation import flip_part
 
 WIDTH, HEIGHT = 600, 400
 LEFT_ANKLE, LEFT_WRIST = BODY.index("left_ankle"), BODY.index("left_wrist")

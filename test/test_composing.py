@@ -19,15 +19,15 @@ from dope_ros.cli import main
 from dope_ros.errors import DatasetError
 from dope_ros.pictures import read_picture
 from dope_ros.skeleton import HAND, Part
+from dope_ros.training.composing.compose import compose_pictures
+from dope_ros.training.composing.cutting import cut_out
+from dope_ros.training.composing.hands_and_faces import Composition, HandsAndFacesComposer, cutout_of
+from dope_ros.training.composing.mosaic import Layout, MosaicComposer, clearly_in_picture, tile_of
+from dope_ros.training.composing.things import ThingsComposer
 from dope_ros.training.datasets import open_dataset
 from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample
-from dope_ros.training.labelling.compose import compose_pictures
-from dope_ros.training.labelling.cutting import cut_out
-from dope_ros.training.labelling.hands_and_faces import Composition, HandsAndFacesComposer, cutout_of
+from dope_ros.training.datasets.labels_file import FILE_NAME
 from dope_ros.training.labelling.label import Task, label_pictures
-from dope_ros.training.labelling.mosaic import Layout, MosaicComposer, clearly_in_picture, tile_of
-from dope_ros.training.labelling.things import ThingsComposer
-from dope_ros.training.labels_file import FILE_NAME
 from dope_ros.training.synthetic.background import BackgroundSource, find_pictures
 from dope_ros.training.synthetic.cloth import ClothSource
 

@@ -166,7 +166,7 @@ def test_hands_and_faces_of_coco_wholebody_are_asked_for_and_hidden_joints_of_bo
     folder = tiny.write_coco(tmp_path, "coco_wholebody_val_v1.0.json", [tiny.whole_body_person()])
     sample = only(open_dataset(f"coco-wholebody@val2017:{folder}"))
     pytest.importorskip("torch", reason="training needs torch")
-    from dope_ros.training.targets import targets_of
+    from dope_ros.training.loading.targets import targets_of
 
     found = targets_of(sample, tiny.WIDTH, tiny.HEIGHT)
     assert [len(found[part]) for part in Part] == [1, 2, 1]

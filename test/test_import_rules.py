@@ -23,6 +23,16 @@ LAYERS = (
 )
 """From the bottom to the top: a room imports itself and rooms of lower layers."""
 
+TRAINING_LAYERS = (
+    {"synthetic", "part_names"},
+    {"datasets"},
+    {"experts", "evaluation", "loading"},
+    {"labelling", "composing", "anchor_poses", "losses"},
+    {"anchor_picture", "distillation"},
+    {"runs"},
+)
+"""The same within `training`, which is half of the package."""
+
 ROS_PACKAGES = {
     *("rclpy", "rosbags", "cv_bridge", "launch", "launch_ros", "ament_index_python", "rosidl_runtime_py"),
     *(f"{kind}_msgs" for kind in ("builtin_interfaces", "diagnostic", "geometry", "lifecycle", "rosgraph")),
@@ -59,6 +69,12 @@ def imports_of(path):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def training_room_of(name):
+    """`training/losses/rois.py` and `dope_ros.training.losses.rois` are in its room `losses`."""
+    parts = name.removesuffix(".py").removeprefix("dope_ros.").replace("/", ".").split(".")
+    return parts[1] if parts[0] == "training" and parts[1:] not in ([], ["__init__"]) else None
+
+
 def is_of(imported, packages):
     return any(imported == package or imported.startswith(package + ".") for package in packages)
 
@@ -67,15 +83,17 @@ FILES = sources()
 every_file = pytest.mark.parametrize("name", FILES)
 
 
-def allowed_rooms(room):
-    layer = next(index for index, rooms in enumerate(LAYERS) if room in rooms)
-    return {room}.union(*LAYERS[:layer])
+def allowed_rooms(room, layers=LAYERS):
+    layer = next(index for index, rooms in enumerate(layers) if room in rooms)
+    return {room}.union(*layers[:layer])
 
 
 def test_every_room_has_a_layer():
     rooms = {room_of(name) for name in FILES} - {None}
     assert rooms <= set().union(*LAYERS), "a new room needs a layer in this test"
     assert {"skeleton", "engine", "pipeline", "ros", "cli"} <= rooms
+    in_training = {training_room_of(name) for name in FILES} - {None}
+    assert in_training == set().union(*TRAINING_LAYERS), "a new room of training needs a layer, too"
 
 
 @every_file
@@ -87,6 +105,14 @@ def test_a_file_imports_its_own_room_and_lower_ones_alone(name):
     rooms = {room_of(imported) for imported in own if not is_of(imported, ROS_PACKAGES)}
     # `from dope_ros import geometry` names a room, `from dope_ros import __version__` does not.
     assert rooms - {None, "__version__"} <= allowed_rooms(room_of(name))
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if training_room_of(name)])
+def test_a_file_of_the_training_imports_its_own_room_and_lower_ones_alone(name):
+    own = {imported for imported in imports_of(FILES[name]) if is_of(imported, {"dope_ros.training"})}
+    rooms = {training_room_of(imported) for imported in own}
+    assert None not in rooms, "a room is imported from, not the training as a whole"
+    assert rooms <= allowed_rooms(training_room_of(name), TRAINING_LAYERS)
 
 
 @every_file

@@ -21,10 +21,10 @@ from dope_ros.cli.label import read_boxes
 from dope_ros.errors import DatasetError
 from dope_ros.pictures import write_picture
 from dope_ros.skeleton import HEAD, Part, Side
-from dope_ros.training.augmentation import flip_part
 from dope_ros.training.datasets import open_dataset
 from dope_ros.training.datasets.labelled import is_held_back
 from dope_ros.training.datasets.labels import PartLabels, Sample
+from dope_ros.training.datasets.labels_file import FILE_NAME, ExpertLabels
 from dope_ros.training.experts import Estimate
 from dope_ros.training.labelling.agreement import (
     TRUST,
@@ -36,7 +36,7 @@ from dope_ros.training.labelling.agreement import (
 )
 from dope_ros.training.labelling.label import Task, label_pictures, people_of
 from dope_ros.training.labelling.part_boxes import part_boxes
-from dope_ros.training.labels_file import FILE_NAME, ExpertLabels
+from dope_ros.training.loading.augmentation import flip_part
 
 ENVIRONMENT = os.environ.get("DOPE_MEDIAPIPE_PYTHON")
 DEMO_PICTURES = Path(__file__).parent.parent / "demo" / "pictures"

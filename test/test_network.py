@@ -44,7 +44,7 @@ from dope_ros.network.spatial import (
     merge,
 )
 from dope_ros.skeleton import SKELETONS, Part
-from dope_ros.training.imagenet import load_backbone
+from dope_ros.training.runs.imagenet import load_backbone
 
 both_networks = pytest.mark.parametrize(
     "config", [SMALL_COMPACT, SMALL_PUBLISHED], ids=["compact", "published"]

@@ -18,18 +18,18 @@ from dope_ros.network.config import COMPACT  # noqa: E402
 from dope_ros.settings import PpiSettings  # noqa: E402
 from dope_ros.skeleton import SKELETONS, Part  # noqa: E402
 from dope_ros.training.anchor_poses import ANCHOR_CLASSES, AnchorPoses  # noqa: E402
-from dope_ros.training.batches import collate  # noqa: E402
-from dope_ros.training.config import NetworkSettings  # noqa: E402
-from dope_ros.training.objective import Objective, ObjectiveSettings  # noqa: E402
-from dope_ros.training.order import Draw  # noqa: E402
-from dope_ros.training.rois import RoiSettings  # noqa: E402
-from dope_ros.training.run import STATE_NAME  # noqa: E402
-from dope_ros.training.start import begin, with_parts, with_refinement  # noqa: E402
-from dope_ros.training.targets import OF_INSTANCES  # noqa: E402
-from dope_ros.training.teachers import Teacher, TeachingSettings, lesson_of, read_teachers  # noqa: E402
-from dope_ros.training.terms import Term, averaged  # noqa: E402
-from dope_ros.training.train import train  # noqa: E402
-from dope_ros.training.training_set import Source, TrainingSet  # noqa: E402
+from dope_ros.training.distillation.teachers import Teacher, TeachingSettings, lesson_of, read_teachers  # noqa: E402
+from dope_ros.training.loading.batches import collate  # noqa: E402
+from dope_ros.training.loading.order import Draw  # noqa: E402
+from dope_ros.training.loading.targets import OF_INSTANCES  # noqa: E402
+from dope_ros.training.loading.training_set import Source, TrainingSet  # noqa: E402
+from dope_ros.training.losses.objective import Objective, ObjectiveSettings  # noqa: E402
+from dope_ros.training.losses.rois import RoiSettings  # noqa: E402
+from dope_ros.training.losses.terms import Term, averaged  # noqa: E402
+from dope_ros.training.runs.config import NetworkSettings  # noqa: E402
+from dope_ros.training.runs.initial_network import begin, with_parts, with_refinement  # noqa: E402
+from dope_ros.training.runs.run import STATE_NAME  # noqa: E402
+from dope_ros.training.runs.train import train  # noqa: E402
 
 TOLERANCE = 1e-5
 """Of losses whose terms are of the order of 1."""

@@ -14,10 +14,11 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 from dope_ros.network.anchors import decode_boxes  # noqa: E402
 from dope_ros.network.spatial import cell_positions  # noqa: E402
 from dope_ros.skeleton import SKELETONS, Part  # noqa: E402
-from dope_ros.training.chance import seeds_tensor  # noqa: E402
-from dope_ros.training.joined_targets import BatchTargets  # noqa: E402
-from dope_ros.training.matching import Sampled, Sampling  # noqa: E402
-from dope_ros.training.part_losses import (  # noqa: E402
+from dope_ros.training.loading.joined_targets import BatchTargets  # noqa: E402
+from dope_ros.training.loading.targets import stacked  # noqa: E402
+from dope_ros.training.losses.box_matching import Sampled, Sampling  # noqa: E402
+from dope_ros.training.losses.chance import seeds_tensor  # noqa: E402
+from dope_ros.training.losses.part_losses import (  # noqa: E402
     BETA_2D,
     BETA_3D,
     HEATMAP_SPREAD,
@@ -35,7 +36,7 @@ from dope_ros.training.part_losses import (  # noqa: E402
     scale_term,
     soft_class_term,
 )
-from dope_ros.training.rpn_losses import (  # noqa: E402
+from dope_ros.training.losses.rpn_losses import (  # noqa: E402
     BOX_BETA,
     AnchorTargets,
     RpnSettings,
@@ -43,7 +44,6 @@ from dope_ros.training.rpn_losses import (  # noqa: E402
     encode_boxes,
     rpn_terms,
 )
-from dope_ros.training.targets import stacked  # noqa: E402
 
 BOXES, CLASSES = 7, 5
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-6}

@@ -15,15 +15,15 @@ from dope_ros.engine.torch import proposals_of  # noqa: E402
 from dope_ros.postprocess.integrate import integrate  # noqa: E402
 from dope_ros.settings import PpiSettings  # noqa: E402
 from dope_ros.skeleton import Part  # noqa: E402
-from dope_ros.training.batches import collate  # noqa: E402
-from dope_ros.training.config import LossWeights  # noqa: E402
-from dope_ros.training.matching import Sampling  # noqa: E402
-from dope_ros.training.objective import Objective, ObjectiveSettings  # noqa: E402
-from dope_ros.training.order import Draw  # noqa: E402
-from dope_ros.training.rois import RoiSettings  # noqa: E402
-from dope_ros.training.rpn_losses import RpnSettings  # noqa: E402
-from dope_ros.training.train import weighted_sum  # noqa: E402
-from dope_ros.training.training_set import Source, TrainingSet  # noqa: E402
+from dope_ros.training.loading.batches import collate  # noqa: E402
+from dope_ros.training.loading.order import Draw  # noqa: E402
+from dope_ros.training.loading.training_set import Source, TrainingSet  # noqa: E402
+from dope_ros.training.losses.box_matching import Sampling  # noqa: E402
+from dope_ros.training.losses.objective import Objective, ObjectiveSettings  # noqa: E402
+from dope_ros.training.losses.rois import RoiSettings  # noqa: E402
+from dope_ros.training.losses.rpn_losses import RpnSettings  # noqa: E402
+from dope_ros.training.runs.config import LossWeights  # noqa: E402
+from dope_ros.training.runs.train import weighted_sum  # noqa: E402
 
 STEPS = 140
 PCK_THRESHOLD = 0.1

@@ -36,19 +36,19 @@ from dope_ros.network.checkpoint import read_checkpoint, write_checkpoint  # noq
 from dope_ros.pictures import read_picture, write_picture  # noqa: E402
 from dope_ros.preprocess import fit  # noqa: E402
 from dope_ros.skeleton import Part  # noqa: E402
-from dope_ros.training.batches import collate  # noqa: E402
-from dope_ros.training.config import NetworkSettings, plain, read_config  # noqa: E402
 from dope_ros.training.datasets.labels import Sample  # noqa: E402
 from dope_ros.training.datasets.records import BrokenRecord  # noqa: E402
-from dope_ros.training.journal import Journal, read_journal  # noqa: E402
-from dope_ros.training.objective import Objective, ObjectiveSettings  # noqa: E402
-from dope_ros.training.opening import open_training_set  # noqa: E402
-from dope_ros.training.optimisation import ScheduleSettings, lr_factor_at  # noqa: E402
-from dope_ros.training.order import DataOrder, Draw, Share  # noqa: E402
-from dope_ros.training.run import PRECISIONS, open_run  # noqa: E402
-from dope_ros.training.start import begin, with_parts  # noqa: E402
-from dope_ros.training.train import train  # noqa: E402
-from dope_ros.training.training_set import PREFETCHED, Source, TrainingSet  # noqa: E402
+from dope_ros.training.loading.batches import collate  # noqa: E402
+from dope_ros.training.loading.order import DataOrder, Draw, Share  # noqa: E402
+from dope_ros.training.loading.training_set import PREFETCHED, Source, TrainingSet  # noqa: E402
+from dope_ros.training.losses.objective import Objective, ObjectiveSettings  # noqa: E402
+from dope_ros.training.runs.config import NetworkSettings, plain, read_config  # noqa: E402
+from dope_ros.training.runs.initial_network import begin, with_parts  # noqa: E402
+from dope_ros.training.runs.journal import Journal, read_journal  # noqa: E402
+from dope_ros.training.runs.optimisation import ScheduleSettings, lr_factor_at  # noqa: E402
+from dope_ros.training.runs.run import PRECISIONS, open_run  # noqa: E402
+from dope_ros.training.runs.train import train  # noqa: E402
+from dope_ros.training.runs.training_data import open_training_set  # noqa: E402
 
 SCRIPT = Path(__file__).parent / "training_runs.py"
 ROOT = Path(__file__).parent.parent

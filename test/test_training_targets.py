@@ -22,17 +22,17 @@ from dope_ros.network.rpn import select_proposals  # noqa: E402
 from dope_ros.poses import PartPose  # noqa: E402
 from dope_ros.settings import AnchorClasses  # noqa: E402
 from dope_ros.skeleton import LOWER_BODY, SKELETONS, Part, Side  # noqa: E402
-from dope_ros.training import matching  # noqa: E402
-from dope_ros.training.anchor_classes import nearest_classes, rooted  # noqa: E402
-from dope_ros.training.chance import draws, normal, seeds_tensor  # noqa: E402
 from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample  # noqa: E402
-from dope_ros.training.joined_targets import BatchTargets  # noqa: E402
-from dope_ros.training.matching import Sampling, lies_in, sample_balanced  # noqa: E402
-from dope_ros.training.part_losses import BACKGROUND, NOT_COUNTED  # noqa: E402
-from dope_ros.training.proposals import BatchProposals, picture_limits, propose  # noqa: E402
-from dope_ros.training.pseudo_labels import Confidence, completed  # noqa: E402
-from dope_ros.training.rois import ExpertBoxes, RoiSettings, choose_rois  # noqa: E402
-from dope_ros.training.targets import OUTSIDE_WEIGHT, targets_of  # noqa: E402
+from dope_ros.training.distillation.pseudo_labels import Confidence, completed  # noqa: E402
+from dope_ros.training.loading.joined_targets import BatchTargets  # noqa: E402
+from dope_ros.training.loading.targets import OUTSIDE_WEIGHT, targets_of  # noqa: E402
+from dope_ros.training.losses import box_matching  # noqa: E402
+from dope_ros.training.losses.anchor_classes import nearest_classes, rooted  # noqa: E402
+from dope_ros.training.losses.box_matching import Sampling, lies_in, sample_balanced  # noqa: E402
+from dope_ros.training.losses.chance import draws, normal, seeds_tensor  # noqa: E402
+from dope_ros.training.losses.part_losses import BACKGROUND, NOT_COUNTED  # noqa: E402
+from dope_ros.training.losses.proposals import BatchProposals, picture_limits, propose  # noqa: E402
+from dope_ros.training.losses.rois import ExpertBoxes, RoiSettings, choose_rois  # noqa: E402
 
 SIZE = (scenes.HEIGHT, scenes.WIDTH)
 PERSON = scenes.standing(at=(0, 0, 2.5))
@@ -160,13 +160,13 @@ class TestOverlaps:
         rng = torch.Generator().manual_seed(seed)
         corners = [100 * torch.rand(3, n, 2, 2, generator=rng) for n in (count, others)]
         boxes, labelled = (torch.cat([of.amin(dim=2), of.amax(dim=2)], dim=2) for of in corners)
-        found = matching.box_iou(boxes, labelled)
+        found = box_matching.box_iou(boxes, labelled)
         for of_picture, *pair in zip(found, boxes, labelled, strict=True):
             torch.testing.assert_close(of_picture, box_iou(*pair))
 
     def test_padding_overlaps_nothing_and_holds_nothing(self):
         boxes, padding = torch.tensor([[[0.0, 0, 10, 10], [0, 0, 0, 0]]]), torch.zeros(1, 2, 4)
-        assert (matching.box_iou(boxes, padding) == 0).all()
+        assert (box_matching.box_iou(boxes, padding) == 0).all()
         assert not lies_in(boxes, padding).any()
 
 

@@ -13,8 +13,8 @@ from samples import Pixels  # noqa: E402
 
 from dope_ros.skeleton import SKELETONS, Part  # noqa: E402
 from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample  # noqa: E402
-from dope_ros.training.targets import OUTSIDE_WEIGHT, targets_of  # noqa: E402
-from dope_ros.training.views import PADDING, RandomCrop, resized  # noqa: E402
+from dope_ros.training.loading.targets import OUTSIDE_WEIGHT, targets_of  # noqa: E402
+from dope_ros.training.loading.views import PADDING, RandomCrop, resized  # noqa: E402
 
 HEIGHT, WIDTH = 120, 200
 JOINTS = len(SKELETONS[Part.BODY])

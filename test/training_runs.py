@@ -25,14 +25,14 @@ from dope_ros.network.config import COMPACT
 from dope_ros.network.dope import DopeNetwork
 from dope_ros.settings import PpiSettings
 from dope_ros.skeleton import Part
-from dope_ros.training.batches import collate
-from dope_ros.training.config import TrainingConfig, parse_config, read_config
 from dope_ros.training.datasets.labels import Sample
-from dope_ros.training.opening import changes_of
-from dope_ros.training.order import Draw
-from dope_ros.training.start import initialise
-from dope_ros.training.train import train
-from dope_ros.training.training_set import Source, TrainingSet
+from dope_ros.training.loading.batches import collate
+from dope_ros.training.loading.order import Draw
+from dope_ros.training.loading.training_set import Source, TrainingSet
+from dope_ros.training.runs.config import TrainingConfig, parse_config, read_config
+from dope_ros.training.runs.initial_network import initialise
+from dope_ros.training.runs.train import train
+from dope_ros.training.runs.training_data import changes_of
 
 START = "start.pt"
 BOXES = {

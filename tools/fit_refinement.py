@@ -22,15 +22,15 @@ from torch.nn import functional
 
 from dope_ros.network.checkpoint import write_checkpoint
 from dope_ros.skeleton import Part
-from dope_ros.training.batches import Batch
-from dope_ros.training.config import read_config
-from dope_ros.training.objective import Objective, ObjectiveSettings
-from dope_ros.training.opening import open_training_set
-from dope_ros.training.order import DataOrder
-from dope_ros.training.part_losses import BACKGROUND
-from dope_ros.training.rpn_losses import encode_boxes
-from dope_ros.training.start import begin, with_refinement
-from dope_ros.training.training_set import batches
+from dope_ros.training.loading.batches import Batch
+from dope_ros.training.loading.order import DataOrder
+from dope_ros.training.loading.training_set import batches
+from dope_ros.training.losses.objective import Objective, ObjectiveSettings
+from dope_ros.training.losses.part_losses import BACKGROUND
+from dope_ros.training.losses.rpn_losses import encode_boxes
+from dope_ros.training.runs.config import read_config
+from dope_ros.training.runs.initial_network import begin, with_refinement
+from dope_ros.training.runs.training_data import open_training_set
 
 RIDGES = (1e-4, 1e-3, 1e-2, 1e-1)
 """In mean squares of the vectors' entries."""

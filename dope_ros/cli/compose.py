@@ -14,8 +14,8 @@ from dope_ros.cli.requirements import check_folders, needed_for
 from dope_ros.errors import DatasetError
 
 if TYPE_CHECKING:
+    from dope_ros.training.composing.compose import PictureComposer
     from dope_ros.training.datasets.records import Dataset
-    from dope_ros.training.labelling.compose import PictureComposer
     from dope_ros.training.synthetic.background import BackgroundSource
 
 
@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     with needed_for("compose", "training"):
         from dope_ros.cli.progress import over_pictures
-        from dope_ros.training.labelling.compose import compose_pictures
+        from dope_ros.training.composing.compose import compose_pictures
     composer, made = _composer(arguments)
     compose_pictures(
         composer,
@@ -100,8 +100,8 @@ def _composer(arguments: argparse.Namespace) -> tuple[PictureComposer, dict[str,
     if arguments.mosaic:
         return _mosaic_composer(arguments)
     with needed_for("compose", "training"):
-        from dope_ros.training.labelling.hands_and_faces import Composition, HandsAndFacesComposer
-        from dope_ros.training.labelling.things import Arrangement, ThingsComposer
+        from dope_ros.training.composing.hands_and_faces import Composition, HandsAndFacesComposer
+        from dope_ros.training.composing.things import Arrangement, ThingsComposer
     backgrounds = _backgrounds(arguments.backgrounds)
     if arguments.things:
         check_folders("things", arguments.things)
@@ -124,7 +124,7 @@ def _composer(arguments: argparse.Namespace) -> tuple[PictureComposer, dict[str,
 
 def _mosaic_composer(arguments: argparse.Namespace) -> tuple[PictureComposer, dict[str, Any]]:
     with needed_for("compose", "training"):
-        from dope_ros.training.labelling.mosaic import Layout, MosaicComposer
+        from dope_ros.training.composing.mosaic import Layout, MosaicComposer
     if arguments.backgrounds:
         raise DatasetError("--backgrounds: a mosaic has none, photographs fill it")
     sources = _photographs(arguments.mosaic)

@@ -19,7 +19,7 @@ def add_parser(verbs: Any) -> None:
         help="train a part expert, or a student of part experts",
         description="Trains a network as a configuration says. Called again for the same folder it goes on "
         "from where it was. With torchrun it trains in several processes.",
-        epilog="dope_ros/training/config.py tells what a configuration holds; docs/training.md and "
+        epilog="dope_ros/training/runs/config.py tells what a configuration holds; docs/training.md and "
         "config/training/ have examples.",
     )
     parser.add_argument("--config", type=Path, required=True, metavar="FILE.yaml", help="what to train")
@@ -42,10 +42,10 @@ def add_parser(verbs: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     with needed_for("train", "training"):
-        from dope_ros.training.config import read_config
-        from dope_ros.training.opening import open_training_set
-        from dope_ros.training.parallel import use_threads
-        from dope_ros.training.train import train
+        from dope_ros.training.runs.config import read_config
+        from dope_ros.training.runs.parallel import use_threads
+        from dope_ros.training.runs.train import train
+        from dope_ros.training.runs.training_data import open_training_set
     config = read_config(arguments.config, arguments.set)
     use_threads(arguments.threads)
     with needed_for("train", "training"):  # some kinds of datasets import what others do not

@@ -24,8 +24,8 @@ from dope_ros.files import replaced_whole
 from dope_ros.network.config import PUBLISHED
 from dope_ros.settings import AnchorClasses
 from dope_ros.skeleton import LOWER_BODY, SKELETONS, Part, Side
-from dope_ros.training.augmentation import flip_part
 from dope_ros.training.datasets.labels import BOX_MARGIN, PartLabels, Sample
+from dope_ros.training.loading.augmentation import flip_part
 
 ANCHOR_CLASSES: Mapping[Part, AnchorClasses] = PUBLISHED.anchors
 """The paper's numbers of classes."""

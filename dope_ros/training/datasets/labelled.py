@@ -18,6 +18,7 @@ from pathlib import Path
 
 from dope_ros.errors import DatasetError
 from dope_ros.training.datasets.labels import PersonLabels, Sample
+from dope_ros.training.datasets.labels_file import FILE_NAME, LabelsFile, parse_entry, read_labels_file
 from dope_ros.training.datasets.pictures import PictureFile
 from dope_ros.training.datasets.records import (
     SPLITS,
@@ -28,7 +29,6 @@ from dope_ros.training.datasets.records import (
     RecordDataset,
     existing,
 )
-from dope_ros.training.labels_file import FILE_NAME, LabelsFile, parse_entry, read_labels_file
 
 logger = logging.getLogger(__name__)
 

@@ -1,3 +1,3 @@
 # Copyright 2026 dope_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures labelled by experts, and new pictures composed of them; see docs/datasets.md."""
+"""Pictures labelled by experts; see docs/datasets.md."""

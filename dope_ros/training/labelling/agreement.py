@@ -18,10 +18,10 @@ import numpy as np
 from dope_ros.poses import PART_NAMES
 from dope_ros.postprocess.candidates import box_ious
 from dope_ros.skeleton import Part, Side
-from dope_ros.training.augmentation import flip_part
 from dope_ros.training.datasets.labels import PartLabels, cut_to_picture
+from dope_ros.training.datasets.labels_file import ExpertLabels
 from dope_ros.training.experts import Estimate, Expert
-from dope_ros.training.labels_file import ExpertLabels
+from dope_ros.training.loading.augmentation import flip_part
 
 OTHER_SIDE: dict[Side | None, Side | None] = {Side.LEFT: Side.RIGHT, Side.RIGHT: Side.LEFT, None: None}
 

@@ -18,12 +18,12 @@ from dope_ros.errors import DatasetError, ImageError
 from dope_ros.poses import PART_NAMES
 from dope_ros.skeleton import Part
 from dope_ros.training.datasets.labels import PartLabels, Sample, cut_to_picture
+from dope_ros.training.datasets.labels_file import Entry, ExpertLabels
 from dope_ros.training.datasets.pictures import PictureFile
 from dope_ros.training.datasets.records import Dataset
 from dope_ros.training.experts import Expert
 from dope_ros.training.labelling.agreement import Judgement, judge
 from dope_ros.training.labelling.label import Labelled, Progress, add_entries, hands_and_face
-from dope_ros.training.labels_file import Entry, ExpertLabels
 
 AGREEING = 0.1
 """An expert means a dataset's body if their joints are on average nearer than this, in sizes of the longer

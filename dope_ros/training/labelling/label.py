@@ -20,10 +20,7 @@ from dope_ros.pictures import picture_files, read_picture
 from dope_ros.poses import PART_NAMES
 from dope_ros.skeleton import Part
 from dope_ros.training.datasets.labels import PartLabels
-from dope_ros.training.experts import Expert
-from dope_ros.training.labelling.agreement import Judgement, Unclear, judge, without_repetitions
-from dope_ros.training.labelling.part_boxes import part_boxes
-from dope_ros.training.labels_file import (
+from dope_ros.training.datasets.labels_file import (
     Entry,
     ExpertLabels,
     labels_to_add,
@@ -31,6 +28,9 @@ from dope_ros.training.labels_file import (
     read_labels_file,
     write_entry,
 )
+from dope_ros.training.experts import Expert
+from dope_ros.training.labelling.agreement import Judgement, Unclear, judge, without_repetitions
+from dope_ros.training.labelling.part_boxes import part_boxes
 
 Progress = Callable[[Sequence[str]], Iterable[str]]
 

@@ -19,13 +19,13 @@ from dope_ros.network.dope import DopeNetwork, Prediction
 from dope_ros.network.predictor import PartPrediction
 from dope_ros.postprocess.integrate import integrate
 from dope_ros.skeleton import Part
-from dope_ros.training.batches import Batch
-from dope_ros.training.joined_targets import BatchTargets
-from dope_ros.training.matching import best_overlaps
+from dope_ros.training.distillation.pseudo_labels import Confidence, completed, lacks_something
+from dope_ros.training.loading.batches import Batch
+from dope_ros.training.loading.joined_targets import BatchTargets
+from dope_ros.training.loading.targets import PartTargets, Targets
+from dope_ros.training.losses.box_matching import best_overlaps
+from dope_ros.training.losses.rois import ExpertBoxes
 from dope_ros.training.part_names import part_named
-from dope_ros.training.pseudo_labels import Confidence, completed, lacks_something
-from dope_ros.training.rois import ExpertBoxes
-from dope_ros.training.targets import PartTargets, Targets
 
 UNSURE = 0.2
 """A detection from this share of the expert's threshold on may be right: its box is ignored."""

@@ -13,11 +13,11 @@ import dacite
 import yaml
 
 from dope_ros.errors import DopeError
-from dope_ros.training.optimisation import OptimiserSettings, ScheduleSettings
-from dope_ros.training.rois import RoiSettings
-from dope_ros.training.rpn_losses import RpnSettings
-from dope_ros.training.teachers import TeachingSettings
-from dope_ros.training.views import RandomCrop, ShorterSide
+from dope_ros.training.distillation.teachers import TeachingSettings
+from dope_ros.training.loading.views import RandomCrop, ShorterSide
+from dope_ros.training.losses.rois import RoiSettings
+from dope_ros.training.losses.rpn_losses import RpnSettings
+from dope_ros.training.runs.optimisation import OptimiserSettings, ScheduleSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ import numpy as np
 from dope_ros.errors import DatasetError
 from dope_ros.poses import PART_NAMES
 from dope_ros.skeleton import Part
-from dope_ros.training.augmentation import flip
+from dope_ros.training.composing.cutting import cut_out
+from dope_ros.training.composing.pasting import drawn_scale, in_other_light, moved, paste, turn
 from dope_ros.training.datasets.labels import (
     PartLabels,
     PersonLabels,
@@ -27,12 +28,11 @@ from dope_ros.training.datasets.labels import (
     box_around,
     known_inside,
 )
+from dope_ros.training.datasets.labels_file import Entry, ExpertLabels, unscored
 from dope_ros.training.datasets.records import Dataset
-from dope_ros.training.labelling.cutting import cut_out
-from dope_ros.training.labelling.pasting import drawn_scale, in_other_light, moved, paste, turn
-from dope_ros.training.labels_file import Entry, ExpertLabels, unscored
+from dope_ros.training.loading.augmentation import flip
+from dope_ros.training.loading.views import transformed
 from dope_ros.training.synthetic.background import BackgroundSource
-from dope_ros.training.views import transformed
 
 PASTED_PARTS = frozenset({Part.HAND, Part.FACE})
 

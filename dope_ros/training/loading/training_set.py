@@ -15,12 +15,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from dope_ros.errors import DatasetError
 from dope_ros.skeleton import Part
-from dope_ros.training.batches import Batch, Example, collate
 from dope_ros.training.datasets.labels import Sample
 from dope_ros.training.datasets.records import Dataset as Pictures
 from dope_ros.training.datasets.records import DrawnFaults, read_sample
-from dope_ros.training.order import DataOrder, Draw
-from dope_ros.training.targets import targets_of
+from dope_ros.training.loading.batches import Batch, Example, collate
+from dope_ros.training.loading.order import DataOrder, Draw
+from dope_ros.training.loading.targets import targets_of
 
 PREFETCHED = 4
 """Batches that each worker holds ready."""

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dope_ros.training.chance import draws
-from dope_ros.training.joined_targets import BatchTargets
-from dope_ros.training.matching import Sampled, Sampling, box_iou, lies_in, sample_balanced
-from dope_ros.training.terms import Term
+from dope_ros.training.loading.joined_targets import BatchTargets
+from dope_ros.training.losses.box_matching import Sampled, Sampling, box_iou, lies_in, sample_balanced
+from dope_ros.training.losses.chance import draws
+from dope_ros.training.losses.terms import Term
 
 BOX_BETA = 1 / 9
 """Where smooth L1 turns from a square into a line, for box deltas."""

@@ -18,8 +18,8 @@ import numpy as np
 from dope_ros.errors import DatasetError
 from dope_ros.pictures import picture_files, read_picture
 from dope_ros.skeleton import Part
-from dope_ros.training.labelling.pasting import drawn_scale, in_other_light, moved, paste, turn
-from dope_ros.training.labels_file import Entry
+from dope_ros.training.composing.pasting import drawn_scale, in_other_light, moved, paste, turn
+from dope_ros.training.datasets.labels_file import Entry
 from dope_ros.training.synthetic.background import BackgroundSource
 
 ENLARGED = 2.5

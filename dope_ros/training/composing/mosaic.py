@@ -24,10 +24,10 @@ from dope_ros.training.datasets.labels import (
     in_picture,
     known_inside,
 )
+from dope_ros.training.datasets.labels_file import Entry, unscored
 from dope_ros.training.datasets.records import Dataset
-from dope_ros.training.labels_file import Entry, unscored
-from dope_ros.training.targets import CLARITY
-from dope_ros.training.views import resized, transformed
+from dope_ros.training.loading.targets import CLARITY
+from dope_ros.training.loading.views import resized, transformed
 
 SAME_BOX = 0.8
 """The overlap (IoU) that the box of all joints and that of those in the picture have at least."""

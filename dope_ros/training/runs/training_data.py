@@ -10,13 +10,13 @@ import numpy as np
 
 from dope_ros.poses import PART_NAMES
 from dope_ros.skeleton import Part
-from dope_ros.training.augmentation import augment, jitter_colours
-from dope_ros.training.config import DatasetSettings, DataSettings, TrainingConfig
 from dope_ros.training.datasets import open_dataset
 from dope_ros.training.datasets.labels import PersonLabels, Sample
 from dope_ros.training.datasets.records import Dataset as Pictures
+from dope_ros.training.loading.augmentation import augment, jitter_colours
+from dope_ros.training.loading.training_set import Change, Source, TrainingSet
 from dope_ros.training.part_names import part_named
-from dope_ros.training.training_set import Change, Source, TrainingSet
+from dope_ros.training.runs.config import DatasetSettings, DataSettings, TrainingConfig
 
 
 def open_training_set(config: TrainingConfig) -> TrainingSet:

@@ -19,9 +19,9 @@ from dope_ros.errors import DopeError
 from dope_ros.files import replaced_durably, replaced_whole
 from dope_ros.network.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from dope_ros.network.dope import DopeNetwork
-from dope_ros.training.config import TrainingConfig, parse_config, plain
-from dope_ros.training.optimisation import MovingAverage, freeze, make_optimiser
-from dope_ros.training.start import begin
+from dope_ros.training.runs.config import TrainingConfig, parse_config, plain
+from dope_ros.training.runs.initial_network import begin
+from dope_ros.training.runs.optimisation import MovingAverage, freeze, make_optimiser
 
 STATE_NAME = "state.pt"
 MODEL_NAME = "model.pt"

@@ -15,7 +15,7 @@ from torchvision.ops import box_iou
 from dope_ros.poses import PartPose
 from dope_ros.skeleton import Part
 from dope_ros.training.datasets.labels import box_around, in_picture
-from dope_ros.training.targets import (
+from dope_ros.training.loading.targets import (
     CLARITY,
     OUTSIDE_WEIGHT,
     SIDE_UNKNOWN,

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from dope_ros.network.picture import GRID, normalised
-from dope_ros.training.joined_targets import BatchTargets
-from dope_ros.training.targets import Targets
+from dope_ros.training.loading.joined_targets import BatchTargets
+from dope_ros.training.loading.targets import Targets
 
 
 @dataclass(frozen=True, slots=True, eq=False)

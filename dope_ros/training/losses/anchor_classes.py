@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from dope_ros.settings import AnchorClasses
-from dope_ros.training.targets import SIDE_LEFT, SIDE_RIGHT, PartTargets
+from dope_ros.training.loading.targets import SIDE_LEFT, SIDE_RIGHT, PartTargets
 
 LEAST_KNOWN_3D = 0.5
 """The share of joints that must be known in 3D for the class to be chosen by them; else it is by 2D."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from dope_ros.skeleton import Part
-from dope_ros.training.targets import OF_INSTANCES, PartTargets, Targets
+from dope_ros.training.loading.targets import OF_INSTANCES, PartTargets, Targets
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,12 +15,12 @@ from torch.nn import functional
 from dope_ros.network.anchors import within
 from dope_ros.network.box_coordinates import in_sizes_of
 from dope_ros.skeleton import Part
-from dope_ros.training.chance import draws, normal
-from dope_ros.training.joined_targets import BatchTargets, has_extent
-from dope_ros.training.matching import Sampling, best_overlaps, lies_in, sample_balanced
-from dope_ros.training.part_losses import BACKGROUND, NOT_COUNTED, PoseTargets
-from dope_ros.training.proposals import BatchProposals
-from dope_ros.training.targets import PartTargets
+from dope_ros.training.loading.joined_targets import BatchTargets, has_extent
+from dope_ros.training.loading.targets import PartTargets
+from dope_ros.training.losses.box_matching import Sampling, best_overlaps, lies_in, sample_balanced
+from dope_ros.training.losses.chance import draws, normal
+from dope_ros.training.losses.part_losses import BACKGROUND, NOT_COUNTED, PoseTargets
+from dope_ros.training.losses.proposals import BatchProposals
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from dope_ros.errors import DopeError
-from dope_ros.training.order import Share
+from dope_ros.training.loading.order import Share
 
 
 @dataclass(frozen=True, slots=True)

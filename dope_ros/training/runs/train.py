@@ -15,16 +15,16 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from dope_ros.errors import DopeError
-from dope_ros.training.batches import Batch
-from dope_ros.training.config import LossWeights, TrainingConfig
-from dope_ros.training.journal import Journal, draw_losses
-from dope_ros.training.objective import Objective, ObjectiveSettings
-from dope_ros.training.optimisation import lr_factor_at, set_rate
-from dope_ros.training.order import DataOrder, steps_per_epoch
-from dope_ros.training.parallel import Process, joined
-from dope_ros.training.run import MODEL_NAME, Run, check_same_step, open_run, precision_named, save_run
-from dope_ros.training.teachers import Teacher, lesson_of, read_teachers
-from dope_ros.training.training_set import TrainingSet, batches
+from dope_ros.training.distillation.teachers import Teacher, lesson_of, read_teachers
+from dope_ros.training.loading.batches import Batch
+from dope_ros.training.loading.order import DataOrder, steps_per_epoch
+from dope_ros.training.loading.training_set import TrainingSet, batches
+from dope_ros.training.losses.objective import Objective, ObjectiveSettings
+from dope_ros.training.runs.config import LossWeights, TrainingConfig
+from dope_ros.training.runs.journal import Journal, draw_losses
+from dope_ros.training.runs.optimisation import lr_factor_at, set_rate
+from dope_ros.training.runs.parallel import Process, joined
+from dope_ros.training.runs.run import MODEL_NAME, Run, check_same_step, open_run, precision_named, save_run
 
 logger = logging.getLogger(__name__)
 

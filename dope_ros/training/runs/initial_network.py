@@ -20,9 +20,9 @@ from dope_ros.network.spatial import Hourglass
 from dope_ros.settings import AnchorClasses, PpiSettings
 from dope_ros.skeleton import SKELETONS, Part
 from dope_ros.training.anchor_poses import load_anchor_poses
-from dope_ros.training.config import NetworkSettings
-from dope_ros.training.imagenet import load_backbone
 from dope_ros.training.part_names import part_named
+from dope_ros.training.runs.config import NetworkSettings
+from dope_ros.training.runs.imagenet import load_backbone
 
 SHAPES: dict[str, NetworkConfig] = {"published": PUBLISHED, "compact": COMPACT}
 

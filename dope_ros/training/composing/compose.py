@@ -11,7 +11,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from dope_ros.pictures import write_picture
-from dope_ros.training.labels_file import Entry, labels_to_add, parse_entry, read_labels_file, write_entry
+from dope_ros.training.datasets.labels_file import (
+    Entry,
+    labels_to_add,
+    parse_entry,
+    read_labels_file,
+    write_entry,
+)
 
 Progress = Callable[[Sequence[int]], Iterable[int]]
 

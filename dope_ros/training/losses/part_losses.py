@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from dope_ros.network.spatial import CELLS, GROWTH, cell_positions
 from dope_ros.skeleton import Part
-from dope_ros.training.rpn_losses import BOX_BETA, encode_boxes
-from dope_ros.training.terms import Term
+from dope_ros.training.losses.rpn_losses import BOX_BETA, encode_boxes
+from dope_ros.training.losses.terms import Term
 
 NOT_COUNTED = -1
 BACKGROUND = 0

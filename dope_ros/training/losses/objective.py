@@ -20,11 +20,12 @@ from dope_ros.network.predictor import expected_2d
 from dope_ros.network.regions import region_features
 from dope_ros.network.spatial import Located, lift, merge, merge_2d, shapes
 from dope_ros.skeleton import Part
-from dope_ros.training.anchor_classes import nearest_classes, rooted
-from dope_ros.training.batches import Batch
-from dope_ros.training.chance import seeds_tensor
-from dope_ros.training.joined_targets import BatchTargets
-from dope_ros.training.part_losses import (
+from dope_ros.training.loading.batches import Batch
+from dope_ros.training.loading.joined_targets import BatchTargets
+from dope_ros.training.loading.targets import PartTargets
+from dope_ros.training.losses.anchor_classes import nearest_classes, rooted
+from dope_ros.training.losses.chance import seeds_tensor
+from dope_ros.training.losses.part_losses import (
     BACKGROUND,
     PoseTargets,
     class_term,
@@ -38,11 +39,10 @@ from dope_ros.training.part_losses import (
     scale_term,
     soft_class_term,
 )
-from dope_ros.training.proposals import picture_limits, propose
-from dope_ros.training.rois import ExpertBoxes, Rois, RoiSettings, choose_rois, pose_targets
-from dope_ros.training.rpn_losses import AnchorTargets, RpnSettings, assign_anchors, rpn_terms
-from dope_ros.training.targets import PartTargets
-from dope_ros.training.terms import Term, averaged
+from dope_ros.training.losses.proposals import picture_limits, propose
+from dope_ros.training.losses.rois import ExpertBoxes, Rois, RoiSettings, choose_rois, pose_targets
+from dope_ros.training.losses.rpn_losses import AnchorTargets, RpnSettings, assign_anchors, rpn_terms
+from dope_ros.training.losses.terms import Term, averaged
 
 Experts = Mapping[Part, ExpertBoxes]
 """What the part experts that there are say of one picture."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from dope_ros.training.augmentation import jitter_colours
+from dope_ros.training.loading.augmentation import jitter_colours
 
 
 def in_other_light(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
