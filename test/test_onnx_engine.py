@@ -9,9 +9,11 @@ from scenes import seen, standing
 from tiny_model import constant_outputs, film_picture, write_film_model, write_tiny_model
 
 from dope_ros.engine import DEFAULT_MODEL, ENGINES, load_engine
+from dope_ros.engine.contract import OverflowedError
 from dope_ros.engine.onnx import PREFERRED_PROVIDERS, runs_on_cpu
 from dope_ros.engine.packaged import DEFAULT_MODEL_INT8, model_for_cpu
 from dope_ros.errors import EngineError, ModelError
+from dope_ros.pipeline import Pipeline
 from dope_ros.skeleton import SKELETONS, Part
 
 
@@ -199,7 +201,7 @@ def test_an_engine_runs_on_after_an_error(tiny):
     assert set(tiny.run(grey(tiny))) == set(Part)
 
 
-@pytest.mark.parametrize("name", ["boxes", "face_scores", "body_pose2d", "hand_pose3d"])
+@pytest.mark.parametrize("name", ["boxes", "valid", "body_scores", "face_scores"])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_model_that_gives_no_numbers_is_refused_even_if_it_calls_no_row_valid(tmp_path, name, value):
     spoiled = constant_outputs([])[name]
@@ -211,11 +213,19 @@ def test_a_model_that_gives_no_numbers_is_refused_even_if_it_calls_no_row_valid(
 
 def test_a_picture_in_which_the_network_overflows_is_an_error_and_not_one_of_nobody(tmp_path):
     person = seen(standing())
-    overflown = replace(person, body=replace(person.body, keypoints_3d=np.full((13, 3), np.inf, np.float32)))
+    overflown = replace(person, body=replace(person.body, keypoints_2d=np.full((13, 2), np.inf, np.float32)))
     engine = load_engine(write_film_model(tmp_path / "film.onnx", [[overflown], [person]]))
-    with pytest.raises(EngineError, match=r"film\.onnx: infinite or not a number: body_pose3d\."):
+    with pytest.raises(OverflowedError, match=r"film\.onnx: infinite or not a number: boxes\."):
         engine.run(film_picture(0))
     assert len(engine.run(film_picture(1))[Part.BODY].boxes) == 4
+
+
+def test_a_pose_that_overflows_costs_no_other_one(tmp_path):
+    person = seen(standing())
+    overflown = replace(person, body=replace(person.body, keypoints_3d=np.full((13, 3), np.inf, np.float32)))
+    pipeline = Pipeline(load_engine(write_tiny_model(tmp_path / "tiny.onnx", [overflown])))
+    found = pipeline(np.zeros((96, 128, 3), np.uint8))
+    assert {name for person in found for name in person.parts()} == {"left_hand", "right_hand", "face"}
 
 
 @pytest.mark.parametrize("engine", ["auto", "onnx"])

@@ -3,12 +3,15 @@
 """An engine that failed is opened again, for a while."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from clocks import Clock
-from tiny_model import write_tiny_model
+from scenes import seen, standing
+from tiny_model import film_picture, write_film_model, write_tiny_model
 
+from dope_ros.engine.contract import OverflowedError
 from dope_ros.engine.onnx import OnnxEngine
 from dope_ros.engine.reloading import FAILING_SECONDS, LEAST_FAILURES, LONGEST_PAUSE, ReloadingEngine
 from dope_ros.errors import EngineError, ModelError
@@ -59,6 +62,18 @@ def test_after_a_failure_the_engine_is_opened_anew(opened):
     engine.run(GOOD)
     engine.run(GOOD)
     assert len(opened) == 2
+
+
+def test_a_picture_in_which_the_network_overflows_does_not_cost_the_engine(tmp_path):
+    person = seen(standing())
+    overflown = replace(person, body=replace(person.body, keypoints_2d=np.full((13, 2), np.inf, np.float32)))
+    opened = Opened(write_film_model(tmp_path / "film.onnx", [[overflown], [person]]))
+    engine = ReloadingEngine(opened)
+    for _ in range(2 * LEAST_FAILURES):
+        with pytest.raises(OverflowedError):
+            engine.run(film_picture(0))
+        engine.run(film_picture(1))
+    assert len(opened) == 1
 
 
 def test_after_several_failures_frames_fail_at_once_until_the_pause_is_over(opened, clock):

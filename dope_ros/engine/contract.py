@@ -194,17 +194,23 @@ def _output_shapes(spec: ModelSpec, rows: int) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def check_finite(source: str, outputs: Mapping[str, np.ndarray]) -> None:
-    """Check that the outputs are numbers that mean something; rows of padding, too.
+class OverflowedError(EngineError):
+    """What the network says of a picture is not finite; the engine is none the worse."""
 
-    Where features are not finite no box is valid, which would read as a picture of nobody.
+
+def check_finite(source: str, outputs: Mapping[str, np.ndarray]) -> None:
+    """Check that boxes and scores are numbers; those of padding, too.
+
+    Where features are not finite no box is valid, which would read as a picture of nobody. Poses that are not
+    finite are left out one by one (`postprocess.candidates`).
 
     Raises:
-        EngineError: outputs are infinite or not a number.
+        OverflowedError: they are infinite or not a number.
     """
-    unusable = [name for name in output_names() if not np.isfinite(outputs[name]).all()]
+    deciding = [name for name in output_names() if not name.endswith(("pose2d", "pose3d"))]
+    unusable = [name for name in deciding if not np.isfinite(outputs[name]).all()]
     if unusable:
-        raise EngineError(
+        raise OverflowedError(
             f"{source}: infinite or not a number: {', '.join(unusable)}. If the network overflows in half "
             "precision, it needs an engine in float: `dope build --float`"
         )

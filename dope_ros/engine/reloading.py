@@ -11,7 +11,7 @@ from time import monotonic
 
 import numpy as np
 
-from dope_ros.engine.contract import ModelSpec
+from dope_ros.engine.contract import ModelSpec, OverflowedError
 from dope_ros.engine.protocol import Engine
 from dope_ros.errors import DopeError, EngineError
 from dope_ros.poses import Proposals
@@ -57,6 +57,7 @@ class ReloadingEngine:
         """Run the network on `pixels`; see `Engine.run`.
 
         Raises:
+            OverflowedError: the picture is too much for its precision; the next one may not be.
             EngineError: it failed, and says when it is opened again; or it is given up.
         """
         if self._clock() < self._next_attempt:
@@ -65,6 +66,9 @@ class ReloadingEngine:
             if self._engine is None:
                 self._engine = self._open()
             proposals = self._engine.run(pixels)
+        except OverflowedError:
+            self._failures = 0
+            raise
         except DopeError as error:
             self._note(error)
             self.close()
