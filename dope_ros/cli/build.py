@@ -12,7 +12,7 @@ from dope_ros.cli.argument_types import positive
 from dope_ros.cli.interruption import given_up_on_interrupt
 from dope_ros.cli.precision import add_precision
 from dope_ros.cli.requirements import needed_for
-from dope_ros.engine import check_model
+from dope_ros.engine import require_model_file
 from dope_ros.engine.protocol import ENGINE_SUFFIX
 from dope_ros.errors import EngineError
 
@@ -52,7 +52,7 @@ def engine_file(text: str) -> Path:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    check_model(arguments.model)  # before anything is asked to be installed for it
+    require_model_file(arguments.model)  # before anything is asked to be installed for it
     with needed_for("build", "tensorrt"):
         from dope_ros.engine.build import build_engine
         from dope_ros.engine.builder import BuildOptions

@@ -12,7 +12,7 @@ from typing import Any
 from dope_ros.cli.interruption import given_up_on_interrupt
 from dope_ros.cli.precision import add_precision
 from dope_ros.cli.requirements import needed_for
-from dope_ros.engine import check_model
+from dope_ros.engine import require_model_file
 from dope_ros.errors import DopeError
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def add_parser(verbs: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb; it fails if a target that can be checked does not compile."""
-    check_model(arguments.model)  # before anything is asked to be installed for it
+    require_model_file(arguments.model)  # before anything is asked to be installed for it
     if arguments.cost:
         return _print_cost(arguments.model)
     with needed_for("check", "tensorrt"):

@@ -16,7 +16,7 @@ from typing import IO, Any
 from dope_ros.cli.model_arguments import add_model_arguments, engine_from
 from dope_ros.cli.requirements import make_out_folder
 from dope_ros.draw import draw_people
-from dope_ros.engine import check_model
+from dope_ros.engine import require_model_file
 from dope_ros.errors import DopeError, ImageError
 from dope_ros.geometry import Intrinsics
 from dope_ros.pictures import read_picture, write_picture
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     intrinsics, overlays = _intrinsics(arguments.intrinsics), list(_overlay_paths(arguments))
     json_path = _json_path(arguments, overlays)
     if arguments.model is not None:
-        check_model(arguments.model)
+        require_model_file(arguments.model)
     make_out_folder(arguments.out)
     pipeline = Pipeline(engine_from(arguments), PipelineSettings(integration=arguments.integration))
     failed = 0

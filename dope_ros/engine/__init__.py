@@ -8,14 +8,22 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from dope_ros.engine.contract import check_model
+from dope_ros.engine.contract import require_model_file
 from dope_ros.engine.packaged import DEFAULT_MODEL, model_for_cpu
 from dope_ros.engine.protocol import ENGINE_SUFFIX, Engine, GivenUpError, Progress
 from dope_ros.errors import DopeError, EngineError
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["DEFAULT_MODEL", "ENGINES", "MOST_THREADS", "Engine", "Progress", "check_model", "load_engine"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "ENGINES",
+    "MOST_THREADS",
+    "Engine",
+    "Progress",
+    "load_engine",
+    "require_model_file",
+]
 
 ENGINES = ("auto", "onnx", "tensorrt", "torch")
 
@@ -44,7 +52,7 @@ def load_engine(
     if engine not in ENGINES:
         raise EngineError(f"unknown engine '{engine}'; there are: {', '.join(ENGINES)}")
     if model is not None:
-        check_model(model)
+        require_model_file(model)
     if engine == "auto":
         return _fastest(model, threads, progress)
     return _OPENERS[engine](model or _packaged_for(engine, progress), threads, progress)

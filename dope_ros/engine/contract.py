@@ -35,7 +35,7 @@ PAD_VALUE = 114
 EXPORT_HINT = "The file does not follow the model contract (docs/models.md)."
 
 
-def check_model(model: Path) -> None:
+def require_model_file(model: Path) -> None:
     """A model that somebody names is there.
 
     Raises:

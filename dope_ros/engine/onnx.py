@@ -15,11 +15,11 @@ from dope_ros.engine.contract import (
     INPUT_NAME,
     ModelSpec,
     check_finite,
-    check_model,
     check_outputs,
     output_names,
     parse_spec,
     proposals_from_outputs,
+    require_model_file,
 )
 from dope_ros.engine.shared_weights import check_weights
 from dope_ros.errors import EngineError, ModelError
@@ -115,7 +115,7 @@ def _wanted_providers() -> list[str]:
 
 
 def _open_session(model: Path, threads: int) -> ort.InferenceSession:
-    check_model(model)
+    require_model_file(model)
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
