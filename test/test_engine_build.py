@@ -25,15 +25,21 @@ from tiny_model import write_tiny_model
 from dope_ros.cli import main
 from dope_ros.cli.interruption import given_up_on_interrupt
 from dope_ros.engine import DEFAULT_MODEL, first_that_opens, load_engine
-from dope_ros.engine.build import CachedEngine, build_engine, key_of
-from dope_ros.engine.builder import BuildError, BuildOptions, _described, _keep_precisions, _Stoppable
 from dope_ros.engine.model_file import read_model
 from dope_ros.engine.packaged import DEFAULT_MODEL_INT8
-from dope_ros.engine.plan import PlanKey, cache_folder, read_plan, write_plan
 from dope_ros.engine.protocol import GivenUpError
 from dope_ros.engine.shared_weights import WEIGHTS_KEY
-from dope_ros.engine.targets import TARGETS, check_target, target_named
-from dope_ros.engine.tensorrt_api import find_tensorrt, find_tensorrt_of, make_logger, require_driver
+from dope_ros.engine.tensorrt.api import find_tensorrt, find_tensorrt_of, make_logger, require_driver
+from dope_ros.engine.tensorrt.builder import (
+    BuildError,
+    BuildOptions,
+    _described,
+    _keep_precisions,
+    _Stoppable,
+)
+from dope_ros.engine.tensorrt.gpus import TARGETS, check_target, target_named
+from dope_ros.engine.tensorrt.plan import PlanKey, cache_folder, read_plan, write_plan
+from dope_ros.engine.tensorrt.plan_cache import CachedEngine, build_engine, key_of
 from dope_ros.errors import EngineError, ModelError
 from dope_ros.files import ABANDONED_SECONDS
 from dope_ros.onnx_graph.half import Precision
@@ -456,7 +462,7 @@ NO_MEMORY = "[runtime.cpp::deserializeCudaEngine] Error Code 2: OutOfMemory (no 
 
 def loaded(model, tensorrt, progress):
     pytest.importorskip("torch", reason="TensorRT's buffers need torch")
-    from dope_ros.engine.tensorrt import _built
+    from dope_ros.engine.tensorrt.engine import _built
 
     return _built(model, tensorrt, T4, AHEAD, progress)
 
@@ -473,7 +479,7 @@ def test_a_tensorrt_that_cannot_start_says_why_and_the_engine_in_the_cache_stays
 
 def test_a_gpu_that_is_listed_and_cannot_be_used_is_an_error_that_says_why(monkeypatch):
     torch = pytest.importorskip("torch", reason="TensorRT's buffers need torch")
-    from dope_ros.engine.tensorrt import this_gpu
+    from dope_ros.engine.tensorrt.engine import this_gpu
 
     def busy():
         raise RuntimeError("CUDA-capable device(s) is/are busy or unavailable")

@@ -28,9 +28,9 @@ from torchvision.ops import box_iou, roi_align
 from dope_ros.cli import main
 from dope_ros.cli.export import changed_ppi
 from dope_ros.engine import DEFAULT_MODEL, load_engine
-from dope_ros.engine.builder import BuildError, graph_for_tensorrt
 from dope_ros.engine.contract import output_names, proposals_from_outputs
 from dope_ros.engine.model_file import read_model
+from dope_ros.engine.tensorrt.builder import BuildError, graph_for_tensorrt
 from dope_ros.engine.torch import TorchEngine, predict, proposals_of
 from dope_ros.errors import EngineError, ModelError
 from dope_ros.export.compare import compare_with_network, differences

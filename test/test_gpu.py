@@ -17,11 +17,11 @@ from gpus import missing_gpu
 from networks import SMALL_COMPACT, pictures, random_checkpoint
 
 from dope_ros.engine import DEFAULT_MODEL, load_engine
-from dope_ros.engine.build import key_of
-from dope_ros.engine.builder import BuildOptions
 from dope_ros.engine.model_file import read_model
-from dope_ros.engine.plan import cache_folder, read_plan, write_plan
-from dope_ros.engine.tensorrt_api import find_tensorrt
+from dope_ros.engine.tensorrt.api import find_tensorrt
+from dope_ros.engine.tensorrt.builder import BuildOptions
+from dope_ros.engine.tensorrt.plan import cache_folder, read_plan, write_plan
+from dope_ros.engine.tensorrt.plan_cache import key_of
 from dope_ros.errors import EngineError, ModelError
 from dope_ros.onnx_graph.half import Precision
 from dope_ros.skeleton import Part
@@ -42,7 +42,7 @@ pytestmark = [pytest.mark.gpu, pytest.mark.skipif(bool(missing()), reason=missin
 
 
 def tensorrt_engine(model, **options):
-    from dope_ros.engine.tensorrt import TensorRtEngine
+    from dope_ros.engine.tensorrt.engine import TensorRtEngine
 
     return TensorRtEngine(model, **options)
 
@@ -68,7 +68,7 @@ def frames(engine, count):
 
 def key_here():
     """Of the engine in the fixture."""
-    from dope_ros.engine.tensorrt import this_gpu
+    from dope_ros.engine.tensorrt.engine import this_gpu
 
     return key_of(read_model(DEFAULT_MODEL), find_tensorrt(), this_gpu(), BuildOptions())
 
@@ -91,7 +91,7 @@ def assert_alike(one, other, boxes=0.25):
 
 def skip_if_float_is_refused():
     """TensorRT-RTX has no float matrix products for a T4 (docs/tensorrt.md)."""
-    from dope_ros.engine.tensorrt import this_gpu
+    from dope_ros.engine.tensorrt.engine import this_gpu
 
     tensorrt = find_tensorrt()
     if tensorrt.builds_ahead and this_gpu().compute_capability == (7, 5):

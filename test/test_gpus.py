@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from gpus import asks_for_gpus
 
-from dope_ros.engine.plan import cache_folder
+from dope_ros.engine.tensorrt.plan import cache_folder
 
 
 @pytest.mark.parametrize("marks", ["gpu", "gpu and not slow", "slow or gpu", "(gpu)"])

@@ -41,10 +41,10 @@ ROS_PACKAGES = {
 }
 TORCH_PACKAGES = {"torch", "torchvision"}
 
-TORCH_FILES = {"engine/torch.py", "engine/tensorrt.py"}
+TORCH_FILES = {"engine/torch.py", "engine/tensorrt/engine.py"}
 """Outside the rooms for training: what runs a checkpoint, and what needs CUDA; imported only for that."""
 
-RUNTIME_FILES = {"engine/torch.py", "engine/tensorrt.py"}
+RUNTIME_FILES = {"engine/torch.py", "engine/tensorrt/engine.py"}
 """They need a runtime that not every machine has."""
 
 

@@ -54,11 +54,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     require_model_file(arguments.model)  # before anything is asked to be installed for it
     with needed_for("build", "tensorrt"):
-        from dope_ros.engine.build import build_engine
-        from dope_ros.engine.builder import BuildOptions
-        from dope_ros.engine.plan import write_plan
-        from dope_ros.engine.targets import target_named
-        from dope_ros.engine.tensorrt_api import find_tensorrt
+        from dope_ros.engine.tensorrt.api import find_tensorrt
+        from dope_ros.engine.tensorrt.builder import BuildOptions
+        from dope_ros.engine.tensorrt.gpus import target_named
+        from dope_ros.engine.tensorrt.plan import write_plan
+        from dope_ros.engine.tensorrt.plan_cache import build_engine
         from dope_ros.onnx_graph.half import Precision
     ahead = arguments.target is not None
     gpu = target_named(arguments.target) if ahead else _this_gpu()
@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _this_gpu() -> Any:
     try:
-        from dope_ros.engine.tensorrt import this_gpu
+        from dope_ros.engine.tensorrt.engine import this_gpu
     except ImportError as error:
         raise EngineError(
             f"building for the GPU here needs {error.name}, for its CUDA memory (docs/tensorrt.md); "

@@ -44,8 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.cost:
         return _print_cost(arguments.model)
     with needed_for("check", "tensorrt"):
-        from dope_ros.engine.targets import check_target, target_named
-        from dope_ros.engine.tensorrt_api import find_tensorrt
+        from dope_ros.engine.tensorrt.api import find_tensorrt
+        from dope_ros.engine.tensorrt.gpus import check_target, target_named
         from dope_ros.onnx_graph.half import Precision
     targets = {name: target_named(name) for name in arguments.target.split(",")}
     tensorrt = find_tensorrt(ahead=True)

@@ -123,11 +123,11 @@ def _open_tensorrt(model: Path, _: int, progress: Progress) -> Engine:
 
 
 def _tensorrt_engine(model: Path, progress: Progress) -> Engine:
-    from dope_ros.engine.tensorrt_api import require_driver
+    from dope_ros.engine.tensorrt.api import require_driver
 
     require_driver()
     try:
-        from dope_ros.engine.tensorrt import TensorRtEngine
+        from dope_ros.engine.tensorrt.engine import TensorRtEngine
 
         return TensorRtEngine(model, progress=progress)
     except DopeError:

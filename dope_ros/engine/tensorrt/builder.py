@@ -19,9 +19,9 @@ from typing import Any
 
 import onnx
 
-from dope_ros.engine.plan import WORKSPACE_MB
 from dope_ros.engine.protocol import GivenUpError, Progress
-from dope_ros.engine.tensorrt_api import TensorRt, make_logger, started
+from dope_ros.engine.tensorrt.api import TensorRt, make_logger, started
+from dope_ros.engine.tensorrt.plan import WORKSPACE_MB
 from dope_ros.errors import EngineError, ModelError
 from dope_ros.files import replaced_whole
 from dope_ros.onnx_graph.half import Precision, computes_in_half, in_precision

@@ -8,10 +8,10 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from dope_ros.engine.build import build_engine
-from dope_ros.engine.builder import BuildError, BuildOptions, Gpu, can_aim_at
 from dope_ros.engine.protocol import Progress
-from dope_ros.engine.tensorrt_api import TensorRt
+from dope_ros.engine.tensorrt.api import TensorRt
+from dope_ros.engine.tensorrt.builder import BuildError, BuildOptions, Gpu, can_aim_at
+from dope_ros.engine.tensorrt.plan_cache import build_engine
 from dope_ros.errors import EngineError
 from dope_ros.onnx_graph.half import Precision
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from dope_ros.engine.builder import BuildOptions, Gpu, build_plan
 from dope_ros.engine.contract import INPUT_NAME, METADATA_KEY
 from dope_ros.engine.model_file import ModelFile, read_model
-from dope_ros.engine.plan import Plan, PlanKey, cache_folder, read_plan, write_plan
 from dope_ros.engine.protocol import Progress
-from dope_ros.engine.tensorrt_api import TensorRt
+from dope_ros.engine.tensorrt.api import TensorRt
+from dope_ros.engine.tensorrt.builder import BuildOptions, Gpu, build_plan
+from dope_ros.engine.tensorrt.plan import Plan, PlanKey, cache_folder, read_plan, write_plan
 from dope_ros.errors import ModelError
 from dope_ros.files import delete_abandoned
 

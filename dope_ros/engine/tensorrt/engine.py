@@ -16,8 +16,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dope_ros.engine.build import CachedEngine
-from dope_ros.engine.builder import BuildOptions, Gpu
 from dope_ros.engine.contract import (
     INPUT_NAME,
     METADATA_KEY,
@@ -28,9 +26,11 @@ from dope_ros.engine.contract import (
     parse_spec,
     proposals_from_outputs,
 )
-from dope_ros.engine.plan import Plan, read_plan
 from dope_ros.engine.protocol import ENGINE_SUFFIX, Progress
-from dope_ros.engine.tensorrt_api import TensorRt, find_tensorrt, find_tensorrt_of, make_logger, started
+from dope_ros.engine.tensorrt.api import TensorRt, find_tensorrt, find_tensorrt_of, make_logger, started
+from dope_ros.engine.tensorrt.builder import BuildOptions, Gpu
+from dope_ros.engine.tensorrt.plan import Plan, read_plan
+from dope_ros.engine.tensorrt.plan_cache import CachedEngine
 from dope_ros.errors import EngineError, ModelError
 from dope_ros.poses import Proposals
 from dope_ros.skeleton import Part
