@@ -18,7 +18,7 @@ from torchvision.models.detection._utils import BoxCoder
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.rpn import RegionProposalNetwork as TorchvisionRpn
-from torchvision.ops import roi_align
+from torchvision.ops import FrozenBatchNorm2d, roi_align
 
 from dope_ros.errors import ModelError
 from dope_ros.network.anchors import decode_boxes, grid_anchors
@@ -29,6 +29,7 @@ from dope_ros.network.efficientnet import InvertedResidual
 from dope_ros.network.picture import normalised, padded
 from dope_ros.network.refinement import BoxRefinement
 from dope_ros.network.regions import region_features_beyond_border
+from dope_ros.network.resnet import ResNet50Features
 from dope_ros.network.rpn import RegionProposalNetwork, RpnHead, best_anchors
 from dope_ros.network.spatial import (
     CELLS,
@@ -54,6 +55,44 @@ both_networks = pytest.mark.parametrize(
 def images(count, height=192, width=256):
     stacked = torch.from_numpy(np.stack(pictures(count, height, width)))
     return normalised(stacked.permute(0, 3, 1, 2) / 255)
+
+
+def kept_for_the_way_back(network, pictures, half):
+    """The bytes of activations that a network keeps for its gradients, and the type of its features."""
+    weights = {weight.untyped_storage().data_ptr() for weight in network.parameters()}
+    kept = {}
+
+    def note(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights and tensor.shape[:1] == pictures.shape[:1]:
+            kept[storage.data_ptr()] = (storage.nbytes(), tensor)  # held, so that its place is not used again
+        return tensor
+
+    noted = torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor)
+    with noted, torch.autocast("cpu", torch.bfloat16, enabled=half):
+        features = network(pictures)
+    return sum(count for count, _ in kept.values()), features.dtype
+
+
+def test_in_mixed_precision_the_published_backbone_keeps_half_of_what_it_keeps_in_float():
+    network, pictures = ResNet50Features().train(), images(3, 96, 96)
+    in_float, _ = kept_for_the_way_back(network, pictures, half=False)
+    in_half, kind = kept_for_the_way_back(network, pictures, half=True)
+    assert kind == torch.bfloat16
+    assert in_half < 0.55 * in_float
+
+
+def test_its_fixed_batch_norms_are_those_of_torchvision():
+    ours, torchvisions = ResNet50Features().layer1[0].bn1, FrozenBatchNorm2d(64)
+    generator = torch.Generator().manual_seed(1)
+    state = {
+        name: 0.5 + torch.rand(values.shape, generator=generator)
+        for name, values in ours.state_dict().items()
+    }
+    ours.load_state_dict(state)
+    torchvisions.load_state_dict(state)
+    features = torch.randn(2, 64, 5, 7, generator=generator)
+    torch.testing.assert_close(ours(features), torchvisions(features), rtol=0, atol=0)
 
 
 def test_published_anchors_are_those_of_torchvision():

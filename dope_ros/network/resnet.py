@@ -44,5 +44,19 @@ class ResNet50Head(BoxHead):
         return self.layer4(regions).mean(dim=(2, 3))
 
 
+class _FixedBatchNorm(FrozenBatchNorm2d):
+    """`FrozenBatchNorm2d` that leaves features in the precision they come in.
+
+    torchvision's multiplies by float32, so that in mixed precision all that follows a norm is in float32,
+    and is kept for the way back beside a copy in half precision.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`x` [B, C, H, W], scaled and shifted."""
+        scale = self.weight * (self.running_var + self.eps).rsqrt()
+        shift = self.bias - self.running_mean * scale
+        return x * scale[:, None, None].to(x.dtype) + shift[:, None, None].to(x.dtype)
+
+
 def _resnet50() -> ResNet:
-    return resnet50(weights=None, norm_layer=FrozenBatchNorm2d)
+    return resnet50(weights=None, norm_layer=_FixedBatchNorm)

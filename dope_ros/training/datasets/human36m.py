@@ -122,7 +122,7 @@ def _records(path_2d: Path, every: int) -> list[Record]:
     if not video.is_file():
         raise BrokenRecord(f"{video} does not exist")
     path_3d = subject / "MyPoseFeatures" / "D3_Positions_mono" / path_2d.name
-    points_2d, points_3d = _poses(path_2d, 2)[::every], _poses(path_3d, 3)[::every] * MILLIMETRE
+    points_2d, points_3d = _poses(path_2d, 2, every), _poses(path_3d, 3, every) * MILLIMETRE
     if len(points_2d) != len(points_3d):
         raise BrokenRecord(f"{len(points_2d)} frames in 2D, {len(points_3d)} in 3D")
     intrinsics = fit_intrinsics(points_2d.reshape(-1, 2), points_3d.reshape(-1, 3))
@@ -132,12 +132,13 @@ def _records(path_2d: Path, every: int) -> list[Record]:
     ]
 
 
-def _poses(path: Path, dimensions: int) -> np.ndarray:
-    """[T, 32, D] float64."""
+def _poses(path: Path, dimensions: int, every: int) -> np.ndarray:
+    """[T, 32, D] float64, of one frame in `every`; a copy, which keeps nothing of the others."""
     if not path.is_file():
         raise BrokenRecord(f"{path} does not exist")
     try:
-        return np.asarray(cdflib.CDF(path).varget("Pose"), np.float64).reshape(-1, len(JOINTS), dimensions)
+        poses = np.asarray(cdflib.CDF(path).varget("Pose"), np.float64)
+        return poses.reshape(-1, len(JOINTS), dimensions)[::every].copy()
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise BrokenRecord(f"{path}: {error}") from error
 
