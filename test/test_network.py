@@ -45,6 +45,7 @@ from dope_ros.network.spatial import (
     merge,
 )
 from dope_ros.skeleton import SKELETONS, Part
+from dope_ros.training.losses.part_losses import refined_term
 from dope_ros.training.runs.imagenet import load_backbone
 
 both_networks = pytest.mark.parametrize(
@@ -253,6 +254,14 @@ def test_no_box_goes_far_whatever_the_box_head_says():
     (found,) = refinement(box, torch.zeros(1, 4), certain(body=[True]), limits)
     torch.testing.assert_close(found[2:] - found[:2], torch.full((2,), 40 * math.e))
     torch.testing.assert_close((found[2:] + found[:2]) / 2, torch.full((2,), 80.0))
+
+
+def test_what_went_too_far_can_learn_to_come_back():
+    refinement = BoxRefinement(4, (Part.BODY,))
+    torch.nn.init.constant_(refinement.bbox_pred.bias, 3.0)
+    boxes, wanted = torch.tensor([[40.0, 40, 80, 80]]), torch.tensor([[42.0, 40, 84, 80]])
+    refined_term(refinement.deltas(torch.zeros(1, 4))[Part.BODY], boxes, wanted).mean().backward()
+    assert (refinement.bbox_pred.bias.grad > 0).all()
 
 
 @pytest.mark.parametrize("shift", [-1e6, 1e6])

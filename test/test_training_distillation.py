@@ -94,6 +94,7 @@ def test_nothing_is_distilled_where_the_student_says_what_the_experts_say(networ
     for part in Part:
         assert losses[f"{part.value}_distilled_classes"].abs() < TOLERANCE
         assert losses[f"{part.value}_distilled_pose"].abs() < TOLERANCE
+        assert losses[f"{part.value}_distilled_scale"].abs() < TOLERANCE
         assert losses[f"{part.value}_classes"] > 0.1
 
 
@@ -113,6 +114,22 @@ def test_the_spatial_head_takes_its_boxes_as_given(network, people):
     assert torch.autograd.grad(of_spatial, weight, retain_graph=True, allow_unused=True) == (None,)
     (gradient,) = torch.autograd.grad(losses["body_refined"], weight)
     assert gradient.abs().max() > 0
+
+
+def test_poses_of_an_expert_teach_the_scale_by_a_loss_of_its_own(network, people):
+    with torch.no_grad():
+        network.spatial.scale.bias.add_(0.2)
+    expert = expert_like(network, [Part.BODY])
+    with torch.no_grad():
+        network.spatial.scale.bias.sub_(0.2)
+        network.spatial.joints.bias.normal_(std=0.5)
+    losses, _ = taught(network, people, [expert])
+    bias = network.spatial.scale.bias
+    of_pose = torch.autograd.grad(losses["body_distilled_pose"], bias, retain_graph=True, allow_unused=True)
+    assert losses["body_distilled_pose"] > 100 * TOLERANCE
+    assert of_pose == (None,)
+    (of_scale,) = torch.autograd.grad(losses["body_distilled_scale"], bias)
+    assert of_scale[network.parts.index(Part.BODY)] < 0, "the student sees people too small"
 
 
 def test_a_student_is_told_how_it_differs_from_an_expert(network, people):

@@ -137,6 +137,17 @@ class TestClasses:
         assert nearest_classes(body, anchors, classes) < 4
         assert nearest_classes(replace(body, upper=~body.upper), anchors, classes) >= 4
 
+    def test_legs_say_nothing_of_an_upper_bodys_class(self):
+        rng = np.random.default_rng(1)
+        anchors = torch.from_numpy(rng.normal(0, 0.3, (6, 13, 5)).astype(np.float32))
+        body = targets(sample_of(PERSON))[Part.BODY]
+        as_anchor = body.poses_3d.clone()
+        as_anchor[0] = anchors[4, :, 2:]
+        as_anchor[0, list(LOWER_BODY)] = anchors[5, list(LOWER_BODY), 2:] + 1.0
+        upper = replace(body, upper=torch.ones(1, dtype=torch.bool), poses_3d=as_anchor)
+        assert nearest_classes(upper, anchors, AnchorClasses(6, upper_body_from=4)) == 4
+        assert nearest_classes(upper, anchors, AnchorClasses(6)) != 4, "without such classes all joints count"
+
     def test_what_is_known_in_part_in_3d_keeps_its_place_on_the_anchor_pose(self):
         anchors = self.anchor_poses()
         whole = self.hands(anchors[2])

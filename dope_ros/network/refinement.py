@@ -45,12 +45,13 @@ class BoxRefinement(nn.Module):
     def deltas(self, vectors: Tensor) -> dict[Part, Tensor]:
         """For each part [N, 4] how to change a box that shows it, as `anchors.decode_boxes` takes it.
 
+        As the layer says it, which is what losses judge: beyond a limit nothing would be learnt any more.
+
         Args:
             vectors: [N, channels].
         """
         deltas = self.bbox_pred(vectors).unflatten(1, (len(self._parts), 4))
-        limited = deltas.clamp(-self.largest, self.largest)
-        return dict(zip(self._parts, limited.unbind(dim=1), strict=True))
+        return dict(zip(self._parts, deltas.unbind(dim=1), strict=True))
 
     def forward(
         self, boxes: Tensor, vectors: Tensor, logits: Mapping[Part, Tensor], limits: Tensor
@@ -70,6 +71,6 @@ class BoxRefinement(nn.Module):
         """
         shown = torch.stack([1 - logits[part].softmax(dim=1)[:, 0] for part in self._parts], dim=1)
         shares = shown / shown.sum(dim=1, keepdim=True).clamp(min=1)
-        deltas = torch.stack(list(self.deltas(vectors).values()), dim=1)
+        deltas = torch.stack(list(self.deltas(vectors).values()), dim=1).clamp(-self.largest, self.largest)
         moved = decode_boxes(boxes, (shares[..., None] * deltas).sum(dim=1), LARGEST_LOG_SCALE)
         return within(moved, limits)

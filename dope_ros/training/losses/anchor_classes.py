@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from dope_ros.settings import AnchorClasses
+from dope_ros.skeleton import LOWER_BODY
 from dope_ros.training.loading.targets import SIDE_LEFT, SIDE_RIGHT, PartTargets
 
 LEAST_KNOWN_3D = 0.5
@@ -19,6 +20,7 @@ def nearest_classes(targets: PartTargets, anchor_poses: Tensor, anchors: AnchorC
 
     Where too little is known in 3D, the nearest in 2D, in sizes of the box. A hand gets a class of its side
     and a body one of what is in the picture of it, upper body or whole, where there are classes for that.
+    What legs do below the picture says nothing of an upper body's class: no network could tell.
 
     Args:
         anchor_poses: [K, J, 5], as `PosePredictor.anchor_poses` gives them.
@@ -28,9 +30,11 @@ def nearest_classes(targets: PartTargets, anchor_poses: Tensor, anchors: AnchorC
     """
     sizes = (targets.boxes[:, None, 2:] - targets.boxes[:, None, :2]).clamp(min=1e-3)
     in_box = (targets.poses_2d - targets.boxes[:, None, :2]) / sizes
-    by_2d = _distances(in_box, targets.weights_2d, anchor_poses[..., :2], centred=False)
-    by_3d = _distances(targets.poses_3d, targets.weights_3d, anchor_poses[..., 2:], centred=True)
-    enough = targets.weights_3d.mean(dim=1, keepdim=True) >= LEAST_KNOWN_3D
+    telling = _telling_joints(targets, anchors)
+    by_2d = _distances(in_box, targets.weights_2d * telling, anchor_poses[..., :2], centred=False)
+    weights_3d = targets.weights_3d * telling
+    by_3d = _distances(targets.poses_3d, weights_3d, anchor_poses[..., 2:], centred=True)
+    enough = weights_3d.sum(dim=1, keepdim=True) >= LEAST_KNOWN_3D * telling.sum(dim=1, keepdim=True)
     distances = torch.where(enough, by_3d, by_2d)
     return distances.masked_fill(~_allowed(targets, anchors), torch.inf).argmin(dim=1)
 
@@ -68,6 +72,14 @@ def _weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
     """Mean over joints of values [..., J, D] with weights [..., J]: [..., 1, D]."""
     weights = weights[..., None]
     return (values * weights).sum(dim=-2, keepdim=True) / weights.sum(dim=-2, keepdim=True).clamp(min=1e-6)
+
+
+def _telling_joints(targets: PartTargets, anchors: AnchorClasses) -> Tensor:
+    """[G, J] float32, 1 for the joints by which classes are told apart: those that they were clustered by."""
+    telling = torch.ones_like(targets.weights_3d)
+    if anchors.upper_body_from is not None:
+        telling[:, list(LOWER_BODY)] = 1 - targets.upper[:, None].to(telling.dtype)
+    return telling
 
 
 def _allowed(targets: PartTargets, anchors: AnchorClasses) -> Tensor:

@@ -36,6 +36,7 @@ from dope_ros.training.losses.part_losses import (
     pose_3d_term,
     pose_distillation_term,
     refined_term,
+    scale_distillation_term,
     scale_term,
     soft_class_term,
 )
@@ -80,7 +81,8 @@ class Objective(nn.Module):
             `rpn_objectness`, `rpn_boxes`, and for each part `{part}_classes`, `{part}_pose_2d`,
             `{part}_pose_3d`, with refined boxes `{part}_refined`, with a spatial head `{part}_located`,
             `{part}_heatmap`, `{part}_scale` and `{part}_lifted`, and for parts with an expert
-            `{part}_distilled_classes` and `{part}_distilled_pose`.
+            `{part}_distilled_classes`, `{part}_distilled_pose` and with a spatial head
+            `{part}_distilled_scale`.
         """
         forward_pass = self.look(batch, experts)
         terms = rpn_terms(forward_pass.logits, forward_pass.deltas, forward_pass.assigned)
@@ -167,10 +169,16 @@ class Objective(nn.Module):
         poses = heads.poses(part, rows, classes)
         expert_pose = in_sizes_of(expert_2d, rois.boxes[rows]), expert_3d
         scores = torch.cat([boxes.scores for boxes in expert])
-        return {
+        terms = {
             "distilled_classes": soft_class_term(heads.logits(part)[rows], scores),
-            "distilled_pose": pose_distillation_term(poses.merged(), expert_pose, part),
+            "distilled_pose": pose_distillation_term(poses.taught_by_an_expert(), expert_pose, part),
         }
+        if poses.located is not None:
+            of_refined = in_sizes_of(expert_2d, poses.refined), expert_3d
+            terms["distilled_scale"] = scale_distillation_term(
+                poses.at_its_scale(), of_refined, shapes(poses.refined)
+            )
+        return terms
 
     @torch.no_grad()
     def _classes(self, targets: BatchTargets) -> dict[Part, Tensor]:
@@ -323,13 +331,34 @@ class Poses:
         located = replace(self.located, longer_side=self.located.longer_side.detach())
         return lift(merged_2d, located, self.refined)[:, 0]
 
-    def merged(self) -> tuple[Tensor, Tensor]:
-        """2D [P, J, 2], in sizes of the box, and 3D [P, J, 3] as the network gives them."""
+    def taught_by_an_expert(self) -> tuple[Tensor, Tensor]:
+        """2D [P, J, 2], in sizes of the box, and 3D [P, J, 3] as the network gives them.
+
+        The 3D takes 2D and scale as given, for the reason that `lifted` does.
+        """
         if self.located is None:
             return self.regressed_2d, self.regressed_3d
-        regressed = self._regressed_of_refined()[:, None], self.regressed_3d[:, None]
-        poses_2d, poses_3d = merge(regressed, self.located, self.refined)
+        regressed_2d, regressed_3d = self._regressed_of_refined()[:, None], self.regressed_3d[:, None]
+        poses_2d = merge_2d(regressed_2d, self.located)
+        given = replace(
+            self.located,
+            joints_2d=self.located.joints_2d.detach(),
+            longer_side=self.located.longer_side.detach(),
+        )
+        _, poses_3d = merge((regressed_2d.detach(), regressed_3d), given, self.refined)
         return rebased(poses_2d[:, 0], self.refined, self.boxes), poses_3d[:, 0]
+
+    def at_its_scale(self) -> tuple[Tensor, Tensor]:
+        """2D [P, J, 2], in sizes of the refined box, and 3D [P, J, 3]; all but the scale is as given."""
+        assert self.located is not None
+        regressed = self._regressed_of_refined()[:, None].detach(), self.regressed_3d[:, None].detach()
+        given = replace(
+            self.located,
+            joints_2d=self.located.joints_2d.detach(),
+            offsets_3d=self.located.offsets_3d.detach(),
+        )
+        poses_2d, poses_3d = merge(regressed, given, self.refined)
+        return poses_2d[:, 0], poses_3d[:, 0]
 
     def _regressed_of_refined(self) -> Tensor:
         """The regressed 2D in sizes of the refined box."""

@@ -113,11 +113,35 @@ def scale_term(longer_side: Tensor, targets: PoseTargets, shapes: Tensor) -> Ter
         shapes: [P, 2], width and height of the boxes in lengths of their longer side.
     """
     weights = ((targets.weights_2d > 0) & (targets.weights_3d > 0)).float()[..., None]
-    points_2d = _about_mean(targets.poses_2d * shapes[:, None], weights)
-    metres = _about_mean(targets.poses_3d[..., :2], weights)
-    wanted = (points_2d * metres).sum(dim=(1, 2)) / points_2d.square().sum(dim=(1, 2)).clamp(min=1e-6)
-    known = ((weights.sum(dim=(1, 2)) >= LEAST_FOR_SCALE) & (wanted > 0)).float()
-    errors = (longer_side.clamp(min=1e-6).log() - wanted.clamp(min=1e-6).log()).abs()
+    wanted = _spans(targets.poses_2d, targets.poses_3d, weights, shapes)
+    return _scale_term(longer_side, wanted, weights.sum(dim=(1, 2)) >= LEAST_FOR_SCALE)
+
+
+def scale_distillation_term(
+    student: tuple[Tensor, Tensor], expert: tuple[Tensor, Tensor], shapes: Tensor
+) -> Term:
+    """How far the logarithms of the metres that boxes span are apart in the poses of student and expert.
+
+    Args:
+        student, expert: 2D [E, J, 2] in sizes of the box and 3D [E, J, 3] in metres.
+        shapes: [E, 2], width and height of the boxes in lengths of their longer side.
+    """
+    weights = torch.ones_like(expert[0][..., :1])
+    of_student, of_expert = (_spans(*pose, weights, shapes) for pose in (student, expert))
+    return _scale_term(of_student, of_expert, of_student > 0)
+
+
+def _spans(poses_2d: Tensor, poses_3d: Tensor, weights: Tensor, shapes: Tensor) -> Tensor:
+    """[P], the metres of the box's longer side that make 2D most like the x and y of 3D, least squares."""
+    points_2d = _about_mean(poses_2d * shapes[:, None], weights)
+    metres = _about_mean(poses_3d[..., :2], weights)
+    return (points_2d * metres).sum(dim=(1, 2)) / points_2d.square().sum(dim=(1, 2)).clamp(min=1e-6)
+
+
+def _scale_term(found: Tensor, wanted: Tensor, counted: Tensor) -> Term:
+    """L1 of the logarithms of lengths [P], of those that are counted and have a positive one to reach."""
+    known = (counted & (wanted > 0)).float()
+    errors = (found.clamp(min=1e-6).log() - wanted.clamp(min=1e-6).log()).abs()
     return Term((errors * known).sum(), known.sum())
 
 

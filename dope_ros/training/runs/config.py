@@ -110,6 +110,7 @@ class LossWeights:
     lifted: float = 1.0
     distilled_classes: float = 1.0
     distilled_pose: float = 1.0
+    distilled_scale: float = 1.0
 
     def of(self, name: str) -> float:
         """The weight of a loss of `Objective`: `rpn_boxes`, `hand_pose_2d`."""
