@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pictures that experts labelled: the sets of `dope label` and `dope compose`.
 
-`training.labels_file` describes the file. Pictures that were unclear to the experts are left out. A tenth of
+`labels_file` describes the file. Pictures that were unclear to the experts are left out. A tenth of
 the people is for tests, chosen by a hash of the word that stands for them: it stays the same when pictures
-are added, and nobody is both trained and measured on. Pictures that were composed share the photographs they
-are made of, so such a set is of one split as a whole: that of its sources.
+are added. Where `dope label` was told whose pictures are whose nobody is both trained and measured on; else
+every picture stands for somebody else. Pictures that were composed share the photographs they are made of, so
+such a set is of one split as a whole: that of its sources.
 """
 
 from __future__ import annotations
