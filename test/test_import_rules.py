@@ -16,7 +16,7 @@ LAYERS = (
     {"files", "jpeg", "poses", "settings", "palette", "pictures"},
     {"joint_arrays"},
     {"preprocess", "geometry", "postprocess", "draw", "network", "onnx_graph"},
-    {"tracking", "transforms", "engine"},
+    {"tracking", "transform_tree", "engine"},
     {"pipeline", "export"},
     {"ros", "training"},
     {"cli"},

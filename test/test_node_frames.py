@@ -25,7 +25,7 @@ from dope_ros.geometry import Intrinsics, Transform
 from dope_ros.ros.messages import people_from_message
 from dope_ros.skeleton import HEAD, LEFT_HIP, LEFT_WRIST, RIGHT_HIP
 from dope_ros.tracking.stature import FEWEST
-from dope_ros.transforms import MISSES, TransformError
+from dope_ros.transform_tree import MISSES, TransformError
 
 GREY = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
 PERSON = standing((0.4, 0.1, 3.0))
@@ -59,6 +59,22 @@ class Broadcaster:
         t.x, t.y, t.z = place.translation.tolist()
         q.x, q.y, q.z, q.w = place.quaternion().tolist() if quaternion is None else quaternion
         self._publisher.publish(self._kind(transforms=[message]))
+
+
+class Heard:
+    """Takes the names of the frames that a listener hears of."""
+
+    def __init__(self):
+        self.frames, self.static_frames = [], []
+
+    def add(self, stamped):
+        self.frames.append(stamped.child_frame_id)
+
+    def add_static(self, stamped):
+        self.static_frames.append(stamped.child_frame_id)
+
+    def clear(self):
+        self.frames.clear()
 
 
 def show_metric(robot, before=None):
@@ -128,15 +144,11 @@ def test_frames_that_would_hang_on_nothing_are_not_broadcast(robot, model):
 
 def test_frames_of_people_are_not_listened_to_for_tf2_would_keep_them_for_ever(robot):
     """Nor are those of another node's people. What is called alike but is no person's is heard."""
-    from dope_ros.ros.tf import Listener, frames_of
+    from dope_ros.ros.people_frames import frames_of
+    from dope_ros.ros.transform_lookup import Listener
 
-    heard = []
-
-    def take(stamped, static):
-        assert not static
-        heard.append(stamped.child_frame_id)
-
-    listener = Listener(robot.node, take, heard.clear)
+    sink = Heard()
+    listener = Listener(robot.node, sink)
     tf = Broadcaster(robot)
     robot.wait_until(tf.is_heard, "the listener is found")
     person = {f"body_b7{camera}": f"l_wrist_b7{camera}" for camera in ("", "a")}
@@ -152,13 +164,13 @@ def test_frames_of_people_are_not_listened_to_for_tf2_would_keep_them_for_ever(r
             tf.say(*frame, stamp)
     for name in of_robot:
         tf.say("base_link", name, UPRIGHT, stamp)
-    robot.wait_until(lambda: of_robot[-1] in heard, "the last of them")
+    robot.wait_until(lambda: of_robot[-1] in sink.frames, "the last of them")
     listener.close()
-    assert heard == of_robot
+    assert (sink.frames, sink.static_frames) == (of_robot, [])
 
 
 def test_frames_with_the_slash_of_ros_1_are_those_without(robot):
-    from dope_ros.ros.tf import listen_to_transforms
+    from dope_ros.ros.transform_lookup import listen_to_transforms
 
     transforms = listen_to_transforms(robot.node)
     tf = Broadcaster(robot)
@@ -180,7 +192,7 @@ def test_frames_with_the_slash_of_ros_1_are_those_without(robot):
 
 def test_at_the_stamp_0_no_transform_is_looked_up(robot):
     """tf2 would take it for the latest one, and a robot that moves would see people where they are not."""
-    from dope_ros.ros.tf import listen_to_transforms
+    from dope_ros.ros.transform_lookup import listen_to_transforms
 
     transforms = listen_to_transforms(robot.node)
     tf = Broadcaster(robot)
@@ -201,7 +213,7 @@ def test_at_the_stamp_0_no_transform_is_looked_up(robot):
 
 
 def test_a_transform_that_never_comes_is_not_awaited_for_each_image(robot):
-    from dope_ros.ros.tf import listen_to_transforms
+    from dope_ros.ros.transform_lookup import listen_to_transforms
 
     transforms, misses = listen_to_transforms(robot.node), []
 

@@ -7,16 +7,10 @@ Frames are optical ones of REP-103 unless said otherwise: x right, y down, z for
 
 from dope_ros.geometry.camera import Intrinsics, Lens
 from dope_ros.geometry.depth import DepthImage, measure
+from dope_ros.geometry.frames import body_frame, face_frame, gaze_frame, hand_frame
 from dope_ros.geometry.placement import place, place_nominally
 from dope_ros.geometry.size import BODY_SIZES
-from dope_ros.geometry.transform import (
-    Transform,
-    body_frame,
-    face_frame,
-    gaze_frame,
-    hand_frame,
-    transformed,
-)
+from dope_ros.geometry.transform import Transform, transformed
 
 __all__ = [
     "BODY_SIZES",

@@ -31,7 +31,7 @@ from dope_ros.ros.images import Tell, decode_compressed, decode_image
 from dope_ros.ros.logs import Throttle
 from dope_ros.ros.outputs import OVERRIDABLE, Outputs, explained
 from dope_ros.ros.parameters import NodeSettings
-from dope_ros.ros.tf import Transforms
+from dope_ros.ros.transform_lookup import Transforms
 from dope_ros.tracking import IdCounter, PeopleOverTime
 
 SILENCE_SECONDS = 5.0

@@ -17,8 +17,9 @@ from dope_ros.pipeline import DepthSource
 from dope_ros.ros.camera_info import CameraInfoError, intrinsics_for
 from dope_ros.ros.matching import Matcher
 from dope_ros.ros.parameters import NodeSettings
-from dope_ros.ros.tf import Transforms, frame_name, nanoseconds
-from dope_ros.transforms import TransformError
+from dope_ros.ros.tf_messages import frame_name, nanoseconds
+from dope_ros.ros.transform_lookup import Transforms
+from dope_ros.transform_tree import TransformError
 
 DEPTH_ENCODINGS = {"16UC1": (np.uint16, 0.001), "32FC1": (np.float32, 1.0)}
 """The type of a depth, and what it is in metres (REP-118)."""

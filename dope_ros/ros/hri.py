@@ -23,7 +23,7 @@ from std_msgs.msg import Header
 
 from dope_ros.errors import DopeError
 from dope_ros.poses import PartPose, Person
-from dope_ros.ros.tf import body_id, face_id
+from dope_ros.ros.people_frames import body_id, face_id
 from dope_ros.skeleton import BODY, FACE_FEATURES, LEFT_SHOULDER, RIGHT_SHOULDER
 
 KEPT_SECONDS = 2.5

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Generic, TypeVar
 
-from dope_ros.transforms import JUMP_NS
+from dope_ros.transform_tree import JUMP_NS
 
 T = TypeVar("T")
 

@@ -26,7 +26,7 @@ from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 
 from dope_ros.errors import DopeError
-from dope_ros.ros import images, tf
+from dope_ros.ros import images, transform_lookup
 from dope_ros.ros.cameras import ignored_remaps
 from dope_ros.ros.diagnostics import blamed, state_status
 from dope_ros.ros.ending import Ending
@@ -120,7 +120,7 @@ class DopeNode(LifecycleNode):
             _require(super().on_configure(state))
             undo.pop_all()
         self._fault = ""
-        libraries = f"images by {images.CONVERTER}; transforms by {tf.LOOKUP}"
+        libraries = f"images by {images.CONVERTER}; transforms by {transform_lookup.LOOKUP}"
         self.get_logger().info(f"configured: {perception.description}; {libraries}")
         self._warn(ignored_remaps(self, settings))
         return TransitionCallbackReturn.SUCCESS

@@ -31,17 +31,12 @@ from dope_ros.ros.diagnostics import frames_status, state_status
 from dope_ros.ros.hri import HumansPublisher
 from dope_ros.ros.logs import THROTTLE_SECONDS, Throttle
 from dope_ros.ros.parameters import NodeSettings
-from dope_ros.ros.tf import (
-    PeopleBroadcaster,
-    Transforms,
-    frame_name,
-    is_persons_frame,
-    listen_to_transforms,
-    nanoseconds,
-)
+from dope_ros.ros.people_frames import PeopleBroadcaster, is_persons_frame
+from dope_ros.ros.tf_messages import frame_name, nanoseconds
+from dope_ros.ros.transform_lookup import Transforms, listen_to_transforms
 from dope_ros.ros.worker import NewestWorker
 from dope_ros.tracking import IdCounter
-from dope_ros.transforms import TransformError
+from dope_ros.transform_tree import TransformError
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,31 @@ class Patience:
         self._misses = 0 if found else self._misses + 1
 
 
+def await_transform(
+    changed: threading.Condition, find: Callable[[], Transform], patience: float
+) -> Transform:
+    """What is found, as soon as it can be.
+
+    Args:
+        changed: whoever adds a transform holds it and notifies it; it is held while `find` looks.
+        find: looks now; raises a `TransformError` where something is missing.
+        patience: seconds to wait at most.
+
+    Raises:
+        TransformError: that of the last look.
+    """
+    deadline = monotonic() + patience
+    with changed:
+        while True:
+            try:
+                return find()
+            except TransformError:
+                left = deadline - monotonic()
+                if left <= 0:
+                    raise
+                changed.wait(left)
+
+
 @dataclass(slots=True)
 class Edge:
     """A frame's places in its parent. stamps: nanoseconds, in order; empty for a static one."""
@@ -173,18 +198,20 @@ class TransformTree:
         """How many frames have a place."""
         return len(self._edges)
 
-    def add(self, parent: str, child: str, stamp: int, place: Transform, static: bool = False) -> None:
-        """Take in where a frame is in its parent, at a time in nanoseconds."""
+    def add(self, parent: str, child: str, stamp: int, place: Transform) -> None:
+        """Take in where a frame is in its parent at a time in nanoseconds."""
         with self._changed:
-            if not static:
-                self._forget_what_is_over(child, stamp)
+            self._forget_what_is_over(child, stamp)
             edge = self._edges.get(child)
-            if edge is None or edge.parent != parent or static or edge.static is not None:
+            if edge is None or edge.parent != parent or edge.static is not None:
                 edge = self._edges[child] = Edge(parent)  # as in tf2, what is said last holds
-            if static:
-                edge.static = place
-            else:
-                edge.add(stamp, place)
+            edge.add(stamp, place)
+            self._changed.notify_all()
+
+    def add_static(self, parent: str, child: str, place: Transform) -> None:
+        """Take in where a frame is in its parent at any time."""
+        with self._changed:
+            self._edges[child] = Edge(parent, static=place)
             self._changed.notify_all()
 
     def clear(self) -> None:
@@ -203,16 +230,7 @@ class TransformTree:
         Raises:
             TransformError: it is not known; says which frame or time is missing.
         """
-        deadline = monotonic() + patience
-        with self._changed:
-            while True:
-                try:
-                    return self._lookup(target, source, stamp)
-                except TransformError:
-                    left = deadline - monotonic()
-                    if left <= 0:
-                        raise
-                    self._changed.wait(left)
+        return await_transform(self._changed, lambda: self._lookup(target, source, stamp), patience)
 
     def _forget_what_is_over(self, child: str, stamp: int) -> None:
         if self._watch.record(child, stamp):
