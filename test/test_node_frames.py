@@ -212,6 +212,26 @@ def test_at_the_stamp_0_no_transform_is_looked_up(robot):
     transforms.close()
 
 
+def test_who_waits_for_a_transform_gets_it_when_it_comes(robot):
+    from dope_ros.ros.transform_lookup import listen_to_transforms
+
+    transforms, found = listen_to_transforms(robot.node), []
+    tf = Broadcaster(robot)
+    robot.wait_until(tf.is_heard, "the listener is found")
+    asking = threading.Thread(
+        target=lambda: found.append(transforms.lookup("base_link", "camera", at(1), 1e6)), daemon=True
+    )
+    asking.start()
+
+    def is_found():
+        tf.say("base_link", "camera", UPRIGHT, at(1))
+        return found
+
+    robot.wait_until(is_found, "the transform is found")
+    transforms.close()
+    np.testing.assert_allclose(found[0].translation, UPRIGHT.translation)
+
+
 def test_a_transform_that_never_comes_is_not_awaited_for_each_image(robot):
     from dope_ros.ros.transform_lookup import listen_to_transforms
 

@@ -5,23 +5,29 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 from importlib.util import find_spec
+from itertools import count
 
 import numpy as np
 import pytest
 import rclpy
+from builtin_interfaces.msg import Time
+from hypothesis import given
+from hypothesis import strategies as st
 from interfaces import WORKSPACE, environment_without
 from lifecycle_msgs.msg import Transition
 from rclpy.context import Context
 from rclpy.qos import qos_profile_sensor_data
 from robot import running_node
-from scenes import HEIGHT, WIDTH, seen, standing
+from scenes import HEIGHT, WIDTH, light, seen, standing
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
-from tiny_model import write_tiny_model
+from tiny_model import film_picture, write_film_model, write_tiny_model
 
-from dope_ros.ros.hri import HumansPublisher
+from dope_ros.ros.hri import GRACE_SECONDS, HumansPublisher, grace_seconds, last_seen
 from dope_ros.skeleton import BODY, LEFT_WRIST
+from dope_ros.tracking import TrackingSettings
 
 GREY = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
 
@@ -108,12 +114,121 @@ def test_landmarks_are_in_the_order_of_the_rep(humans):
 
 
 @pytest.fixture
-def lists(robot, interfaces):  # noqa: ARG001 (the messages must be there)
-    """The newest ids of bodies and of faces that the node tracks."""
+def heard_lists(robot, interfaces):  # noqa: ARG001 (the messages must be there)
+    """All lists of bodies and of faces that were heard."""
     from hri_msgs.msg import IdsList
 
-    heard = [robot.listen(IdsList, f"/humans/{kind}/tracked") for kind in ("bodies", "faces")]
-    return lambda: [list(messages[-1].ids) if messages else None for messages in heard]
+    return [robot.listen(IdsList, f"/humans/{kind}/tracked") for kind in ("bodies", "faces")]
+
+
+@pytest.fixture
+def lists(heard_lists):
+    """The newest ids of bodies and of faces that the node tracks."""
+    return lambda: [list(messages[-1].ids) if messages else None for messages in heard_lists]
+
+
+@pytest.fixture
+def lists_at(heard_lists):
+    """The ids of bodies and of faces after an image of that stamp; None where they have not come."""
+
+    def of_stamp(stamp):
+        found = [[each for each in messages if each.header.stamp == stamp] for messages in heard_lists]
+        return [list(messages[-1].ids) for messages in found] if all(found) else None
+
+    return of_stamp
+
+
+def shown(robot, lists, index, milliseconds):
+    """The lists that follow from a picture of a film, taken at that time."""
+    image = robot.image(film_picture(index, HEIGHT, WIDTH))
+    image.header.stamp = at(milliseconds)
+    robot.show(image)
+    return robot.wait_until(lambda: lists(image.header.stamp), "the lists of an image")
+
+
+def at(milliseconds):
+    return Time(sec=milliseconds // 1000, nanosec=milliseconds % 1000 * 1_000_000)
+
+
+@pytest.fixture
+def film(tmp_path):
+    """A model that sees two people in the first picture, and nobody in the second."""
+    two = [seen(standing((-0.5, 0.1, 3.0))), seen(standing((0.6, 0.1, 4.0), 0.8, parts=["body"]))]
+    return write_film_model(tmp_path / "film.onnx", [two, []], HEIGHT, WIDTH)
+
+
+def test_whom_the_tracker_remembers_stays_on_the_lists_for_a_moment(robot, film, lists_at):
+    times = count(1000, 3000)
+    with running_node({"model": film, "hri": True, "tracking": "ids"}):
+
+        def stays():
+            """On a busy machine it may seem as if the camera had died between two images: then once more."""
+            now = next(times)
+            before = shown(robot, lists_at, 0, now)
+            return bool(before[0]) and shown(robot, lists_at, 1, now + 400) == before
+
+        robot.wait_until(stays, "people stay on the lists while they are not seen")
+
+
+def test_without_tracking_who_is_not_seen_leaves_the_lists_at_once(robot, film, lists_at):
+    with running_node({"model": film, "hri": True}):
+        assert shown(robot, lists_at, 0, 1000) == [["b0", "b1"], ["f0"]]
+        assert shown(robot, lists_at, 1, 1001) == [[], []]
+
+
+def test_who_is_missing_leaves_the_lists_after_the_grace(robot, lists_at):
+    publisher = HumansPublisher(robot.node)
+    other = replace(PERSON, id=PERSON.id + 1)
+    first, second = f"b{PERSON.id}", f"b{other.id}"
+
+    def listed(milliseconds, people, grace=0.5):
+        header = Header(stamp=at(milliseconds))
+        publisher.publish(header, people, WIDTH, HEIGHT, grace=grace)
+        bodies, faces = robot.wait_until(lambda: lists_at(header.stamp), "the lists of an image")
+        assert [name.replace("f", "b") for name in faces] == bodies
+        return bodies
+
+    robot.wait_until(lambda: robot.node.count_subscribers("/humans/faces/tracked"), "who listens is found")
+    assert listed(1000, [PERSON, other]) == [first, second]
+    assert listed(1300, [other]) == [second, first]
+    assert listed(1500, [other]) == [second, first]
+    assert listed(1501, [other]) == [second]
+    assert listed(1700, [PERSON]) == [first, second]
+    assert listed(1710, [PERSON], grace=0.0) == [first]
+    publisher.forget_all()
+    assert listed(1720, []) == []
+    publisher.close()
+
+
+ids_of_an_image = st.lists(st.sampled_from(["b0", "b1", "b2", "b3"]), unique=True)
+
+
+@light
+@given(st.lists(st.tuples(ids_of_an_image, st.integers(-300, 300)), max_size=20), st.floats(0, 1))
+def test_on_a_list_is_who_was_seen_within_the_grace(images, grace):
+    stamp, known = 10_000, {}
+    for ids, step in images:
+        stamp += step
+        before, known = known, last_seen(known, ids, stamp * 1_000_000, grace)
+        assert list(known)[: len(ids)] == ids
+        assert all(known[name] == stamp * 1_000_000 for name in ids)
+        for name in set(before) - set(ids):
+            missing = stamp * 1_000_000 - before[name]
+            assert (name in known) == (0 < missing <= grace * 1e9)
+        assert set(known) <= set(before) | set(ids)
+
+
+@pytest.mark.parametrize(
+    ("tracking", "seconds"),
+    [
+        (TrackingSettings("ids"), GRACE_SECONDS),
+        (TrackingSettings("smooth", memory=60.0), GRACE_SECONDS),
+        (TrackingSettings("ids", memory=0.2), 0.2),
+        (TrackingSettings("off"), 0.0),
+    ],
+)
+def test_nobody_is_listed_for_longer_than_the_id_is_kept(tracking, seconds):
+    assert grace_seconds(tracking) == seconds
 
 
 def test_people_leave_the_lists_when_the_camera_dies(robot, model, lists):
@@ -181,6 +296,15 @@ def test_the_topics_of_people_give_the_executor_nothing_to_wait_for():
 def test_ids_without_tracking_are_warned_of(model):
     with running_node({"model": model, "hri": True}) as node:
         node.wait_for_log("WARN", "hri without tracking")
+
+
+@pytest.mark.usefixtures("interfaces")
+def test_frames_without_tracking_are_warned_of_and_those_with_it_are_not(model):
+    with running_node({"model": model, "broadcast_tf": True}) as node:
+        node.wait_for_log("WARN", "broadcast_tf without tracking")
+    with running_node({"model": model, "broadcast_tf": True, "tracking": "ids"}) as node:
+        node.wait_for_log("active")
+    assert "without tracking" not in node.log
 
 
 def test_a_robot_without_hri_msgs_is_told_what_to_install(model):

@@ -24,7 +24,9 @@ from std_msgs.msg import Header
 from dope_ros.errors import DopeError
 from dope_ros.poses import PartPose, Person
 from dope_ros.ros.people_frames import body_id, face_id
+from dope_ros.ros.tf_messages import nanoseconds
 from dope_ros.skeleton import BODY, FACE_FEATURES, LEFT_SHOULDER, RIGHT_SHOULDER
+from dope_ros.tracking import TrackingSettings
 
 KEPT_SECONDS = 2.5
 """So long the topics of somebody who is not seen are kept, for nobody likes topics that come and go.
@@ -32,20 +34,51 @@ KEPT_SECONDS = 2.5
 So long, too, a camera's people are on the lists when nothing more is known of it.
 """
 
+GRACE_SECONDS = 0.5
+"""So long somebody whom the tracker remembers stays on the lists unseen, for those who read them (libhri)
+drop a body that is missing once, and make it anew."""
+
 LANDMARKS = (*FACE_FEATURES["contour"][::2], *range(FACE_FEATURES["right_brow"].start, 84))
 """The face's landmarks in REP-155's order (dlib's 68, and no pupils)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """Who was in a camera's newest image.
+class Listed:
+    """Whom a camera sees, or saw a moment ago.
 
-    ids: of `bodies` and of `faces`.
+    stamps: of `bodies` and of `faces`: the stamp of the image that each id was last seen in, nanoseconds.
     at: when that was known, monotonic seconds.
     """
 
-    ids: Mapping[str, Sequence[str]]
+    stamps: Mapping[str, Mapping[str, int]]
     at: float
+
+
+def grace_seconds(tracking: TrackingSettings) -> float:
+    """How long somebody stays on the lists unseen: never longer than the id is kept."""
+    return 0.0 if tracking.mode == "off" else min(GRACE_SECONDS, tracking.memory)
+
+
+def last_seen(before: Mapping[str, int], ids: Iterable[str], stamp: int, grace: float) -> dict[str, int]:
+    """The ids of an image, and then those from before that are missing for no longer than the grace.
+
+    Nobody who is missing stays where stamps stand still or go back: they do not tell how long it has been.
+
+    Args:
+        before: when each id was last seen, nanoseconds.
+        stamp: of the image, nanoseconds.
+        grace: seconds.
+
+    Returns:
+        When each was last seen.
+    """
+    seen = dict.fromkeys(ids, stamp)
+    missing = {
+        identifier: last
+        for identifier, last in before.items()
+        if identifier not in seen and 0 < stamp - last <= grace * 1e9
+    }
+    return seen | missing
 
 
 class HumansPublisher:
@@ -61,7 +94,7 @@ class HumansPublisher:
         self._lock = Lock()
         self._topics: dict[str, Publisher] = {}
         self._used: dict[str, float] = {}
-        self._seen: dict[str, Seen] = {}
+        self._listed: dict[str, Listed] = {}
         with ExitStack() as opened:  # publishers made before one fails are destroyed again
             self._tracked = {
                 kind: self._publisher(self._msgs.IdsList, f"/humans/{kind}/tracked", 1, opened)
@@ -71,13 +104,20 @@ class HumansPublisher:
             self._opened = opened.pop_all()
 
     def publish(
-        self, header: Header, people: Sequence[Person], width: int, height: int, camera: str = ""
+        self,
+        header: Header,
+        people: Sequence[Person],
+        width: int,
+        height: int,
+        camera: str = "",
+        grace: float = 0.0,
     ) -> None:
         """Publish the people in an image of `width` x `height` pixels.
 
         Args:
             header: of the image.
             camera: a letter where there are several cameras.
+            grace: seconds that those who are missing stay on the lists, by the stamps of images.
         """
         size = np.array([width, height])
         ids = {
@@ -85,7 +125,7 @@ class HumansPublisher:
             "faces": [face_id(person, camera) for person in people if person.face is not None],
         }
         with self._lock:
-            self._seen[camera] = Seen(ids, monotonic())
+            self._list(camera, ids, nanoseconds(header.stamp), grace)
             self._forget_old()
             self._publish_lists(header)
             for person in people:
@@ -105,7 +145,7 @@ class HumansPublisher:
     def forget_all(self) -> None:
         """Empty the lists: nobody is looked for any longer."""
         with self._lock:
-            self._seen = {}
+            self._listed = {}
             self._publish_lists(self._header_now())
 
     def close(self) -> None:
@@ -116,18 +156,23 @@ class HumansPublisher:
             self._topics, self._used = {}, {}
             self._opened.close()
 
+    def _list(self, camera: str, ids: Mapping[str, Sequence[str]], stamp: int, grace: float) -> None:
+        before = self._listed[camera].stamps if camera in self._listed else {}
+        stamps = {kind: last_seen(before.get(kind, {}), seen, stamp, grace) for kind, seen in ids.items()}
+        self._listed[camera] = Listed(stamps, monotonic())
+
     def _forget_old(self) -> bool:
         """Forget the cameras that have said nothing for long; says whether there were any."""
         oldest = monotonic() - KEPT_SECONDS
-        old = [camera for camera, seen in self._seen.items() if seen.at < oldest]
+        old = [camera for camera, listed in self._listed.items() if listed.at < oldest]
         for camera in old:
-            del self._seen[camera]
+            del self._listed[camera]
         return bool(old)
 
     def _publish_lists(self, header: Header) -> None:
-        """The ids that all cameras see."""
+        """The ids of all cameras."""
         for kind, publisher in self._tracked.items():
-            ids = [identifier for seen in self._seen.values() for identifier in seen.ids[kind]]
+            ids = [identifier for listed in self._listed.values() for identifier in listed.stamps[kind]]
             publisher.publish(self._msgs.IdsList(header=header, ids=ids))
 
     def _header_now(self) -> Header:

@@ -28,7 +28,7 @@ from dope_ros.pipeline import DepthSource, Pipeline
 from dope_ros.poses import Person
 from dope_ros.ros.cameras import CameraStream, camera_topics
 from dope_ros.ros.diagnostics import frames_status, state_status
-from dope_ros.ros.hri import HumansPublisher
+from dope_ros.ros.hri import HumansPublisher, grace_seconds
 from dope_ros.ros.logs import THROTTLE_SECONDS, Throttle
 from dope_ros.ros.parameters import NodeSettings
 from dope_ros.ros.people_frames import PeopleBroadcaster, is_persons_frame
@@ -92,8 +92,8 @@ class Perception:
                 opened.callback(camera.outputs.close)
                 self._cameras.append(camera)
             self._opened = opened.pop_all()
-        if settings.hri and settings.tracking.mode == "off":
-            self._warn("hri without tracking: ids of bodies and faces mean nothing from image to image")
+        if settings.tracking.mode == "off":
+            self._warn_of_ids(settings)
         if settings.depth_topics and not settings.use_depth:
             self._warn("depth_topics are not used, because use_depth is false")
 
@@ -207,7 +207,7 @@ class Perception:
             header, placed = self._in_target_frame(message.header, people, settings)
         with stopwatch.stage("messages"):
             camera.outputs.publish_poses(header, placed, picture)
-            self._publish_humans(header, message.header, placed, camera, picture)
+            self._publish_humans(header, message.header, placed, camera, picture, settings)
         camera.statistics.processed(perf_counter() - frame.arrived, stopwatch.seconds)
         camera.outputs.publish_markers(header, placed, settings.marker_lifetime)
         camera.outputs.publish_overlay(message.header, people, picture)
@@ -243,16 +243,25 @@ class Perception:
         people: list[Person],
         camera: CameraStream,
         picture: np.ndarray,
+        settings: NodeSettings,
     ) -> None:
         if self._broadcaster is not None:
             self._broadcaster.publish(header, people, camera.letter)
         if self._humans is not None:
             height, width = picture.shape[:2]
-            self._humans.publish(image_header, people, width, height, camera.letter)
+            grace = grace_seconds(settings.tracking)
+            self._humans.publish(image_header, people, width, height, camera.letter, grace)
 
     def _unless_stopping(self, progress: Progress) -> Progress:
         """The same, but an engine that is built anew after it failed is given up when it is to stop."""
         return lambda step: False if self._is_stopping else progress(step)
+
+    def _warn_of_ids(self, settings: NodeSettings) -> None:
+        """Warn of what is asked for and is of little use without tracking."""
+        if settings.hri:
+            self._warn("hri without tracking: ids of bodies and faces mean nothing from image to image")
+        if settings.broadcast_tf:
+            self._warn("broadcast_tf without tracking: frames jump from person to person between images")
 
     def _tell_once(self, camera: CameraStream, fault: str) -> None:
         """Tell of a fault of a camera's images that costs nothing, the first time."""
