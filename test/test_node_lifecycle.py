@@ -17,9 +17,11 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import State, Transition
 from robot import PATIENCE, running_node
 from scenes import seen, standing
+from sensor_msgs.msg import Image
 from tiny_model import write_hanging_model, write_tiny_model
 from visualization_msgs.msg import Marker, MarkerArray
 
+from dope_ros.msg import WholeBodyPose3DArray
 from dope_ros.ros.installed import node_command
 
 PICTURE = np.full((48, 64, 3), 90, np.uint8)
@@ -116,6 +118,53 @@ def test_a_node_that_starts_itself_leaves_the_start_to_a_manager_that_came_first
     ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (ended.returncode, ended.stdout.split()) == (0, ["SUCCESS"]), ended.stderr
     assert "is not possible" not in ended.stderr
+
+
+TOGETHER = """
+import logging
+import sys
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
+from dope_ros.ros.node import DopeNode
+
+def node(namespace, **options):
+    overrides = [Parameter("model", value=sys.argv[1])]
+    return DopeNode(namespace=namespace, parameter_overrides=overrides, **options)
+
+rclpy.init()
+executor = SingleThreadedExecutor()
+gone, front, back = node("gone"), node("front"), node("back", node_name="eyes")
+logging.getLogger("dope_ros.engine").warning("there are three")
+gone.destroy_node()
+logging.getLogger("dope_ros.engine").warning("there are two")
+executor.add_node(front)
+executor.add_node(back)
+executor.spin()
+"""
+"""Nodes in one process, of which one is destroyed; the package itself says something, too."""
+
+
+def test_nodes_in_one_process_each_see_their_images_and_the_log_says_each_thing_once(robot, model, tmp_path):
+    script = tmp_path / "together.py"
+    script.write_text(TOGETHER)
+    cameras = [robot.node.create_publisher(Image, f"/{name}/image", 5) for name in ("front", "back")]
+    answers = [robot.listen(WholeBodyPose3DArray, f"/{name}/poses") for name in ("front/dope", "back/eyes")]
+    command = [sys.executable, script, model]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    def all_answered():
+        for camera in cameras:
+            camera.publish(robot.image(PICTURE))
+        return all(answers)
+
+    try:
+        robot.wait_until(all_answered, "poses of both")
+    finally:
+        process.kill()
+        _, log = process.communicate()
+    said = [line.rpartition("[")[2] for line in log.splitlines() if "there are" in line]
+    assert said == ["gone.dope]: there are three", "front.dope]: there are two"]
 
 
 FAULTY = """

@@ -17,14 +17,38 @@ FIRST_SECONDS, RARELY_SECONDS = 60.0, 60.0
 """What goes on for longer than the first is told of again only so often."""
 
 
+PACKAGE_LOG = logging.getLogger("dope_ros")
+"""What the package's own messages pass through: its modules do not know of nodes."""
+
+
 class NodeLogHandler(logging.Handler):
-    """Passes records of Python's logging on to a node's logger."""
+    """Passes what the package logs on to a node's logger.
+
+    The package's modules do not say for which node they work. So of several nodes in a process one alone has
+    their messages in its log: that which came first, of those that are there.
+    """
 
     def __init__(self, logger: RcutilsLogger) -> None:
         super().__init__()
         self._logger = logger
 
+    def open(self) -> None:
+        """Pass on from now on."""
+        PACKAGE_LOG.addHandler(self)
+        PACKAGE_LOG.setLevel(logging.INFO)
+
+    def close(self) -> None:
+        """Pass on no longer."""
+        PACKAGE_LOG.removeHandler(self)
+        super().close()
+
     def emit(self, record: logging.LogRecord) -> None:
+        """Log a record, unless another node's handler does."""
+        first = next((each for each in PACKAGE_LOG.handlers if isinstance(each, NodeLogHandler)), None)
+        if first is self:
+            self._log(record)
+
+    def _log(self, record: logging.LogRecord) -> None:
         """Log at the record's level; rclpy wants each level at a line of its own."""
         message = record.getMessage()
         if record.levelno >= logging.ERROR:

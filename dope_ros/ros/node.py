@@ -7,7 +7,6 @@ Run it with `ros2 launch dope_ros dope.launch.py` or `ros2 run dope_ros dope_nod
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections import defaultdict
@@ -15,6 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import wraps
 from traceback import format_exc
+from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -82,18 +82,27 @@ class DopeNode(LifecycleNode):
 
     Args:
         is_ending: says whether the process was told to end: then no engine is built any more.
+        node_name: that of the node.
+        options: of rclpy's `LifecycleNode` and `Node`: `namespace`, `parameter_overrides`, `context`, ...
+
+    Raises:
+        rclpy.exceptions.InvalidParameterValueException, InvalidParameterTypeException: a parameter given at
+            start is bad; the message says why.
     """
 
-    def __init__(self, is_ending: Callable[[], bool] = lambda: False) -> None:
-        super().__init__("dope")
+    def __init__(
+        self, is_ending: Callable[[], bool] = lambda: False, *, node_name: str = "dope", **options: Any
+    ) -> None:
+        super().__init__(node_name, **options)
         self._is_ending = is_ending
         self._perception: Perception | None = None
         self._is_freed = True
         self._ids: defaultdict[str, IdCounter] = defaultdict(IdCounter)
         self._silence = Reminder()
         self._fault = ""
-        self._route_package_log()
         declare_parameters(self, is_configured=lambda: self._perception is not None)
+        self._log_handler = NodeLogHandler(self.get_logger())
+        self._log_handler.open()
         self._warn(ignored_overrides(self))
         self.add_post_set_parameters_callback(self._apply_live_parameters)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
@@ -207,7 +216,7 @@ class DopeNode(LifecycleNode):
         try:
             self._release()
         finally:
-            logging.getLogger("dope_ros").removeHandler(self._log_handler)
+            self._log_handler.close()
             super().destroy_node()
 
     @property
@@ -307,12 +316,6 @@ class DopeNode(LifecycleNode):
         message = DiagnosticArray(status=statuses)
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
-
-    def _route_package_log(self) -> None:
-        self._log_handler = NodeLogHandler(self.get_logger())
-        package_log = logging.getLogger("dope_ros")
-        package_log.addHandler(self._log_handler)
-        package_log.setLevel(logging.INFO)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
