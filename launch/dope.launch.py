@@ -40,8 +40,12 @@ PARAMETER_TYPES = {
     "broadcast_tf": bool,
     "hri": bool,
     "autostart": bool,
+    "use_sim_time": bool,
 }
 """The arguments that stand for the parameter of the same name."""
+
+PARAMETERS_OF_RVIZ = ("use_sim_time",)
+"""Those of them that RViz has as well."""
 
 
 def in_share(*path: str) -> PathJoinSubstitution:
@@ -106,6 +110,11 @@ ARGUMENTS = [
     parameter_argument("hri", "Whether to publish people for ROS4HRI.", choices=["true", "false"]),
     parameter_argument(
         "autostart", "Whether the node configures and activates itself.", choices=["true", "false"]
+    ),
+    parameter_argument(
+        "use_sim_time",
+        "Whether the node and RViz take the time from /clock, as with `ros2 bag play --clock`.",
+        choices=["true", "false", "True", "False"],  # launch files that include this one write either
     ),
     DeclareLaunchArgument(
         "params_file",
@@ -183,11 +192,13 @@ def rviz_node(context: LaunchContext) -> list[Node]:
     argument = context.launch_configurations
     namespace, target_frame = full_namespace(context), argument["target_frame"].lstrip("/")
     fixed_frame = argument["fixed_frame"] or target_frame
+    given = given_parameters(context)
     shown = [(f"/{NODE_NAME}/{name}", absolute_topic(f"~/{name}", namespace)) for name in SHOWN_TOPICS]
     node = Node(
         package="rviz2",
         executable="rviz2",
         arguments=["-d", in_share("config", "dope.rviz"), *(["-f", fixed_frame] if fixed_frame else [])],
+        parameters=[{name: given[name] for name in PARAMETERS_OF_RVIZ if name in given}],
         remappings=[(SHOWN_IMAGE, absolute_topic(argument["image"], namespace)), *shown],
         condition=IfCondition(LaunchConfiguration("rviz")),
     )

@@ -294,6 +294,19 @@ def test_rviz_shows_the_topics_of_a_node_in_the_namespace_of_a_robot(launched, r
     assert {"/image:=/robot/front/image", "/dope/markers:=/robot/dope/markers"} <= set(words)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "expected"), [([], set()), (["use_sim_time:=True"], {"use_sim_time: true"})]
+)
+def test_node_and_rviz_take_the_time_from_the_same_clock(launched, rviz, arguments, expected):
+    launch = launched("rviz:=true", "autostart:=false", *arguments)
+    launch.wait_until_started(2)
+    words = launch.wait_for(lambda: rviz.read_text().splitlines() if rviz.is_file() else None)
+    files = [Path(words[index + 1]) for index, word in enumerate(words) if word == "--params-file"]
+    told = {line.strip() for file in files for line in file.read_text().splitlines()}
+    assert {line for line in told if line.startswith("use_sim_time")} == expected
+    assert launch.parameters("use_sim_time") == {"use_sim_time": bool(expected)}
+
+
 def test_rviz_is_not_started_where_nobody_asks_for_it(launched, rviz):
     launch = launched()
     launch.wait_until_active()
@@ -315,4 +328,5 @@ def test_every_argument_is_described():
         assert f"'{name}':" in shown
     for name in ("target_frame", "broadcast_tf", "hri", "namespace", "log_level", "rviz", "fixed_frame"):
         assert f"'{name}':" in shown
+    assert "'use_sim_time':" in shown
     assert "no description given" not in shown
