@@ -29,8 +29,9 @@ from dope_ros.ros.depth import DepthCamera
 from dope_ros.ros.diagnostics import FrameStatistics, explain_silence
 from dope_ros.ros.images import Tell, decode_compressed, decode_image
 from dope_ros.ros.logs import Throttle
-from dope_ros.ros.outputs import OVERRIDABLE, Outputs, explained
+from dope_ros.ros.outputs import Outputs
 from dope_ros.ros.parameters import NodeSettings
+from dope_ros.ros.qos import OVERRIDABLE, override_faults_named
 from dope_ros.ros.transform_lookup import Transforms
 from dope_ros.tracking import IdCounter, PeopleOverTime
 
@@ -262,7 +263,7 @@ class CameraStream:
         self._info = message
 
     def _subscribe(self, kind: type, topic: str, callback: Callable[[Any], None], raw: bool = False) -> None:
-        with explained(self._node, topic, "subscription"):
+        with override_faults_named(self._node, topic, "subscription"):
             subscription = self._node.create_subscription(
                 kind,
                 topic,

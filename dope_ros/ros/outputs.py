@@ -4,35 +4,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 
 import numpy as np
 from rclpy.duration import Duration
-from rclpy.exceptions import ParameterException
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
-from rclpy.node import Node
-from rclpy.qos import QoSPolicyKind, QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
 from dope_ros.draw import draw_people
-from dope_ros.errors import DopeError
 from dope_ros.msg import WholeBodyPose3DArray
 from dope_ros.poses import Person
 from dope_ros.ros.images import encode_image
 from dope_ros.ros.markers import MarkerState
 from dope_ros.ros.messages import people_to_message
-
-OVERRIDABLE = (
-    QoSPolicyKind.HISTORY,
-    QoSPolicyKind.DEPTH,
-    QoSPolicyKind.RELIABILITY,
-    QoSPolicyKind.DURABILITY,
-)
-"""The policies of topics that parameters may change."""
+from dope_ros.ros.qos import OVERRIDABLE, override_faults_named
 
 HEARD = Duration(seconds=0.5)
 """So long listeners have to confirm what they must not miss before its publisher may go."""
@@ -89,23 +79,9 @@ class Outputs:
 
     def _publisher(self, message_type: type, topic: str, opened: ExitStack) -> LifecyclePublisher:
         qos = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
-        with explained(self._node, topic, "publisher"):
+        with override_faults_named(self._node, topic, "publisher"):
             publisher = self._node.create_lifecycle_publisher(
                 message_type, topic, qos, qos_overriding_options=QoSOverridingOptions(OVERRIDABLE)
             )
         opened.callback(self._node.destroy_lifecycle_publisher, publisher)
         return publisher
-
-
-@contextmanager
-def explained(node: Node, topic: str, kind: str) -> Iterator[None]:
-    """Around making a `publisher` or `subscription`: a bad QoS override becomes a `DopeError` naming it."""
-    try:
-        yield
-    except (RuntimeError, ParameterException) as error:
-        full = node.resolve_topic_name(topic)
-        raise DopeError(
-            f"no {kind} of '{full}': {error}; mend 'qos_overrides.{full}.{kind}.*' (reliability: reliable or "
-            "best_effort; durability: volatile or transient_local; history: keep_last or keep_all; depth: a "
-            "number) and start the node again"
-        ) from error
