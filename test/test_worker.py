@@ -117,3 +117,40 @@ def test_work_that_was_slow_once_gets_more_patience():
         assert done.acquire(timeout=PATIENCE)
     assert worker.stop()
     assert worker.patience == 80.0
+
+
+def test_cameras_take_turns_however_fast_one_is():
+    let_go, started, done = threading.Semaphore(0), threading.Semaphore(0), []
+
+    def work(item):
+        started.release()
+        let_go.acquire(timeout=10)
+        done.append(item)
+
+    worker = NewestWorker(work, "test", sources=3)
+    worker.put("first", 0)
+    assert started.acquire(timeout=10)
+    for item in ("fast 1", "fast 2"):
+        worker.put(item, 0)
+    worker.put("slow", 2)
+    worker.put("middle", 1)
+    let_go.release(4)
+    for _ in range(3):
+        assert started.acquire(timeout=10)
+    worker.stop()
+    assert done == ["first", "middle", "slow", "fast 2"]
+
+
+def test_a_camera_is_served_while_those_whose_turn_it_is_send_nothing():
+    done, served = [], threading.Semaphore(0)
+
+    def work(item):
+        done.append(item)
+        served.release()
+
+    worker = NewestWorker(work, "test", sources=3)
+    for item in ("one", "two"):
+        worker.put(item, 2)
+        assert served.acquire(timeout=10)
+    worker.stop()
+    assert done == ["one", "two"]

@@ -15,8 +15,8 @@ from dope_ros.errors import DopeError, ImageError
 from dope_ros.geometry import DepthImage
 from dope_ros.pipeline import DepthSource
 from dope_ros.ros.camera_info import CameraInfoError, intrinsics_for
-from dope_ros.ros.matching import Matcher
 from dope_ros.ros.parameters import NodeSettings
+from dope_ros.ros.stamp_cache import StampCache
 from dope_ros.ros.tf_messages import frame_name, nanoseconds
 from dope_ros.ros.transform_lookup import Transforms
 from dope_ros.transform_tree import TransformError
@@ -64,7 +64,7 @@ class DepthCamera:
         self._topic = topic
         self._transforms = transforms
         self._tell = tell
-        self._images: Matcher[Image] = Matcher()
+        self._images: StampCache[Image] = StampCache()
         self._info: CameraInfo | None = None
 
     def on_image(self, message: Image) -> None:
