@@ -11,7 +11,15 @@ import numpy as np
 
 from dope_ros.engine import Engine
 from dope_ros.engine.contract import ModelSpec
-from dope_ros.geometry import BODY_SIZES, DepthImage, Intrinsics, measure, place, place_nominally
+from dope_ros.geometry import (
+    ASSUMED_FOV_DEG,
+    BODY_SIZES,
+    DepthImage,
+    Intrinsics,
+    measure,
+    place,
+    place_nominally,
+)
 from dope_ros.poses import PartPose, Person, Proposals
 from dope_ros.postprocess.integrate import integrate
 from dope_ros.postprocess.nms import assemble_suppressed, suppress
@@ -45,7 +53,7 @@ class PipelineSettings:
     integration: str = "ppi"
     min_scores: Mapping[Part, float] = field(default_factory=dict)
     nominal_depth: float = 3.0
-    assumed_fov_deg: float = 60.0
+    assumed_fov_deg: float = ASSUMED_FOV_DEG
     body_size: str = "seen"
 
     def __post_init__(self) -> None:

@@ -19,9 +19,11 @@ from scenes import seen, standing
 from tiny_model import write_tiny_model
 from visualization_msgs.msg import MarkerArray
 
+from dope_ros.pipeline import PipelineSettings
 from dope_ros.ros.messages import people_from_message
 from dope_ros.ros.parameters import PARAMETERS, declare_parameters, read_settings
 from dope_ros.skeleton import Part
+from dope_ros.tracking import TrackingSettings
 
 GREY = np.full((480, 640, 3), 90, np.uint8)
 
@@ -87,6 +89,15 @@ def test_each_parameter_sets_what_it_is_called_after_and_nothing_else(context, s
     node.destroy_node()
     expected = {other.name: other.default for other in PARAMETERS} | {spec.name: value}
     assert {name: value_in(settings, name) for name in expected} == expected
+
+
+def test_the_defaults_are_those_of_the_pipeline_and_of_tracking_without_ros(context):
+    node = rclpy.create_node("defaults", context=context)
+    declare_parameters(node, is_configured=lambda: False)
+    settings = read_settings(node)
+    node.destroy_node()
+    assert settings.pipeline == PipelineSettings()
+    assert settings.tracking == TrackingSettings()
 
 
 def values_now(robot):

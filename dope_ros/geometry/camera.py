@@ -11,6 +11,9 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+ASSUMED_FOV_DEG = 60.0
+"""Horizontal field of view of a camera of which nothing is known, in use and in training."""
+
 ROUNDS = (cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 100, 1e-9)
 """When OpenCV's iteration ends: its own few rounds lose the rim of strongly bent lenses. Pixels."""
 

@@ -17,6 +17,7 @@ from rclpy.parameter import Parameter
 from dope_ros.engine import ENGINES, MOST_THREADS
 from dope_ros.geometry import BODY_SIZES
 from dope_ros.pipeline import INTEGRATIONS, PipelineSettings
+from dope_ros.settings import NmsSettings
 from dope_ros.skeleton import Part
 from dope_ros.tracking import TRACKINGS, SmoothingSettings, TrackingSettings
 
@@ -102,9 +103,13 @@ class ParameterSpec:
         return None
 
 
+_PIPELINE, _TRACKING = PipelineSettings(), TrackingSettings()
+"""Where their defaults come from, so that nothing differs from use without ROS."""
+
 _OWN_THRESHOLD = (
     "Summed proposal scores, raised where other parts of the person vouch for it; they can exceed 1. "
-    "0 takes the threshold stored with the model. With nms: the best proposal's; 0 takes 0.3."
+    "0 takes the threshold stored with the model. "
+    f"With nms: the best proposal's; 0 takes {NmsSettings().min_score:g}."
 )
 
 PARAMETERS = (
@@ -155,7 +160,7 @@ PARAMETERS = (
     ),
     ParameterSpec(
         "integration",
-        "ppi",
+        _PIPELINE.integration,
         "How proposals become detections: ppi merges them, nms keeps the best.",
         live=True,
         choices=INTEGRATIONS,
@@ -170,11 +175,16 @@ PARAMETERS = (
         "face_min_score", 0.0, f"Lowest score of a face. {_OWN_THRESHOLD}", live=True, low=0, high=1000
     ),
     ParameterSpec(
-        "nominal_depth", 3.0, "Metres; where people are put without intrinsics.", live=True, low=0.1, high=100
+        "nominal_depth",
+        _PIPELINE.nominal_depth,
+        "Metres; where people are put without intrinsics.",
+        live=True,
+        low=0.1,
+        high=100,
     ),
     ParameterSpec(
         "assumed_fov_deg",
-        60.0,
+        _PIPELINE.assumed_fov_deg,
         "Degrees; horizontal field of view that is assumed without intrinsics.",
         live=True,
         low=5,
@@ -188,7 +198,7 @@ PARAMETERS = (
     ),
     ParameterSpec(
         "body_size",
-        "seen",
+        _PIPELINE.body_size,
         "What is known of the people's sizes, which holds distances in place; seen trusts the network.",
         live=True,
         choices=tuple(BODY_SIZES),
@@ -217,7 +227,7 @@ PARAMETERS = (
     ),
     ParameterSpec(
         "tracking",
-        "off",
+        _TRACKING.mode,
         "off; ids: people keep their ids from image to image; smooth: and their joints do not jitter, nor do "
         "their sizes once depth images measured them.",
         live=True,
@@ -225,7 +235,7 @@ PARAMETERS = (
     ),
     ParameterSpec(
         "tracking_memory",
-        2.5,
+        _TRACKING.memory,
         "Seconds that an id is kept for somebody who is not seen.",
         live=True,
         low=0.0,
@@ -233,7 +243,7 @@ PARAMETERS = (
     ),
     ParameterSpec(
         "smoothing_min_cutoff",
-        0.2,
+        _TRACKING.smoothing.min_cutoff,
         "Hertz; the lower, the less what rests jitters (One-Euro filter).",
         live=True,
         low=0.001,
@@ -241,7 +251,7 @@ PARAMETERS = (
     ),
     ParameterSpec(
         "smoothing_beta",
-        2.0,
+        _TRACKING.smoothing.beta,
         "Hertz per m/s; the higher, the less what moves lags (One-Euro filter).",
         live=True,
         low=0.0,

@@ -15,13 +15,10 @@ import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from dope_ros.geometry import Intrinsics
+from dope_ros.geometry import ASSUMED_FOV_DEG, Intrinsics
 from dope_ros.poses import PART_NAMES
 from dope_ros.skeleton import SKELETONS, Part
 from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample
-
-ASSUMED_FOV_DEG = 60.0
-"""Horizontal field of view where the camera is not known, as in the pipeline."""
 
 _OTHER_SIDE = {"left_hand": "right_hand", "right_hand": "left_hand"}
 
