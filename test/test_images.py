@@ -15,12 +15,15 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from dope_ros.errors import ImageError
 from dope_ros.ros.images import (
+    ASSUMED_NAMES,
     BYTES_PER_PIXEL,
     FORMER_NAMES,
+    SensorBits,
     decode_compressed,
     decode_image,
     encode_image,
     packed,
+    sensor_bits,
 )
 
 HEIGHT, WIDTH = 32, 48
@@ -84,9 +87,11 @@ ENCODED: dict[str, np.ndarray] = {
         f"bayer_{pattern}16": bayer(RGB, pattern).astype(np.uint16) * 257
         for pattern in ("rggb", "bggr", "gbrg", "grbg")
     },
+    "8UC1": GREY,
+    "8UC3": RGB[:, :, ::-1],
 }
 
-LOSSLESS = ("rgb8", "bgr8", "rgba8", "bgra8")
+LOSSLESS = ("rgb8", "bgr8", "rgba8", "bgra8", "mono16", "8UC1", "8UC3")
 
 
 def message_of(encoding: str, pixels: np.ndarray, padding: int = 0) -> Image:
@@ -102,7 +107,7 @@ def message_of(encoding: str, pixels: np.ndarray, padding: int = 0) -> Image:
 
 
 def expected_of(encoding: str) -> np.ndarray:
-    return np.dstack([GREY] * 3) if encoding.startswith("mono") else RGB
+    return np.dstack([GREY] * 3) if encoding in ("mono8", "mono16", "8UC1") else RGB
 
 
 def test_every_readable_encoding_is_tested():
@@ -127,7 +132,7 @@ def test_converters_get_whole_pixels_and_nothing_else(encoding, padding):
     assert raw.step == WIDTH * BYTES_PER_PIXEL[encoding]
     assert raw.data.shape == (len(ENCODED[encoding]), raw.step)
     assert raw.data.tobytes() == np.ascontiguousarray(ENCODED[encoding]).tobytes()
-    name = FORMER_NAMES.get(encoding, encoding)
+    name = {**FORMER_NAMES, **ASSUMED_NAMES}.get(encoding, encoding)
     assert (raw.height, raw.width, raw.encoding, raw.is_bigendian) == (HEIGHT, WIDTH, name, False)
 
 
@@ -171,6 +176,80 @@ def test_sixteen_bits_are_read_in_their_byte_order():
     message.data = array("B", grey.byteswap().tobytes())
     picture = decode_image(message)
     assert np.abs(picture[:, :, 0].astype(int) - grey / 257).max() <= 1
+
+
+BAYERS = [f"bayer_{pattern}16" for pattern in ("rggb", "bggr", "gbrg", "grbg")]
+
+
+@pytest.mark.parametrize("used", [10, 12, 14, 16])
+@pytest.mark.parametrize("encoding", ["mono16", *BAYERS])
+def test_whatever_bits_of_sixteen_a_camera_uses_its_picture_is_as_bright_as_that_of_eight(encoding, used):
+    eight = ENCODED[encoding] // 257
+    eight[0, 0] = 255
+    rest = np.uint16(2 ** (used - 8) - 1)
+    picture = decode_image(message_of(encoding, (eight << (used - 8)) + rest))
+    expected = decode_image(message_of(encoding.replace("16", "8"), eight.astype(np.uint8)))
+    np.testing.assert_array_equal(picture, expected)
+
+
+@pytest.mark.parametrize(
+    ("largest", "bits"),
+    [
+        (0, 10),
+        (255, 10),
+        (1023, 10),
+        (1024, 12),
+        (4095, 12),
+        (4096, 14),
+        (16383, 14),
+        (16384, 16),
+        (65535, 16),
+    ],
+)
+def test_the_bits_of_a_sensor_are_the_fewest_that_hold_the_largest_value(largest, bits):
+    assert sensor_bits(np.array([[0, largest], [7, 0]], np.uint16)) == bits
+
+
+def test_a_camera_uses_as_many_bits_as_its_brightest_image_so_far_and_each_change_is_told():
+    told = []
+    bits = SensorBits(told.append)
+    images = [np.full((2, 2), largest, np.uint16) for largest in (200, 3000, 900, 65535, 5)]
+    assert [bits.of(values) for values in images] == [10, 12, 12, 16, 16]
+    assert [[word for word in ("10", "12", "14", "16") if f" {word} bits" in line] for line in told] == [
+        ["10"],
+        ["12"],
+        ["16"],
+    ]
+
+
+def test_a_dark_image_after_a_bright_one_is_dark():
+    bits = SensorBits()
+    bright, dark = np.full((HEIGHT, WIDTH), 4095, np.uint16), np.full((HEIGHT, WIDTH), 800, np.uint16)
+    assert (decode_image(message_of("mono16", bright), bits=bits) == 255).all()
+    assert (decode_image(message_of("mono16", dark), bits=bits) == 50).all()
+
+
+def test_a_png_of_twelve_bits_is_as_bright_as_one_of_eight():
+    grey = ENCODED["mono16"] >> 4
+    data = cv2.imencode(".png", grey)[1].tobytes()
+    picture = decode_compressed(CompressedImage(format="mono16; png compressed", data=array("B", data)))
+    np.testing.assert_array_equal(picture, np.dstack([GREY] * 3))
+
+
+@pytest.mark.parametrize(("encoding", "taken_for"), ASSUMED_NAMES.items())
+def test_colours_that_an_encoding_does_not_tell_are_assumed_and_told(encoding, taken_for):
+    told = []
+    decode_image(message_of(encoding, ENCODED[encoding]), told.append)
+    (line,) = told
+    assert encoding in line
+    assert taken_for in line
+
+
+def test_of_an_encoding_that_tells_its_colours_nothing_is_told():
+    told = []
+    for encoding in set(ENCODED) - set(ASSUMED_NAMES):
+        decode_image(message_of(encoding, ENCODED[encoding]), told.append)
+    assert not told
 
 
 def test_a_decoded_rgb8_image_shares_the_messages_memory():

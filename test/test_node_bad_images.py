@@ -115,6 +115,35 @@ def test_a_harmless_fault_of_a_cameras_jpegs_is_told_once(robot, model):
         assert node.log.count("in spite of a fault") == 1
 
 
+def test_an_image_without_named_colours_is_read_and_what_is_assumed_told_once(robot, model):
+    with running_node({"model": model}) as node:
+        for _ in range(2):
+            plain = raw(encoding="8UC3")
+            plain.header = robot.image(PICTURE).header
+            robot.show(plain)
+        node.wait_for_log("WARN", "'/camera/image'", "8UC3", "taken for bgr8")
+        assert node.log.count("taken for bgr8") == 1
+
+
+def test_images_of_twelve_bits_in_sixteen_are_not_black_and_the_bits_told_once(robot, model):
+    overlays = robot.listen(Image, "dope/overlay")
+    grey = np.full((48, 64), 4095, np.uint16)
+    with running_node({"model": model}) as node:
+        robot.wait_until(lambda: robot.node.count_publishers("dope/overlay"), "the overlay's publisher")
+
+        def is_drawn():
+            dark = raw(encoding="mono16", step=128, data=array("B", grey.tobytes()))
+            dark.header = robot.image(PICTURE).header
+            robot.show(dark)
+            return overlays
+
+        robot.wait_until(is_drawn, "an overlay")
+        robot.wait_until(lambda: is_drawn() and len(overlays) > 1, "another")
+        assert set(overlays[-1].data) == {255}
+        node.wait_for_log("INFO", "'/camera/image'", "taken for those of 12 bits")
+        assert node.log.count("taken for those of") == 1
+
+
 def test_a_stream_of_bad_images_does_not_flood_the_log(robot, model):
     bad, word = BAD_RAW["truncated data"]
     with running_node({"model": model}) as node:

@@ -9,14 +9,16 @@ import math
 import numpy as np
 import pytest
 import scenes
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from lifecycle_msgs.msg import Transition
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from robot import camera_info, running_node
 from scenes import CAMERA, seen, standing
-from sensor_msgs.msg import CameraInfo, RegionOfInterest
+from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
 from tiny_model import write_tiny_model
 
 from dope_ros.geometry import Intrinsics, Lens
-from dope_ros.ros.camera_info import CameraInfoError, intrinsics_for
+from dope_ros.ros.camera_info import CameraInfoError, conflicting_frame, intrinsics_for
 from dope_ros.ros.messages import people_from_message
 
 BARREL = [-0.28, 0.07, 0.0006, -0.0004, 0.0]
@@ -93,6 +95,26 @@ def test_a_camera_info_that_says_nothing_of_the_image_says_why(info, rectified, 
         intrinsics_for(info, 640, 480, rectified)
 
 
+@pytest.mark.parametrize(
+    ("infos", "images", "conflicting"),
+    [
+        ("infra_optical_frame", "color_optical_frame", "infra_optical_frame"),
+        ("/infra_optical_frame", "color_optical_frame", "infra_optical_frame"),
+        ("color_optical_frame", "color_optical_frame", ""),
+        ("/color_optical_frame", "color_optical_frame", ""),
+        ("", "color_optical_frame", ""),
+        ("infra_optical_frame", "", ""),
+        ("", "", ""),
+    ],
+)
+def test_frames_conflict_where_both_are_set_and_differ_by_more_than_the_slash_of_ros_1(
+    infos, images, conflicting
+):
+    info = calibrated()
+    info.header.frame_id = infos
+    assert conflicting_frame(info, images) == conflicting
+
+
 @pytest.fixture
 def bent_model(tmp_path):
     """Sees a person as through a lens, and says what lens that is and where the person stands."""
@@ -156,3 +178,77 @@ def test_a_camera_info_that_was_published_once_and_for_all_is_heard_with_overrid
         robot.wait_until(
             lambda: people_from_message(robot.show(robot.image(GREY)))[0].metric, "a metric position"
         )
+
+
+@pytest.fixture
+def model(tmp_path):
+    return write_tiny_model(tmp_path / "one.onnx", [seen(standing())], 480, 640)
+
+
+def test_a_camera_info_in_another_frame_is_warned_of_and_taken_until_one_comes_that_is_not(robot, model):
+    diagnostics = robot.listen(DiagnosticArray, "/diagnostics")
+    foreign, own = calibrated(), calibrated()
+    foreign.header.frame_id, own.header.frame_id = "infra_optical_frame", "camera_optical_frame"
+
+    def reported(level, words, info):
+        robot.camera_infos.publish(info)
+        robot.images.publish(robot.image(GREY))
+        status = diagnostics[-1].status[0] if diagnostics else None
+        return status and status.level == level and words in status.message
+
+    with running_node({"model": model}) as node:
+        metric_root(robot, foreign)
+        words = (
+            "is in frame 'infra_optical_frame' and images on '/camera/image' are in 'camera_optical_frame'"
+        )
+        robot.wait_until(lambda: reported(DiagnosticStatus.WARN, words, foreign), "a report of it")
+        node.wait_for_log("WARN", "camera info on '/camera/camera_info'", words)
+        robot.wait_until(lambda: reported(DiagnosticStatus.OK, "frames processed", own), "no report of it")
+        node.wait_for_log("INFO", "'/camera/image' are in one frame")
+        assert node.log.count(words) == 1
+
+
+def test_a_distortion_that_a_rectified_topic_should_not_have_is_warned_of_once(robot, model):
+    bent = calibrated(distortion_model="plumb_bob", d=BARREL)
+    images = robot.node.create_publisher(Image, "camera/image_rect", qos_profile_sensor_data)
+    with running_node({"model": model}, {"image": "camera/image_rect"}) as node:
+
+        def is_metric():
+            robot.camera_infos.publish(bent)
+            return people_from_message(robot.show(robot.image(GREY), images))[0].metric
+
+        for _ in range(2):
+            robot.wait_until(is_metric, "a metric position")
+        node.wait_for_log("WARN", "'/camera/image_rect' are rectified", "set the parameter rectified")
+        assert node.log.count("set the parameter rectified") == 1
+
+
+@pytest.mark.parametrize(
+    ("topic", "info", "parameters"),
+    [
+        ("image_rect", calibrated(), {}),
+        ("image_direct", calibrated(distortion_model="plumb_bob", d=BARREL), {}),
+        ("image_rect", calibrated(distortion_model="plumb_bob", d=BARREL), {"rectified": True}),
+    ],
+    ids=["no distortion", "not rectified by its name", "said to be rectified"],
+)
+def test_nothing_is_said_of_rectified_topics_where_nothing_contradicts(robot, model, topic, info, parameters):
+    images = robot.node.create_publisher(Image, f"camera/{topic}", qos_profile_sensor_data)
+    with running_node({"model": model, **parameters}, {"image": f"camera/{topic}"}) as node:
+
+        def is_metric():
+            robot.camera_infos.publish(info)
+            return people_from_message(robot.show(robot.image(GREY), images))[0].metric
+
+        robot.wait_until(is_metric, "a metric position")
+        assert "set the parameter rectified" not in node.log
+
+
+def test_a_camera_info_is_forgotten_when_the_node_is_deactivated(robot, model):
+    with running_node({"model": model}):
+        metric_root(robot, calibrated())
+        assert robot.transition(Transition.TRANSITION_DEACTIVATE)
+        assert robot.transition(Transition.TRANSITION_ACTIVATE)
+        (person,) = people_from_message(robot.show(robot.image(GREY)))
+        assert not person.metric
+        metric_root(robot, calibrated())

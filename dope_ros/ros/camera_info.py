@@ -9,6 +9,7 @@ from sensor_msgs.msg import CameraInfo
 
 from dope_ros.errors import DopeError
 from dope_ros.geometry import Intrinsics, Lens
+from dope_ros.ros.tf import frame_name
 
 LENSES = {
     "": (Lens.PINHOLE, (0,)),
@@ -42,6 +43,19 @@ def intrinsics_for(info: CameraInfo, width: int, height: int, rectified: bool = 
     else:
         camera = _with_lens(_pinhole(info.k[0], info.k[4], info.k[2], info.k[5], "K"), info)
     return _delivered(camera, info, width, height)
+
+
+def conflicting_frame(info: CameraInfo, frame_id: str) -> str:
+    """The frame of a camera info where it is another than that of its images; empty where it is not.
+
+    A camera's messages share one; where they do not, what follows is undefined (sensor_msgs/Image), for the
+    info may be another camera's. Nothing is said of frames that are not set.
+
+    Args:
+        frame_id: of the images.
+    """
+    images, own = frame_name(frame_id), frame_name(info.header.frame_id)
+    return own if own and images and own != images else ""
 
 
 def _pinhole(fx: float, fy: float, cx: float, cy: float, matrix: str) -> Intrinsics:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from copy import copy
@@ -24,10 +26,10 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from dope_ros.errors import DopeError
 from dope_ros.geometry import Intrinsics
-from dope_ros.ros.camera_info import CameraInfoError, intrinsics_for
+from dope_ros.ros.camera_info import CameraInfoError, conflicting_frame, intrinsics_for
 from dope_ros.ros.depth import DepthCamera
 from dope_ros.ros.diagnostics import FrameStatistics, explain_silence
-from dope_ros.ros.images import Tell, decode_compressed, decode_image
+from dope_ros.ros.images import SensorBits, Tell, decode_compressed, decode_image
 from dope_ros.ros.logs import Throttle
 from dope_ros.ros.outputs import Outputs
 from dope_ros.ros.parameters import NodeSettings
@@ -46,11 +48,14 @@ ONE_CAMERAS_TOPICS = ("image", "camera_info", "depth", "depth_camera_info")
 Warn = Callable[[str, float], None]
 """Logs a message, once in so many seconds."""
 
-TRANSPORTS: dict[str, tuple[type, Callable[[Any, Tell], np.ndarray], str]] = {
-    "raw": (Image, lambda message, _: decode_image(message), ""),
+TRANSPORTS: dict[str, tuple[type, Callable[[Any, Tell, SensorBits], np.ndarray], str]] = {
+    "raw": (Image, decode_image, ""),
     "compressed": (CompressedImage, decode_compressed, "/compressed"),
 }
-"""Message, decoder, which is given a `Tell` too, and what image_transport adds to the topic's name."""
+"""Message, decoder, and what image_transport adds to the topic's name."""
+
+_RECTIFIED_NAME = re.compile(r"[/_]rect[^/]*$")
+"""How topics of rectified images end: `image_rect`, `image_rect_color`; `image_direct` does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +180,9 @@ class CameraStream:
         self._warn = warn
         self._good_news = Throttle()
         self._topics = topics
-        self.image_type, self.decode, suffix = TRANSPORTS[settings.image_transport]
-        self.topic = node.resolve_topic_name(topics.image) + suffix
+        self.image_type, self._decode, suffix = TRANSPORTS[settings.image_transport]
+        self._image_topic = node.resolve_topic_name(topics.image)
+        self.topic = self._image_topic + suffix
         self.statistics = FrameStatistics()
         self.over_time = PeopleOverTime(ids)
         self.depth: DepthCamera | None = None
@@ -185,6 +191,7 @@ class CameraStream:
             news = f"depth on '{topic}' is of use: distances are measured"
             self.depth = DepthCamera(topic, transforms, lambda lack: self._tell("depth", lack, news))
         self._info: CameraInfo | None = None
+        self._bits = SensorBits(self._note)
         self._info_topic = node.resolve_topic_name(topics.camera_info)
         self._subscriptions: list[Subscription] = []
         self._last_arrival = perf_counter()
@@ -216,8 +223,7 @@ class CameraStream:
             if on_image(data, self._last_arrival):
                 self.statistics.count("replaced")
 
-        self._last_arrival = perf_counter()
-        self.statistics = FrameStatistics()
+        self._forget()
         self._subscribe(self.image_type, self.topic, receive, raw=True)
         self._subscribe(CameraInfo, self._topics.camera_info, self._on_camera_info)
         if self.depth is not None:
@@ -230,18 +236,37 @@ class CameraStream:
             self._node.destroy_subscription(subscription)
         self._subscriptions = []
 
-    def intrinsics(self, picture: np.ndarray, rectified: bool) -> Intrinsics | None:
-        """What the camera is like; None where that is not known, and the log says why."""
-        if self._info is None:
+    def decode(self, message: Any, tell: Tell) -> np.ndarray:
+        """The picture in one of the camera's messages: uint8 [height, width, 3], RGB.
+
+        Args:
+            tell: is told of a fault that costs nothing.
+
+        Raises:
+            ImageError: the message cannot be read.
+        """
+        return self._decode(message, tell, self._bits)
+
+    def intrinsics(self, picture: np.ndarray, frame_id: str, rectified: bool) -> Intrinsics | None:
+        """What the camera is like; None where that is not known, and the log says why.
+
+        An info in another frame than the image is warned of, and taken: some simulators and drivers name the
+        frames of one camera differently (gz-sensors' optical_frame_id), and positions of theirs are metric.
+        Only the user can tell them from a topic that is another camera's.
+        """
+        info = self._info
+        if info is None:
             lack = f"no camera info on '{self._info_topic}': positions of '{self.topic}' are not metric"
             self._tell("intrinsics", lack)
             return None
         try:
-            camera = intrinsics_for(self._info, picture.shape[1], picture.shape[0], rectified)
+            camera = intrinsics_for(info, picture.shape[1], picture.shape[0], rectified)
         except CameraInfoError as error:
             self._tell("intrinsics", f"no intrinsics for '{self.topic}', positions are not metric: {error}")
             return None
         self._tell("intrinsics", "", f"intrinsics for '{self.topic}' are known: positions are metric")
+        self._watch_frame(info, frame_id)
+        self._watch_distortion(camera, rectified)
         return camera
 
     def silence(self) -> str:
@@ -250,6 +275,37 @@ class CameraStream:
             return ""
         package, name = self.image_type.__module__.split(".")[0], self.image_type.__name__
         return explain_silence(self._node, self.topic, f"{package}/msg/{name}")
+
+    def _forget(self) -> None:
+        """Begin anew: the camera may be another since it was last listened to."""
+        self._last_arrival = perf_counter()
+        self.statistics = FrameStatistics()
+        self._info = None
+        self._bits = SensorBits(self._note)
+        if self.depth is not None:
+            self.depth.forget()
+
+    def _watch_frame(self, info: CameraInfo, frame_id: str) -> None:
+        """Warn while the camera info is in another frame than the images: it may be another camera's."""
+        frame, lack = conflicting_frame(info, frame_id), ""
+        if frame:
+            lack = (
+                f"camera info on '{self._info_topic}' is in frame '{frame}' and images on '{self.topic}' are "
+                f"in '{frame_id}': if it is another camera's, distances are wrong"
+            )
+        self._tell("frame", lack, f"camera info and images of '{self.topic}' are in one frame")
+
+    def _watch_distortion(self, camera: Intrinsics, rectified: bool) -> None:
+        """Warn once where a distortion seems to be removed that is not in the images any longer."""
+        if camera.distortion and not rectified and _RECTIFIED_NAME.search(self._image_topic):
+            self._warn(
+                f"by their topic's name images on '{self.topic}' are rectified, and the camera info's "
+                "distortion is removed once more: if they are, set the parameter rectified",
+                math.inf,
+            )
+
+    def _note(self, news: str) -> None:
+        self._node.get_logger().info(f"images on '{self.topic}': {news}")
 
     def _tell(self, what: str, lack: str, news: str = "") -> None:
         """Warn of what an image lacks; where it lacks nothing any longer, log the news."""

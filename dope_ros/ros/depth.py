@@ -75,6 +75,11 @@ class DepthCamera:
         """Take in what the depth camera is like."""
         self._info = message
 
+    def forget(self) -> None:
+        """Forget all that came; the camera may be another when it is listened to again."""
+        self._images.clear()
+        self._info = None
+
     def source_for(self, header: Header, shape: tuple[int, ...], settings: NodeSettings) -> DepthSource:
         """What gives, when it is called, the depth image that was taken with an image; see `image_for`.
 

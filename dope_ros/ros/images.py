@@ -5,13 +5,17 @@
 Raw ones are converted by cv_bridge where that works, else by rosbags-image; `CONVERTER` says which. Both
 trust what a message says of itself, so it is checked first, and both get rows without padding. JPEGs are
 decoded by simplejpeg (`dope_ros.jpeg`), which, other than OpenCV, says when one is corrupt.
+
+What an encoding does not say is assumed, and told: how many of 16 bits a camera uses, and the colours of
+plain arrays.
 """
 
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -43,11 +47,25 @@ BYTES_PER_PIXEL = {
     "bayer_bggr16": 2,
     "bayer_gbrg16": 2,
     "bayer_grbg16": 2,
+    "8UC1": 1,
+    "8UC3": 3,
 }
 """The encodings that can be read."""
 
 FORMER_NAMES = {"uyvy": "yuv422", "yuyv": "yuv422_yuy2"}
 """Encodings by the names that all converters know; ROS 2 calls those deprecated."""
+
+ASSUMED_NAMES = {"8UC1": "mono8", "8UC3": "bgr8"}
+"""Encodings that tell no colours, and what they are taken for: what OpenCV has in arrays of that type.
+
+CvBridge publishes arrays by those names unless it is told another.
+"""
+
+EIGHT_BIT_NAMES = {name: name.removesuffix("16") + "8" for name in BYTES_PER_PIXEL if name.endswith("16")}
+"""Encodings of 16 bits, and those of 8 bits with the same colours."""
+
+SENSOR_BITS = (10, 12, 14, 16)
+"""So many bits of 16 cameras use, the least significant ones; those with 8 bits send 8."""
 
 PLANES = {"nv12": cv2.COLOR_YUV2RGB_NV12, "nv21": cv2.COLOR_YUV2RGB_NV21}
 """Encodings with colour below brightness, and OpenCV's conversion of each."""
@@ -72,7 +90,11 @@ class PackedImage:
 Converter = Callable[[PackedImage], np.ndarray]
 """To uint8 [height, width, 3], RGB."""
 
+_NAMES = {**FORMER_NAMES, **ASSUMED_NAMES}
+
 _EVEN_WIDTH = ("uyvy", "yuyv", "yuv422", "yuv422_yuy2", *PLANES)
+
+_READING = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 
 _PNG_START, _PNG_END = b"\x89PNG", b"IEND\xaeB`\x82"
 
@@ -80,8 +102,42 @@ Tell = Callable[[str], None]
 """Takes in what is wrong with a picture that can be read all the same."""
 
 
-def decode_image(message: Image) -> np.ndarray:
+class SensorBits:
+    """How many bits a camera uses of its 16-bit images, which no message says: as many as any value so far.
+
+    It never becomes fewer, for then brightness would jump with what is in view.
+
+    Args:
+        note: takes in how many are assumed, when that becomes more.
+    """
+
+    def __init__(self, note: Tell = logger.info) -> None:
+        self._note = note
+        self._bits = 0
+
+    def of(self, values: np.ndarray) -> int:
+        """How many bits the camera uses, with the values of its next image, uint16, taken into account."""
+        if self._bits == SENSOR_BITS[-1]:
+            return self._bits
+        bits = sensor_bits(values)
+        if bits > self._bits:
+            self._bits = bits
+            self._note(f"16-bit values are taken for those of {bits} bits, by the largest so far")
+        return self._bits
+
+
+def sensor_bits(values: np.ndarray) -> int:
+    """The smallest of `SENSOR_BITS` that holds all values of an image, uint16."""
+    needed = int(values.max()).bit_length()
+    return next(bits for bits in SENSOR_BITS if needed <= bits)
+
+
+def decode_image(message: Image, tell: Tell = logger.warning, bits: SensorBits | None = None) -> np.ndarray:
     """The picture in a raw image message.
+
+    Args:
+        tell: is told of colours that are assumed.
+        bits: of the camera, for 16-bit images; None where this image is all that is known of it.
 
     Returns:
         uint8 [height, width, 3], RGB; shares the message's memory where nothing had to be converted.
@@ -90,19 +146,26 @@ def decode_image(message: Image) -> np.ndarray:
         ImageError: the encoding is unknown, or the data does not fit the header.
     """
     _check_layout(message)
+    if message.encoding in ASSUMED_NAMES:
+        tell(f"{message.encoding} does not tell its colours, and is taken for {_NAMES[message.encoding]}")
     raw = packed(message)
     if raw.encoding in PLANES:
         return cv2.cvtColor(raw.data, PLANES[raw.encoding])
+    if raw.encoding in EIGHT_BIT_NAMES:
+        raw = _in_eight_bits(raw, SensorBits() if bits is None else bits)
     return _to_rgb(raw)
 
 
-def decode_compressed(message: CompressedImage, tell: Tell = logger.warning) -> np.ndarray:
+def decode_compressed(
+    message: CompressedImage, tell: Tell = logger.warning, bits: SensorBits | None = None
+) -> np.ndarray:
     """The picture in a compressed image message, JPEG or PNG: uint8 [height, width, 3], RGB.
 
     A rotation in EXIF is left alone: CameraInfo describes the sensor's own orientation.
 
     Args:
         tell: is told of a fault that does the picture no harm, such as many cameras' JPEGs have.
+        bits: of the camera, for PNGs of 16 bits; None where this image is all that is known of it.
 
     Raises:
         ImageError: the data is no picture, or a truncated or damaged one.
@@ -112,7 +175,7 @@ def decode_compressed(message: CompressedImage, tell: Tell = logger.warning) -> 
         raise ImageError(f"the {message.format!r} data has 0 bytes")
     if data.startswith(JPEG_START):
         return decode_jpeg(data, tell)
-    return _decode_with_opencv(data, message.format)
+    return _decode_with_opencv(data, message.format, SensorBits() if bits is None else bits)
 
 
 def encode_image(picture: np.ndarray) -> Image:
@@ -160,25 +223,46 @@ def packed(message: Image) -> PackedImage:
     return PackedImage(
         message.height,
         message.width,
-        FORMER_NAMES.get(message.encoding, message.encoding),
+        _NAMES.get(message.encoding, message.encoding),
         bool(message.is_bigendian),
         row,
         np.ascontiguousarray(data[:, :row]),
     )
 
 
-def _decode_with_opencv(data: bytes, image_format: str) -> np.ndarray:
+def _in_eight_bits(raw: PackedImage, bits: SensorBits) -> PackedImage:
+    values = raw.data.view(np.uint16)
+    if raw.is_bigendian != (sys.byteorder == "big"):
+        values = values.byteswap()
+    return replace(
+        raw,
+        encoding=EIGHT_BIT_NAMES[raw.encoding],
+        is_bigendian=False,
+        step=raw.step // 2,
+        data=_most_significant(values, bits.of(values)),
+    )
+
+
+def _most_significant(values: np.ndarray, bits: int) -> np.ndarray:
+    """The upper eight of so many bits: uint8 of the same shape."""
+    return (values >> (bits - 8)).astype(np.uint8)
+
+
+def _decode_with_opencv(data: bytes, image_format: str, bits: SensorBits) -> np.ndarray:
     # OpenCV fills what a truncated PNG lacks with black and says nothing, so its end is looked for.
-    if data.startswith(_PNG_START) and _PNG_END not in data:
+    is_png = data.startswith(_PNG_START)
+    if is_png and _PNG_END not in data:
         raise ImageError(f"the PNG of {len(data)} bytes is truncated: its end marker is missing")
     try:
-        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), _READING | (cv2.IMREAD_ANYDEPTH if is_png else 0))
     except cv2.error as error:
         raise ImageError(f"OpenCV cannot decode the {image_format!r} data: {error.err}") from error
     if bgr is None:
         raise ImageError(
             f"the {len(data)} bytes of {image_format!r} data are no picture that OpenCV can read"
         )
+    if bgr.dtype == np.uint16:
+        bgr = _most_significant(bgr, bits.of(bgr))
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 

@@ -196,7 +196,7 @@ class Perception:
             message = deserialize_message(frame.data, camera.image_type)
             picture = camera.decode(message, partial(self._tell_once, camera))
         message.header.frame_id = frame_name(message.header.frame_id)  # tf2 and RViz refuse ROS 1's slash
-        intrinsics = camera.intrinsics(picture, settings.rectified)
+        intrinsics = camera.intrinsics(picture, message.header.frame_id, settings.rectified)
         people = self._pipeline(
             picture, intrinsics, self._depth_source(camera, message.header, picture, settings)
         )
