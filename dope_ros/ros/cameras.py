@@ -277,7 +277,10 @@ class CameraStream:
         return explain_silence(self._node, self.topic, f"{package}/msg/{name}")
 
     def _forget(self) -> None:
-        """Begin anew: the camera may be another since it was last listened to."""
+        """Begin anew: the camera may be another since it was last listened to.
+
+        Done before images come, not in `stop`, where the last one is still under way.
+        """
         self._last_arrival = perf_counter()
         self.statistics = FrameStatistics()
         self._info = None
