@@ -9,7 +9,7 @@ from sensor_msgs.msg import CameraInfo
 
 from dope_ros.errors import DopeError
 from dope_ros.geometry import Intrinsics, Lens
-from dope_ros.ros.tf import frame_name
+from dope_ros.ros.tf_messages import frame_name
 
 LENSES = {
     "": (Lens.PINHOLE, (0,)),
