@@ -5,12 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from dope_ros.engine import Engine
-from dope_ros.engine.contract import ModelSpec
 from dope_ros.geometry import (
     ASSUMED_FOV_DEG,
     BODY_SIZES,
@@ -20,16 +19,11 @@ from dope_ros.geometry import (
     place,
     place_nominally,
 )
-from dope_ros.poses import PartPose, Person, Proposals
-from dope_ros.postprocess.integrate import integrate
-from dope_ros.postprocess.nms import assemble_suppressed, suppress
-from dope_ros.postprocess.support import assemble_supported
+from dope_ros.poses import Person
+from dope_ros.postprocess.integrations import INTEGRATIONS
 from dope_ros.preprocess import fit
-from dope_ros.settings import NmsSettings
 from dope_ros.skeleton import Part
 from dope_ros.stopwatch import Stopwatch
-
-INTEGRATIONS = ("ppi", "nms")
 
 DepthSource = Callable[[], DepthImage | None]
 """Gives the depth image of a picture, or None where there is none; called only if somebody is seen."""
@@ -39,7 +33,7 @@ DepthSource = Callable[[], DepthImage | None]
 class PipelineSettings:
     """What a user may turn while the pipeline runs.
 
-    integration: `ppi` merges proposals, `nms` keeps the best ones.
+    integration: one of `INTEGRATIONS`; `ppi` merges proposals, `nms` keeps the best ones.
     min_scores: lowest score of a detection by part; a part that is missing keeps the model's own (`ppi`),
         or that of `NmsSettings`.
     nominal_depth: metres, where people are put without intrinsics.
@@ -98,14 +92,15 @@ class Pipeline:
             EngineError: the network failed.
         """
         settings, spec = self.settings, self.engine.spec
+        integration = INTEGRATIONS[settings.integration](spec.anchors, spec.ppi, settings.min_scores)
         with self.stopwatch.stage("preprocess"):
             fitted = fit(picture, spec.height, spec.width, spec.pad_value)
         with self.stopwatch.stage("network"):
             proposals = self.engine.run(fitted.pixels)
         with self.stopwatch.stage("integrate"):
-            poses = {part: self._detect(part, fitted.to_picture(proposals[part]), settings) for part in Part}
+            poses = {part: integration.detect(part, fitted.to_picture(proposals[part])) for part in Part}
         with self.stopwatch.stage("assemble"):
-            people = self._assemble(poses, settings)
+            people = integration.assemble(poses)
         with self.stopwatch.stage("place"):
             people = _in_camera_frame(people, intrinsics, picture.shape, settings)
         if depth_source is None or intrinsics is None or not people:
@@ -117,30 +112,6 @@ class Pipeline:
     def close(self) -> None:
         """Free the engine; the pipeline cannot run after that."""
         self.engine.close()
-
-    def _detect(self, part: Part, proposals: Proposals, settings: PipelineSettings) -> list[PartPose]:
-        """Detections of a part; by `ppi` also those that another part would have to vouch for."""
-        anchors, ppi = self.engine.spec.anchors[part], self.engine.spec.ppi[part]
-        if settings.integration == "nms":
-            return suppress(proposals, anchors, NmsSettings(min_score=self._min_scores(settings)[part]))
-        lowest = self._min_scores(settings)[part] / ppi.support
-        return integrate(proposals, part, anchors, replace(ppi, th_persondetect=lowest))
-
-    def _assemble(self, poses: Mapping[Part, list[PartPose]], settings: PipelineSettings) -> list[Person]:
-        if settings.integration == "nms":
-            return assemble_suppressed(poses)
-        return assemble_supported(poses, self.engine.spec.ppi, self._min_scores(settings))
-
-    def _min_scores(self, settings: PipelineSettings) -> dict[Part, float]:
-        """The lowest scores of detections, of every part."""
-        return own_min_scores(self.engine.spec, settings.integration) | dict(settings.min_scores)
-
-
-def own_min_scores(model: ModelSpec, integration: str) -> dict[Part, float]:
-    """The lowest scores of detections where nobody sets others, of every part."""
-    if integration == "nms":
-        return dict.fromkeys(Part, NmsSettings().min_score)
-    return {part: ppi.th_persondetect for part, ppi in model.ppi.items()}
 
 
 def _in_camera_frame(

@@ -16,7 +16,8 @@ from dope_ros.cli.model_arguments import add_model_arguments, engine_from
 from dope_ros.cli.requirements import make_out_folder, needed_for
 from dope_ros.errors import DatasetError
 from dope_ros.pictures import write_picture
-from dope_ros.pipeline import INTEGRATIONS, Pipeline, PipelineSettings
+from dope_ros.pipeline import Pipeline, PipelineSettings
+from dope_ros.postprocess.integrations import INTEGRATIONS
 from dope_ros.skeleton import Part
 
 if TYPE_CHECKING:

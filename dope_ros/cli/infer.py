@@ -20,8 +20,9 @@ from dope_ros.engine import require_model_file
 from dope_ros.errors import DopeError, ImageError
 from dope_ros.geometry import Intrinsics
 from dope_ros.pictures import read_picture, write_picture
-from dope_ros.pipeline import INTEGRATIONS, Pipeline, PipelineSettings
+from dope_ros.pipeline import Pipeline, PipelineSettings
 from dope_ros.poses import PART_NAMES, PartPose, Person
+from dope_ros.postprocess.integrations import INTEGRATIONS
 
 
 def add_parser(verbs: Any) -> None:

@@ -21,6 +21,11 @@ from dope_ros.skeleton import Part
 _BODY = "body"
 
 
+def awaiting_support(settings: PpiSettings, min_score: float) -> PpiSettings:
+    """Settings by which `integrate` also gives what support can raise above `min_score`."""
+    return replace(settings, th_persondetect=min_score / settings.support)
+
+
 def assemble_supported(
     poses: Mapping[Part, Sequence[PartPose]],
     settings: Mapping[Part, PpiSettings],
@@ -32,7 +37,7 @@ def assemble_supported(
     what is left then: free places of sure bodies, and sure hands and faces that belong to nobody.
 
     Args:
-        poses: detections of each part in any order, as weak as `min_scores` over `support`.
+        poses: detections of each part in any order, as weak as `awaiting_support` lets them be.
         settings: a detection that scores more than its `th_persondetect` is sure, and the score of one that a
             sure one vouches for is multiplied by `support`.
         min_scores: a part must score more than this in the end.

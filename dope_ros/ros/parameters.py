@@ -16,7 +16,8 @@ from rclpy.parameter import Parameter
 
 from dope_ros.engine import ENGINES, MOST_THREADS
 from dope_ros.geometry import BODY_SIZES
-from dope_ros.pipeline import INTEGRATIONS, PipelineSettings
+from dope_ros.pipeline import PipelineSettings
+from dope_ros.postprocess.integrations import INTEGRATIONS
 from dope_ros.settings import NmsSettings
 from dope_ros.skeleton import Part
 from dope_ros.tracking import TRACKINGS, SmoothingSettings, TrackingSettings
@@ -163,7 +164,7 @@ PARAMETERS = (
         _PIPELINE.integration,
         "How proposals become detections: ppi merges them, nms keeps the best.",
         live=True,
-        choices=INTEGRATIONS,
+        choices=tuple(INTEGRATIONS),
     ),
     ParameterSpec(
         "body_min_score", 0.0, f"Lowest score of a body. {_OWN_THRESHOLD}", live=True, low=0, high=1000

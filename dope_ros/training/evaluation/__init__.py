@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dope_ros.pipeline import Pipeline, own_min_scores
+from dope_ros.pipeline import Pipeline
+from dope_ros.postprocess.integrations import INTEGRATIONS
 from dope_ros.skeleton import Part
 from dope_ros.training.datasets.records import Dataset, Faults, read_sample
 from dope_ros.training.evaluation.matching import Matched, match_picture, poses_of
@@ -72,5 +73,6 @@ def evaluate(
         for part in sample.labelled:
             pictures[part].append(match_picture(poses_of(people, part), sample, index, part, size))
     faults.summarise()
-    own = own_min_scores(pipeline.engine.spec, pipeline.settings.integration)
-    return Evaluation(dataset, pictures, count, own)
+    spec = pipeline.engine.spec
+    in_use = INTEGRATIONS[pipeline.settings.integration](spec.anchors, spec.ppi, {})
+    return Evaluation(dataset, pictures, count, in_use.min_scores)
