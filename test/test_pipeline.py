@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import scenes
 from scenes import CAMERA, HEIGHT, WIDTH, seen, standing
-from tiny_model import constant_outputs, default_entry, write_tiny_model
+from tiny_model import default_entry, film_picture, write_film_model, write_tiny_model
 
 import dope_ros
 from dope_ros.engine import DEFAULT_MODEL, load_engine
 from dope_ros.engine.packaged import DEFAULT_MODEL_INT8
-from dope_ros.errors import ImageError
+from dope_ros.errors import EngineError, ImageError
 from dope_ros.geometry import Intrinsics
 from dope_ros.pipeline import Pipeline, PipelineSettings
 from dope_ros.poses import PART_NAMES
@@ -112,20 +112,14 @@ def test_a_network_that_sees_nothing_gives_nobody(tmp_path, integration):
     assert pipeline(picture_of(), CAMERA) == []
 
 
-@pytest.mark.parametrize("integration", ["ppi", "nms"])
-@pytest.mark.parametrize("overlap", ["bbox", "mje"])
-def test_a_network_that_gives_nan_gives_nobody(tmp_path, integration, overlap):
-    nan = {name: np.full_like(values, np.nan) for name, values in constant_outputs([], 30).items()}
-    entry = default_entry()
-    for settings in entry["ppi"].values():
-        settings["iou_func"] = overlap
-    path = write_tiny_model(
-        tmp_path / "tiny.onnx",
-        proposals=30,
-        outputs=nan | {"valid": np.ones(30, np.float32)},
-        metadata=json.dumps(entry),
-    )
-    assert Pipeline(load_engine(path), PipelineSettings(integration=integration))(picture_of(), CAMERA) == []
+def test_a_picture_in_which_the_network_overflows_is_an_error_and_the_next_one_is_not(tmp_path):
+    person = seen(standing())
+    overflown = replace(person, body=replace(person.body, keypoints_2d=np.full((13, 2), np.nan, np.float32)))
+    pipeline = Pipeline(load_engine(write_film_model(tmp_path / "film.onnx", [[overflown], [person]])))
+    with pytest.raises(EngineError, match="body_pose2d"):
+        pipeline(film_picture(0), CAMERA)
+    (found,) = pipeline(film_picture(1), CAMERA)
+    assert set(found.parts()) == set(person.parts())
 
 
 # Settings
