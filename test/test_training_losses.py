@@ -11,7 +11,7 @@ from scipy.stats import entropy, norm
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from dope_ros.network.anchors import decode_boxes  # noqa: E402
+from dope_ros.network.anchors import decode_boxes, encode_boxes  # noqa: E402
 from dope_ros.network.spatial import cell_positions  # noqa: E402
 from dope_ros.skeleton import SKELETONS, Part  # noqa: E402
 from dope_ros.training.loading.joined_targets import BatchTargets  # noqa: E402
@@ -41,7 +41,6 @@ from dope_ros.training.losses.rpn_losses import (  # noqa: E402
     AnchorTargets,
     RpnSettings,
     assign_anchors,
-    encode_boxes,
     rpn_terms,
 )
 

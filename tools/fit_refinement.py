@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from dope_ros.network.anchors import encode_boxes
 from dope_ros.network.checkpoint import write_checkpoint
 from dope_ros.skeleton import Part
 from dope_ros.training.loading.batches import Batch
@@ -27,7 +28,6 @@ from dope_ros.training.loading.order import DataOrder
 from dope_ros.training.loading.training_set import batches
 from dope_ros.training.losses.objective import Objective, ObjectiveSettings
 from dope_ros.training.losses.part_losses import BACKGROUND
-from dope_ros.training.losses.rpn_losses import encode_boxes
 from dope_ros.training.runs.config import read_config
 from dope_ros.training.runs.initial_network import begin, with_refinement
 from dope_ros.training.runs.training_data import open_training_set

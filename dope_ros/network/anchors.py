@@ -34,22 +34,34 @@ def decode_boxes(anchors: Tensor, deltas: Tensor, max_log_scale: float) -> Tenso
     """Move and scale anchors by what the network predicts (Fast R-CNN, Girshick, 2015).
 
     Args:
-        anchors: [M, 4] float32, corners in pixels.
-        deltas: [M, 4] float32: shift of the middle in sizes of the anchor, logarithm of the scale.
+        anchors: [..., 4] float32, corners in pixels.
+        deltas: [..., 4] float32: shift of the middle in sizes of the anchor, logarithm of the scale.
         max_log_scale: the logarithms are limited to it.
 
     Returns:
-        [M, 4] float32, corners in pixels, not limited to the picture.
+        [..., 4] float32, corners in pixels, not limited to the picture.
     """
-    sizes = anchors[:, 2:] - anchors[:, :2]
-    middles = anchors[:, :2] + sizes / 2 + deltas[:, :2] * sizes
-    half = deltas[:, 2:].clamp(max=max_log_scale).exp() * sizes / 2
-    return torch.cat([middles - half, middles + half], dim=1)
+    sizes = anchors[..., 2:] - anchors[..., :2]
+    middles = anchors[..., :2] + sizes / 2 + deltas[..., :2] * sizes
+    half = deltas[..., 2:].clamp(max=max_log_scale).exp() * sizes / 2
+    return torch.cat([middles - half, middles + half], dim=-1)
 
 
-def clip_boxes(boxes: Tensor, height: int, width: int) -> Tensor:
-    """Limit the corners of boxes [M, 4] to a picture of that size."""
-    return within(boxes, boxes.new_tensor([width, height, width, height]))
+def encode_boxes(anchors: Tensor, boxes: Tensor) -> Tensor:
+    """What `decode_boxes` makes `boxes` of from `anchors`; both [..., 4] with positive sizes.
+
+    Returns:
+        [..., 4] float32: shift of the middle in sizes of the anchor, logarithm of the scale.
+    """
+    sizes, wanted = anchors[..., 2:] - anchors[..., :2], boxes[..., 2:] - boxes[..., :2]
+    shift = (boxes[..., :2] + wanted / 2) - (anchors[..., :2] + sizes / 2)
+    return torch.cat([shift / sizes, (wanted / sizes).log()], dim=-1)
+
+
+def limits_of(size: tuple[int, int], boxes: Tensor) -> Tensor:
+    """[4], the highest coordinates of `boxes` in a picture of that height and width, on their device."""
+    height, width = size
+    return boxes.new_tensor([width, height, width, height])
 
 
 def within(boxes: Tensor, limits: Tensor) -> Tensor:

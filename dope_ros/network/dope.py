@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
+from dope_ros.network.anchors import limits_of
 from dope_ros.network.backbones import stages_of
 from dope_ros.network.box_coordinates import rebased, to_pixels
 from dope_ros.network.config import NetworkConfig
@@ -106,9 +107,7 @@ class DopeNetwork(nn.Module):
         logits = {part: self.predictor.logits(vectors, part) for part in self.parts}
         poses = {part: self.predictor.poses(vectors, part) for part in self.parts}
         if self.refinement is not None:
-            height, width = size
-            limits = proposals.new_tensor([width, height, width, height])
-            boxes = self.refinement(proposals, vectors, logits, limits)
+            boxes = self.refinement(proposals, vectors, logits, limits_of(size, proposals))
             poses = {
                 part: (rebased(of_2d, proposals, boxes), of_3d) for part, (of_2d, of_3d) in poses.items()
             }

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.ops import nms
 
-from dope_ros.network.anchors import clip_boxes, decode_boxes, grid_anchors
+from dope_ros.network.anchors import decode_boxes, grid_anchors, limits_of, within
 from dope_ros.network.config import AnchorBoxes, ProposalSettings
 
 
@@ -84,9 +84,7 @@ def select_proposals(
         settings: how many boxes, and which.
     """
     best = best_anchors(logits, settings)
-    boxes = decode_boxes(anchors[best], deltas[best].float(), settings.max_log_scale)
-    boxes = clip_boxes(boxes, *size)
-    wide = (boxes[:, 2:] - boxes[:, :2] >= settings.min_side).all(dim=1)
+    boxes, wide = candidate_boxes(anchors[best], deltas[best], limits_of(size, anchors), settings)
     boxes, scores = boxes[wide], logits[best][wide].float()
     return boxes[nms(boxes, scores, settings.max_iou)[: settings.count]]
 
@@ -107,3 +105,21 @@ def best_anchors(logits: Tensor, settings: ProposalSettings) -> Tensor:
     anchors = cells * settings.groups + torch.arange(settings.groups, device=logits.device)[:, None]
     _, order = scores.flatten(-2).topk(settings.groups * count)
     return anchors.flatten(-2).gather(-1, order)
+
+
+def candidate_boxes(
+    anchors: Tensor, deltas: Tensor, limits: Tensor, settings: ProposalSettings
+) -> tuple[Tensor, Tensor]:
+    """What goes into non-maximum suppression.
+
+    Args:
+        anchors: [..., n, 4], the best.
+        deltas: [..., n, 4], of these anchors.
+        limits: [..., 4], the highest coordinates of a box in its picture; it broadcasts.
+        settings: how large a box may become, and how small be.
+
+    Returns:
+        The boxes [..., n, 4] float32, pixels, and which of them are wide enough, [..., n] bool.
+    """
+    boxes = within(decode_boxes(anchors, deltas.float(), settings.max_log_scale), limits)
+    return boxes, (boxes[..., 2:] - boxes[..., :2]).amin(dim=-1) >= settings.min_side

@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 from torchvision.ops import FrozenBatchNorm2d
 
-from dope_ros.network.anchors import clip_boxes, decode_boxes, grid_anchors
+from dope_ros.network.anchors import grid_anchors, limits_of
 from dope_ros.network.dope import DopeNetwork, Prediction
 from dope_ros.network.picture import GRID, MEAN, STD, padded
-from dope_ros.network.rpn import best_anchors
+from dope_ros.network.rpn import best_anchors, candidate_boxes
 from dope_ros.network.static_nms import NMS_ROUNDS, fixed_point_nms
 from dope_ros.skeleton import Part
 
@@ -82,9 +82,8 @@ class StaticGraph(nn.Module):
         settings = self._proposals
         logits, deltas = self._network.rpn.head(features)
         best = best_anchors(logits[0], settings)
-        boxes = decode_boxes(self._anchors[best], deltas[0][best], settings.max_log_scale)
-        boxes = clip_boxes(boxes, *self.size)
-        wide = ((boxes[:, 2:] - boxes[:, :2]).amin(dim=1)) >= settings.min_side
+        limits = limits_of(self.size, self._anchors)
+        boxes, wide = candidate_boxes(self._anchors[best], deltas[0][best], limits, settings)
         kept = fixed_point_nms(boxes, wide, settings.max_iou, NMS_ROUNDS)
         ranks = kept.float() * torch.arange(len(boxes), 0, -1, dtype=torch.float32)
         ranks, chosen = ranks.topk(settings.count)

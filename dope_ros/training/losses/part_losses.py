@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from dope_ros.network.anchors import encode_boxes
 from dope_ros.network.spatial import CELLS, GROWTH, cell_positions
 from dope_ros.skeleton import Part
-from dope_ros.training.losses.rpn_losses import BOX_BETA, encode_boxes
+from dope_ros.training.losses.rpn_losses import BOX_BETA
 from dope_ros.training.losses.terms import Term
 
 NOT_COUNTED = -1

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dope_ros.network.anchors import decode_boxes, within
 from dope_ros.network.config import ProposalSettings
-from dope_ros.network.rpn import best_anchors
+from dope_ros.network.rpn import best_anchors, candidate_boxes
 from dope_ros.network.static_nms import fixed_point_nms
 
 ROUNDS = 12
@@ -49,11 +48,8 @@ def propose(
         limits: [B, 4], as `picture_limits` gives them.
     """
     best = best_anchors(logits, settings)
-    shape = (*best.shape, 4)
-    of_best = deltas.take_along_dim(best[..., None], dim=1).float()
-    boxes = decode_boxes(anchors[best].flatten(0, 1), of_best.flatten(0, 1), settings.max_log_scale)
-    boxes = within(boxes.view(shape), limits[:, None])
-    wide = (boxes[..., 2:] - boxes[..., :2] >= settings.min_side).all(dim=-1)
+    of_best = deltas.take_along_dim(best[..., None], dim=1)
+    boxes, wide = candidate_boxes(anchors[best], of_best, limits[:, None], settings)
     kept = fixed_point_nms(boxes, wide, settings.max_iou, ROUNDS)
     order = kept.int().argsort(dim=1, descending=True, stable=True)[:, : settings.count]
     return BatchProposals(boxes.take_along_dim(order[..., None], dim=1), kept.gather(1, order))

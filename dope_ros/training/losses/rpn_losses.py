@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from dope_ros.network.anchors import encode_boxes
 from dope_ros.training.loading.joined_targets import BatchTargets
 from dope_ros.training.losses.box_matching import Sampled, Sampling, box_iou, lies_in, sample_balanced
 from dope_ros.training.losses.chance import draws
@@ -51,17 +52,6 @@ class AnchorTargets:
     deltas: Tensor
 
 
-def encode_boxes(anchors: Tensor, boxes: Tensor) -> Tensor:
-    """What `network.anchors.decode_boxes` makes `boxes` of from `anchors`; both [M, 4] with positive sizes.
-
-    Returns:
-        [M, 4] float32: shift of the middle in sizes of the anchor, logarithm of the scale.
-    """
-    sizes, wanted = anchors[:, 2:] - anchors[:, :2], boxes[:, 2:] - boxes[:, :2]
-    shift = (boxes[:, :2] + wanted / 2) - (anchors[:, :2] + sizes / 2)
-    return torch.cat([shift / sizes, (wanted / sizes).log()], dim=1)
-
-
 @torch.no_grad()
 def assign_anchors(
     anchors: Tensor, targets: BatchTargets, settings: RpnSettings, seeds: Tensor
@@ -84,7 +74,7 @@ def assign_anchors(
     keys = draws(seeds, STREAM, len(anchors))
     sampled = sample_balanced(positive, negative, settings.sampling, keys)
     wanted = boxes.take_along_dim(nearest.gather(1, sampled.indices)[..., None], dim=1)
-    deltas = encode_boxes(anchors[sampled.indices].flatten(0, 1), wanted.flatten(0, 1)).view_as(wanted)
+    deltas = encode_boxes(anchors[sampled.indices], wanted)
     return AnchorTargets(sampled, torch.where(sampled.positive[..., None], deltas, 0))
 
 
