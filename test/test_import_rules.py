@@ -12,7 +12,7 @@ import pytest
 import dope_ros
 
 LAYERS = (
-    {"skeleton", "errors", "stopwatch"},
+    {"skeleton", "errors", "stopwatch", "boxes"},
     {"files", "jpeg", "poses", "settings", "palette", "pictures"},
     {"joint_arrays"},
     {"preprocess", "geometry", "postprocess", "draw", "network", "onnx_graph"},

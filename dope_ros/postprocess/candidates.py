@@ -71,10 +71,11 @@ def _finite_boxes(boxes: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(boxes).all(axis=1, keepdims=True), boxes, 0)
 
 
-def box_ious(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+def inclusive_box_ious(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Intersection over union of each of `boxes` [N, 4] with each of `others` [M, 4]: [N, M].
 
-    Widths and heights count inclusively (x2 - x1 + 1), as in the published integration.
+    Widths and heights count inclusively (x2 - x1 + 1), as in the published integration: for this room alone,
+    whose thresholds were chosen so. Elsewhere it is `boxes.ious`.
     """
     (x1, y1, x2, y2), (u1, v1, u2, v2) = boxes.T[:, :, None], others.T
     widths = np.minimum(x2, u2) - np.maximum(x1, u1) + 1

@@ -15,7 +15,7 @@ import numpy as np
 
 from dope_ros import skeleton as sk
 from dope_ros.poses import PartPose, Proposals
-from dope_ros.postprocess.candidates import Candidates, box_ious, candidates_above
+from dope_ros.postprocess.candidates import Candidates, candidates_above, inclusive_box_ious
 from dope_ros.postprocess.suppression import best_apart
 from dope_ros.settings import ALL_JOINT_OVERLAP, BOX_OVERLAP, MIRRORED_SUFFIX, AnchorClasses, PpiSettings
 from dope_ros.skeleton import SKELETONS, Part
@@ -113,7 +113,7 @@ class _OverlapWithBest:
         self._threshold = settings.th_iou
         self._by_boxes = settings.iou_func == BOX_OVERLAP
         if self._by_boxes:
-            self._ious = box_ious(candidates.proposal_boxes, candidates.proposal_boxes)
+            self._ious = inclusive_box_ious(candidates.proposal_boxes, candidates.proposal_boxes)
             return
         name = settings.iou_func.removesuffix(MIRRORED_SUFFIX)
         joints = np.arange(len(SKELETONS[part]))
@@ -199,7 +199,7 @@ def _likeness_to_best_box(candidates: Candidates, members: np.ndarray, min_iou: 
     boxes, of_member = np.unique(candidates.box_index[members], return_inverse=True)
     sums = np.bincount(of_member, weights=candidates.scores[members])
     say = np.clip((sums / sums.max() - 1) / BEST_SLACK + 1, 0, 1)
-    overlaps = box_ious(candidates.proposal_boxes[boxes], candidates.proposal_boxes[boxes])
+    overlaps = inclusive_box_ious(candidates.proposal_boxes[boxes], candidates.proposal_boxes[boxes])
     alike = np.clip((overlaps - min_iou) / IOU_SLACK + 0.5, 0, 1)
     return ((say @ alike) / say.sum())[of_member].astype(np.float32)
 

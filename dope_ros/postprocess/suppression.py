@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dope_ros.postprocess.candidates import box_ious
+from dope_ros.postprocess.candidates import inclusive_box_ious
 from dope_ros.settings import BOX_MARGIN
 
 
@@ -17,7 +17,7 @@ def best_apart(poses_2d: np.ndarray, max_iou: float, margin: float = BOX_MARGIN)
         margin: by how much of its size the box around a pose is widened, each side.
     """
     boxes = _boxes_around(poses_2d, margin)
-    overlapping = box_ious(boxes, boxes) > max_iou
+    overlapping = inclusive_box_ious(boxes, boxes) > max_iou
     left = np.ones(len(poses_2d), bool)
     kept = []
     for index in range(len(poses_2d)):

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from dope_ros.boxes import areas
 from dope_ros.errors import DatasetError
 from dope_ros.poses import PART_NAMES
 from dope_ros.skeleton import Part
@@ -238,7 +239,7 @@ def _fits(placed: Cutout, taken: Sequence[np.ndarray]) -> bool:
     points = placed.points()
     low, high = points.min(axis=0), points.max(axis=0)
     box = box_around(points, size, size, margin=0)
-    if np.maximum(box[2:] - box[:2], 0).prod() < INSIDE * (high - low).prod():
+    if areas(box) < INSIDE * (high - low).prod():
         return False
     return all(_shown(placed.opacity, other) <= COVERED for other in taken)
 

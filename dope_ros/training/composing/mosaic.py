@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from dope_ros.boxes import ious
 from dope_ros.poses import PART_NAMES
-from dope_ros.postprocess.candidates import box_ious
 from dope_ros.skeleton import Part
 from dope_ros.training.datasets.labels import (
     PartLabels,
@@ -162,8 +162,9 @@ def _tells_whole(inside: PartLabels, labels: PartLabels, part: Part, width: int,
     """Whether the joints in a picture are most of a part's, and their box is about that of all of them."""
     if inside.known_2d.sum() < max(1, CLARITY[part].inside * labels.known_2d.sum()):
         return False
-    boxes = [joints.box(width, height)[None] for joints in (inside, labels)]
-    return bool(box_ious(*boxes).item() >= SAME_BOX)
+    if inside.known_2d.sum() == labels.known_2d.sum():  # of one joint, too, whose box has no extent
+        return True
+    return bool(ious(*(joints.box(width, height) for joints in (inside, labels))) >= SAME_BOX)
 
 
 def _put(canvas: np.ndarray, tile: Tile) -> None:

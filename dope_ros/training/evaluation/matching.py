@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from dope_ros.boxes import areas, intersections, ious, longer_sides
 from dope_ros.geometry import Intrinsics
 from dope_ros.poses import HAND_SIDES, PART_NAMES, PartPose, Person
 from dope_ros.skeleton import HEAD, LEFT_SHOULDER, RIGHT_SHOULDER, Part, Side
@@ -153,7 +154,7 @@ def head_size(body: PartLabels, box: np.ndarray, told: float | None) -> float:
     """
     if told is not None:
         return told
-    least = float((box[2:] - box[:2]).max()) / HEADS_A_BODY
+    least = float(longer_sides(box)) / HEADS_A_BODY
     joints = [HEAD, RIGHT_SHOULDER, LEFT_SHOULDER]
     if not body.known_2d[joints].all():
         return least
@@ -175,7 +176,7 @@ def greedy(overlaps: np.ndarray, least: float) -> np.ndarray:
 
 def _may_be(pose: PartPose, box: np.ndarray, unclear: Sequence[PartLabels]) -> bool:
     """Whether a pose, with a box [4], has the known joints of one of the labels where the label has them."""
-    reach = MAY_BE * float((box[2:] - box[:2]).max())
+    reach = MAY_BE * float(longer_sides(box))
     return any(_distance(pose, labels) <= reach for labels in unclear)
 
 
@@ -187,22 +188,11 @@ def _distance(pose: PartPose, labels: PartLabels) -> float:
 
 def inside(boxes: np.ndarray, regions: np.ndarray) -> np.ndarray:
     """The share of each box [D, 4] that lies in each region [N, 4]: [D, N]."""
-    shared = _intersections(boxes[:, None], regions[None])
-    return shared / np.maximum(_areas(boxes), 1e-6)[:, None]
+    shared = intersections(boxes[:, None], regions[None])
+    return shared / np.maximum(areas(boxes), 1e-6)[:, None]
 
 
 def _overlap(pose: PartPose, truth: Truth, size: tuple[int, int]) -> float:
     """IoU of the boxes around those joints that are labelled."""
     box = box_around(pose.keypoints_2d[truth.labels.known_2d], *size, margin=0)
-    shared = _intersections(box, truth.box)
-    union = _areas(box) + _areas(truth.box) - shared
-    return float(shared / union) if union > 0 else 0.0
-
-
-def _intersections(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    low, high = np.maximum(boxes[..., :2], others[..., :2]), np.minimum(boxes[..., 2:], others[..., 2:])
-    return np.maximum(high - low, 0).prod(axis=-1)
-
-
-def _areas(boxes: np.ndarray) -> np.ndarray:
-    return np.maximum(boxes[..., 2:] - boxes[..., :2], 0).prod(axis=-1)
+    return float(ious(box, truth.box))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dope_ros.boxes import areas, longer_sides
 from dope_ros.poses import PartPose
 from dope_ros.skeleton import Part
 from dope_ros.training.evaluation import metrics
@@ -81,11 +82,11 @@ def measure(
 
 
 def _size(box: np.ndarray) -> float:
-    return float(np.sqrt(np.maximum(box[2:] - box[:2], 0).prod()))
+    return float(np.sqrt(areas(box)))
 
 
 def _longer_side(box: np.ndarray) -> float:
-    return float((box[2:] - box[:2]).max())
+    return float(longer_sides(box))
 
 
 def _sized(

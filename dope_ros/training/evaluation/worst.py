@@ -11,6 +11,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from dope_ros.boxes import longer_sides
 from dope_ros.draw import draw_bone, draw_people
 from dope_ros.poses import PartPose, Person
 from dope_ros.postprocess.assemble import person_of
@@ -73,7 +74,7 @@ def _error(picture: Matched, detection: int, truth: int) -> float:
 
 
 def _longer_side(box: np.ndarray) -> float:
-    return float(max((box[2:] - box[:2]).max(), 1e-6))
+    return max(float(longer_sides(box)), 1e-6)
 
 
 def draw_worst(dataset: Dataset, part: Part, cases: dict[Kind, list[Case]]) -> np.ndarray | None:

@@ -19,6 +19,7 @@ from types import TracebackType
 import cv2
 import numpy as np
 
+from dope_ros.boxes import ious, longer_sides
 from dope_ros.errors import ExpertError
 from dope_ros.skeleton import Part, Side
 from dope_ros.training.datasets.labels import PartLabels, cut_to_picture
@@ -179,7 +180,7 @@ def crop(picture: np.ndarray, box: np.ndarray, shape: CropShape) -> tuple[np.nda
         uint8 [S, S, 3], and [3] float64, scale, x and y: a point p of the crop, counted from its corner, is
         `scale * p + (x, y)` in the picture, counted from the middle of its first pixel.
     """
-    side = max(1, round(float((box[2:] - box[:2]).max()) * (1 + 2 * shape.margin)))
+    side = max(1, round(float(longer_sides(box)) * (1 + 2 * shape.margin)))
     left, top = np.floor((box[:2] + box[2:] - side) / 2).astype(int).tolist()
     height, width = picture.shape[:2]
     above, below = max(0, -top), max(0, top + side - height)
@@ -195,8 +196,4 @@ def crop(picture: np.ndarray, box: np.ndarray, shape: CropShape) -> tuple[np.nda
 
 def _iou(labels: PartLabels, box: np.ndarray, size: tuple[int, int]) -> float:
     """Of the box around the known joints, with its margin, and another box, as much as is in the picture."""
-    around = labels.box(*size)
-    box = cut_to_picture(box, *size)
-    shared = np.maximum(np.minimum(around[2:], box[2:]) - np.maximum(around[:2], box[:2]), 0).prod()
-    union = (around[2:] - around[:2]).prod() + (box[2:] - box[:2]).prod() - shared
-    return float(shared / max(union, 1e-6))
+    return float(ious(labels.box(*size), cut_to_picture(box, *size)))

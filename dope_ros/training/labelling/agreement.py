@@ -15,8 +15,8 @@ from itertools import combinations
 
 import numpy as np
 
+from dope_ros.boxes import ious, longer_sides
 from dope_ros.poses import PART_NAMES
-from dope_ros.postprocess.candidates import box_ious
 from dope_ros.skeleton import Part, Side
 from dope_ros.training.datasets.labels import PartLabels, cut_to_picture
 from dope_ros.training.datasets.labels_file import ExpertLabels
@@ -145,7 +145,7 @@ def _fit(parts: Mapping[str, ExpertLabels], box: np.ndarray) -> float:
     """IoU of a box and that around all known joints of a person."""
     extents = np.array([_extent(part.labels, margin=0) for part in parts.values()])
     around = np.concatenate([extents[:, :2].min(axis=0), extents[:, 2:].max(axis=0)])
-    return float(box_ious(around[None], box[None])[0, 0])
+    return float(ious(around, box))
 
 
 def _differ_by(labels: PartLabels, others: PartLabels) -> float:
@@ -186,8 +186,7 @@ def _mean(poses: Sequence[PartLabels]) -> PartLabels:
 
 def _disagreement(poses: Sequence[PartLabels], mean: PartLabels) -> float:
     offsets = np.array([pose.keypoints_2d - mean.keypoints_2d for pose in poses])[:, mean.known_2d]
-    box = _extent(mean, margin=0)
-    return float(np.linalg.norm(offsets, axis=2).mean() / max((box[2:] - box[:2]).max(), 1e-6))
+    return float(np.linalg.norm(offsets, axis=2).mean() / max(longer_sides(_extent(mean, margin=0)), 1e-6))
 
 
 def _extent(labels: PartLabels, margin: float) -> np.ndarray:
