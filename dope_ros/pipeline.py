@@ -98,7 +98,8 @@ class Pipeline:
         with self.stopwatch.stage("network"):
             proposals = self.engine.run(fitted.pixels)
         with self.stopwatch.stage("integrate"):
-            poses = {part: integration.detect(part, fitted.to_picture(proposals[part])) for part in Part}
+            counted = {part: integration.counted(part, proposals[part]) for part in Part}
+            poses = {part: integration.detect(part, fitted.to_picture(counted[part])) for part in Part}
         with self.stopwatch.stage("assemble"):
             people = integration.assemble(poses)
         with self.stopwatch.stage("place"):

@@ -29,6 +29,11 @@ class Proposals:
     poses_2d: np.ndarray
     poses_3d: np.ndarray
 
+    def scoring(self, least: float) -> Proposals:
+        """Those of which a class, not the background, has a score of at least `least`, in their order."""
+        rows = np.flatnonzero((self.scores[:, 1:] >= least).any(axis=1))
+        return Proposals(self.boxes[rows], self.scores[rows], self.poses_2d[rows], self.poses_3d[rows])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PartPose:

@@ -323,6 +323,21 @@ def test_joints_lie_among_those_of_the_proposals_and_scores_fall(part, overlap, 
 
 @every_overlap
 @scenes.light
+@given(seed=seeds, count=st.integers(0, 25), least=st.floats(0.01, 0.9))
+def test_proposals_without_a_class_that_counts_do_not_matter(part, overlap, seed, count, least):
+    proposals = random_proposals(np.random.default_rng(seed), part, ANCHORS[part], count)
+    settings = replace(settings_of(overlap), score_th=least)
+    counted = proposals.scoring(least)
+    assert (counted.scores[:, 1:].max(axis=1, initial=0) >= least).all()
+    assert_same_poses(
+        integrate(counted, part, ANCHORS[part], settings),
+        integrate(proposals, part, ANCHORS[part], settings),
+        tolerance=0,
+    )
+
+
+@every_overlap
+@scenes.light
 @given(seed=seeds, count=st.integers(0, 25))
 def test_the_order_of_proposals_does_not_matter(part, overlap, seed, count):
     rng = np.random.default_rng(seed)

@@ -23,6 +23,10 @@ class Integration(Protocol):
         """The lowest scores of what comes out in the end, of every part."""
         ...
 
+    def counted(self, part: Part, proposals: Proposals) -> Proposals:
+        """The proposals that `detect` looks at: some dozen of a thousand: the others cost nothing."""
+        ...
+
     def detect(self, part: Part, proposals: Proposals) -> list[PartPose]:
         """Detections of a part by falling score; also such as `assemble` may leave out.
 
@@ -55,6 +59,10 @@ class PoseProposalsIntegration:
         own = {part: settings.th_persondetect for part, settings in ppi.items()}
         self.min_scores: Mapping[Part, float] = own | dict(min_scores)
 
+    def counted(self, part: Part, proposals: Proposals) -> Proposals:
+        """Those that have a class of at least `score_th`."""
+        return proposals.scoring(self._ppi[part].score_th)
+
     def detect(self, part: Part, proposals: Proposals) -> list[PartPose]:
         """Detections, also those that another part would have to vouch for."""
         settings = awaiting_support(self._ppi[part], self.min_scores[part])
@@ -77,6 +85,10 @@ class NonMaximumSuppression:
         self._anchors = anchors
         own = dict.fromkeys(Part, NmsSettings().min_score)
         self.min_scores: Mapping[Part, float] = own | dict(min_scores)
+
+    def counted(self, part: Part, proposals: Proposals) -> Proposals:
+        """Those that have a class of at least the lowest score."""
+        return proposals.scoring(self.min_scores[part])
 
     def detect(self, part: Part, proposals: Proposals) -> list[PartPose]:
         """The best poses."""
