@@ -30,7 +30,7 @@ demo: build ## Start the node on an example and show what it publishes
 
 .PHONY: test
 test: build test-packages lint ## Check the code and run all tests (ARGS go to pytest)
-	@$(ISOLATED) OMP_NUM_THREADS=1 pytest --numprocesses=auto --dist=loadfile $(ARGS)
+	@$(ISOLATED) OMP_NUM_THREADS=1 pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-packages
 test-packages: setup

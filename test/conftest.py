@@ -46,6 +46,19 @@ def pytest_report_header() -> str:
     )
 
 
+LONGEST_FIRST = (
+    *("training_overfit", "training_runs", "export", "engine_build", "node_lifecycle"),
+    *("training_distillation", "node_frames", "node_poses", "cli", "node_load", "node_parameters"),
+    *("node_hri", "demo"),
+)
+"""Test files that take a minute or more: begun last, one would keep one core busy and the others idle."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ranks = {f"test_{name}": rank for rank, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: ranks.get(item.path.stem, len(ranks)))
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Before anything starts ROS or CUDA, or keeps an engine."""
     cache = TemporaryDirectory(prefix="dope_ros_cache_")
