@@ -22,7 +22,7 @@ PART_SLICES: dict[str, slice] = {
 }
 """Where the joints of each part lie among all joints of a person."""
 
-BODY, LEFT_HAND, RIGHT_HAND, FACE = PART_SLICES.values()
+BODY_SLICE, LEFT_HAND_SLICE, RIGHT_HAND_SLICE, FACE_SLICE = PART_SLICES.values()
 ALL_JOINTS = sum(JOINT_COUNTS)
 
 

@@ -13,7 +13,8 @@ from scenes import standing
 from sequences import film, walk
 
 from dope_ros.skeleton import HAND_WRIST, HEAD, LEFT_HIP, LEFT_WRIST, RIGHT_HIP, RIGHT_WRIST
-from dope_ros.tracking.smoothing import REMEMBERED, Smoother, SmoothingSettings
+from dope_ros.tracking.memory import REMEMBERED
+from dope_ros.tracking.smoothing import Smoother, SmoothingSettings
 
 WALKING = 1.4
 """m/s."""

@@ -12,7 +12,7 @@ from scenes import project, standing
 
 from dope_ros.skeleton import LEFT_WRIST, RIGHT_WRIST
 from dope_ros.tracking import PeopleOverTime, SmoothingSettings, TrackingSettings
-from dope_ros.tracking.smoothing import REMEMBERED
+from dope_ros.tracking.memory import REMEMBERED
 from dope_ros.tracking.stature import FEWEST, MOST, Statures
 
 PLACES = st.tuples(st.floats(-0.5, 0.5), st.floats(-0.3, 0.3), st.floats(1.5, 6.0))

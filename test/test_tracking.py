@@ -14,7 +14,8 @@ from sequences import film, five_crossing, idf1, walk
 
 from dope_ros.geometry import place
 from dope_ros.tracking import PeopleOverTime, TrackingSettings
-from dope_ros.tracking.tracker import REMEMBERED, Tracker
+from dope_ros.tracking.memory import REMEMBERED
+from dope_ros.tracking.tracker import Tracker
 
 MEMORY = 2.5
 

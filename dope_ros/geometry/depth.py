@@ -10,10 +10,16 @@ from functools import lru_cache
 
 import numpy as np
 
-from dope_ros import joint_arrays
 from dope_ros.geometry.camera import Intrinsics
 from dope_ros.geometry.transform import Transform
-from dope_ros.joint_arrays import JointArrays, roots_of, with_joints
+from dope_ros.joint_arrays import (
+    BODY_SLICE,
+    LEFT_HAND_SLICE,
+    RIGHT_HAND_SLICE,
+    JointArrays,
+    roots_of,
+    with_joints,
+)
 from dope_ros.poses import Person
 from dope_ros.skeleton import (
     LEFT_HIP,
@@ -139,7 +145,7 @@ def measure(
     seen = depth.aligned(intrinsics, height, width)
     arrays = JointArrays.of([people[row] for row in bodies])
     measured = list(people)
-    pixels = arrays.keypoints_2d[:, joint_arrays.BODY]
+    pixels = arrays.keypoints_2d[:, BODY_SLICE]
     for index, row in enumerate(bodies):
         joints = _measured_joints(
             arrays.keypoints_3d[index], pixels[index], seen, intrinsics, (height, width)
@@ -153,7 +159,7 @@ def _measured_joints(
     joints: np.ndarray, pixels: np.ndarray, depth: DepthImage, intrinsics: Intrinsics, shape: tuple[int, int]
 ) -> np.ndarray | None:
     """The joints [139, 3] of a person at their measured depth; None where the trunk's was not found."""
-    body = joints[joint_arrays.BODY]
+    body = joints[BODY_SLICE]
     root = body[[RIGHT_HIP, LEFT_HIP]].mean(axis=0)
     focal = (intrinsics.fx + intrinsics.fy) / 2
     samples = _samples(depth.metres, TRUNK @ pixels, TRUNK_DISC * focal / root[2], shape)
@@ -165,8 +171,8 @@ def _measured_joints(
         return None
     joints = joints * (found / root[2])
     for wrist, hand in (
-        (LEFT_WRIST, joint_arrays.LEFT_HAND),
-        (RIGHT_WRIST, joint_arrays.RIGHT_HAND),
+        (LEFT_WRIST, LEFT_HAND_SLICE),
+        (RIGHT_WRIST, RIGHT_HAND_SLICE),
     ):
         _measure_wrist(joints, wrist, hand, pixels, depth, focal, shape)
     return joints

@@ -9,10 +9,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dope_ros import joint_arrays
 from dope_ros.geometry.camera import Intrinsics
 from dope_ros.geometry.size import BodySize, resized, size_deviation
-from dope_ros.joint_arrays import JOINT_COUNTS, PART_SLICES, JointArrays, lengths, with_joints
+from dope_ros.joint_arrays import (
+    BODY_SLICE,
+    FACE_SLICE,
+    LEFT_HAND_SLICE,
+    PART_SLICES,
+    RIGHT_HAND_SLICE,
+    JointArrays,
+    lengths,
+    with_joints,
+)
 from dope_ros.poses import PART_NAMES, Person
 from dope_ros.skeleton import HAND_WRIST, HEAD, LEFT_HIP, LEFT_WRIST, RIGHT_HIP, RIGHT_WRIST
 
@@ -27,9 +35,6 @@ FARTHEST = 1000.0
 
 PIXEL_NOISE = 1.0
 """Pixels. No joint is found more exactly than that, however well a pose fits."""
-
-BODY_SLOT, LEFT_HAND_SLOT, RIGHT_HAND_SLOT, FACE_SLOT = range(4)
-"""The order of parts in `PART_NAMES`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,16 +250,18 @@ def _placed(
         return []
     arrays = JointArrays.of(people)
     shapes = arrays.keypoints_3d if expected_size is None else resized(arrays.keypoints_3d, expected_size)
-    leading = np.array([list(PART_NAMES).index(next(iter(person.parts()))) for person in people])
+    leading = np.array([next(iter(person.parts())) for person in people])
     places = Places.empty(len(people))
-    for slot in np.unique(leading):
-        rows = np.flatnonzero(leading == slot)
+    for name, part in PART_NAMES.items():
+        rows = np.flatnonzero(leading == name)
+        if not len(rows):
+            continue
         alike = JointArrays(arrays.keypoints_2d[rows], shapes[rows])
-        found = _leading_places(alike, slot, intrinsics, nominal_depth, fit)
-        deviation = size_deviation(expected_size, list(PART_NAMES.values())[slot])
-        _fill_in(places, rows, found, deviation)
-    offsets = _part_offsets(shapes, arrays.keypoints_2d, places.translations, leading)
-    joints = shapes + np.repeat(offsets, JOINT_COUNTS, axis=1)
+        found = _leading_places(alike, name, intrinsics, nominal_depth, fit)
+        _fill_in(places, rows, found, size_deviation(expected_size, part))
+    joints = shapes + places.translations[:, None]
+    with_body = np.flatnonzero(leading == "body")
+    joints[with_body] = _attached(joints[with_body], arrays.keypoints_2d[with_body])
     changes = [
         {
             "root": places.roots[row].astype(np.float32),
@@ -267,17 +274,17 @@ def _placed(
 
 
 def _leading_places(
-    people: JointArrays, slot: int, intrinsics: Intrinsics, nominal_depth: float, fit: FitFunction
+    people: JointArrays, name: str, intrinsics: Intrinsics, nominal_depth: float, fit: FitFunction
 ) -> Places:
     """Places of people whose leading parts are of one kind."""
-    part = list(PART_SLICES.values())[slot]
+    part = PART_SLICES[name]
     joints, pixels = people.keypoints_3d[:, part], people.keypoints_2d[:, part]
     sightlines = intrinsics.normalise(pixels)
     fitted = fit(joints, sightlines, 2 / (intrinsics.fx + intrinsics.fy))
     metric = _plausible(joints, fitted.translations)
     nominal = _translations_at_depth(joints, sightlines, nominal_depth)
     translations = np.where(metric[:, None], fitted.translations, nominal)
-    middle = joints[:, [RIGHT_HIP, LEFT_HIP]] if slot == BODY_SLOT else joints
+    middle = joints[:, [RIGHT_HIP, LEFT_HIP]] if name == "body" else joints
     return Places(translations, middle.mean(axis=1) + translations, metric, fitted.covariances)
 
 
@@ -296,26 +303,24 @@ def _plausible(joints: np.ndarray, translations: np.ndarray) -> np.ndarray:
     return finite & (nearest > NEAREST) & (translations[:, 2] < FARTHEST)
 
 
-def _part_offsets(
-    shapes: np.ndarray, pixels: np.ndarray, translations: np.ndarray, leading: np.ndarray
-) -> np.ndarray:
-    """What moves each part to its place: [P, 4, 3] metres; NaN for parts that were not seen.
+def _attached(joints: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """The joints [P, 139, 3] of people with bodies, their hands and faces where the bodies have them.
 
     Wrists of hands go to those of the bodies. Faces go to the depth of the head joint, as far beside it as
-    they are seen, at the body's own scale.
+    they are seen, at the body's own scale. Parts that were not seen stay NaN.
+
+    Args:
+        joints: the bodies where they are, hands and faces anywhere.
+        pixels: [P, 139, 2], of the same joints.
     """
-    offsets = np.repeat(translations[:, None], len(PART_NAMES), axis=1)
-    rows = np.flatnonzero(leading == BODY_SLOT)
-    if not len(rows):
-        return offsets
-    shapes, pixels = shapes[rows], pixels[rows]
-    body, body_pixels = shapes[:, joint_arrays.BODY] + translations[rows, None], pixels[:, joint_arrays.BODY]
-    offsets[rows, LEFT_HAND_SLOT] = body[:, LEFT_WRIST] - shapes[:, joint_arrays.LEFT_HAND][:, HAND_WRIST]
-    offsets[rows, RIGHT_HAND_SLOT] = body[:, RIGHT_WRIST] - shapes[:, joint_arrays.RIGHT_HAND][:, HAND_WRIST]
-    offsets[rows, FACE_SLOT] = body[:, HEAD] - shapes[:, joint_arrays.FACE].mean(axis=1)
-    beside = (pixels[:, joint_arrays.FACE] - body_pixels[:, [HEAD]]).mean(axis=1)
-    offsets[rows, FACE_SLOT, :2] += beside * _metres_per_pixel(body, body_pixels)
-    return offsets
+    attached = joints.copy()
+    body, body_pixels = joints[:, BODY_SLICE], pixels[:, BODY_SLICE]
+    for hand, wrist in ((LEFT_HAND_SLICE, LEFT_WRIST), (RIGHT_HAND_SLICE, RIGHT_WRIST)):
+        attached[:, hand] += body[:, [wrist]] - joints[:, hand][:, [HAND_WRIST]]
+    attached[:, FACE_SLICE] += body[:, [HEAD]] - joints[:, FACE_SLICE].mean(axis=1, keepdims=True)
+    beside = (pixels[:, FACE_SLICE] - body_pixels[:, [HEAD]]).mean(axis=1)
+    attached[:, FACE_SLICE, :2] += (beside * _metres_per_pixel(body, body_pixels))[:, None]
+    return attached
 
 
 def _metres_per_pixel(joints: np.ndarray, pixels: np.ndarray) -> np.ndarray:

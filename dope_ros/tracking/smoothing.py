@@ -13,32 +13,36 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dope_ros import joint_arrays
-from dope_ros.joint_arrays import JointArrays, lengths, roots_of, with_joints
+from dope_ros.joint_arrays import (
+    ALL_JOINTS,
+    BODY_SLICE,
+    FACE_SLICE,
+    LEFT_HAND_SLICE,
+    RIGHT_HAND_SLICE,
+    JointArrays,
+    lengths,
+    roots_of,
+    with_joints,
+)
 from dope_ros.poses import Person
 from dope_ros.skeleton import HEAD, LEFT_WRIST, RIGHT_WRIST
+from dope_ros.tracking.memory import LATE, REMEMBERED
 
-ANCHORS = (
-    (joint_arrays.LEFT_HAND, LEFT_WRIST),
-    (joint_arrays.RIGHT_HAND, RIGHT_WRIST),
-    (joint_arrays.FACE, HEAD),
+PARENT_JOINTS = (
+    (LEFT_HAND_SLICE, LEFT_WRIST),
+    (RIGHT_HAND_SLICE, RIGHT_WRIST),
+    (FACE_SLICE, HEAD),
 )
 """Parts, and the joint of the body that they hang on."""
 
 FORGOTTEN = 1.0
 """Seconds. A pose so old has nothing to do with the next."""
 
-LATE = 0.1
-"""Seconds. Stamps go back so far where a camera's clock is not strict; if further, time itself went back."""
-
-REMEMBERED = 300
-"""Of so many people at most something is remembered; where stamps stand still, nothing grows too old."""
-
 EXTENTS = (
-    (joint_arrays.BODY, 1.7),
-    (joint_arrays.FACE, 0.2),
-    (joint_arrays.LEFT_HAND, 0.2),
-    (joint_arrays.RIGHT_HAND, 0.2),
+    (BODY_SLICE, 1.7),
+    (FACE_SLICE, 0.2),
+    (LEFT_HAND_SLICE, 0.2),
+    (RIGHT_HAND_SLICE, 0.2),
 )
 """Metres. The extent in the picture of the first of these parts that is seen stands for so many, which makes
 speeds in it comparable."""
@@ -62,8 +66,8 @@ class SmoothingSettings:
 class FilterState:
     """What the filter remembers of one person.
 
-    values, velocities: [139, 5], x and y in the picture, then x, y and z relative to the anchors.
-    anchored: whether there was a body; without one, x, y and z of hands and faces are in the camera frame.
+    values, velocities: [139, 5], x and y in the picture, then x, y and z relative to the parent joints.
+    has_body: whether there was a body; without one, x, y and z of hands and faces are in the camera frame.
     metric: whether the position was.
     measured: whether the body's size was measured in a depth image, so that its distance was right.
     """
@@ -71,7 +75,7 @@ class FilterState:
     values: np.ndarray
     velocities: np.ndarray
     seconds: float
-    anchored: bool = False
+    has_body: bool = False
     metric: bool = False
     measured: bool = False
 
@@ -94,18 +98,18 @@ class Smoother:
         if not people:
             return []
         arrays = JointArrays.of(people)
-        now = np.concatenate([arrays.keypoints_2d, relative_to_anchors(arrays.keypoints_3d)], axis=2)
+        now = np.concatenate([arrays.keypoints_2d, relative_to_parents(arrays.keypoints_3d)], axis=2)
         before, velocities, elapsed = self._states_of(people, now, seconds)
         smoothed, velocities = one_euro(now, before, velocities, elapsed, settings)
         for row, person in enumerate(people):
             state = self._states.pop(person.id, None)  # who was seen last is to stand last
             if state is None or elapsed[row] > 0:
-                anchored, measured = person.body is not None, person.size_measured
+                has_body, measured = person.body is not None, person.size_measured
                 state = FilterState(
-                    smoothed[row], velocities[row], seconds, anchored, person.metric, measured
+                    smoothed[row], velocities[row], seconds, has_body, person.metric, measured
                 )
             self._states[person.id] = state
-        joints = hung_on_anchors(smoothed[..., 2:])
+        joints = from_parents(smoothed[..., 2:])
         changes = [{"root": root} for root in roots_of(people, joints)]
         return with_joints(people, joints, smoothed[..., :2], changes)
 
@@ -161,9 +165,9 @@ def comparable(state: FilterState, person: Person) -> FilterState:
     seen from the camera, or the other way round. Where positions become metric, or sizes measured, or where
     they cease to be, that is true of everything.
     """
-    changed = np.zeros(joint_arrays.ALL_JOINTS, bool)
-    if state.anchored != (person.body is not None):
-        for part, _ in ANCHORS:
+    changed = np.zeros(ALL_JOINTS, bool)
+    if state.has_body != (person.body is not None):
+        for part, _ in PARENT_JOINTS:
             changed[part] = True
     if (state.metric, state.measured) != (person.metric, person.size_measured):
         changed[:] = True
@@ -174,25 +178,25 @@ def comparable(state: FilterState, person: Person) -> FilterState:
     return replace(state, values=values, velocities=velocities)
 
 
-def relative_to_anchors(joints: np.ndarray) -> np.ndarray:
+def relative_to_parents(joints: np.ndarray) -> np.ndarray:
     """Joints [P, 139, 3], those of hands and faces as seen from the wrists and heads of their bodies."""
     relative = joints.copy()
-    for part, anchor in ANCHORS:
-        relative[:, part] -= _or_nothing(joints[:, [anchor]])
+    for part, parent in PARENT_JOINTS:
+        relative[:, part] -= _or_nothing(joints[:, [parent]])
     return relative
 
 
-def hung_on_anchors(relative: np.ndarray) -> np.ndarray:
-    """The way back from `relative_to_anchors`."""
+def from_parents(relative: np.ndarray) -> np.ndarray:
+    """The way back from `relative_to_parents`."""
     joints = relative.copy()
-    for part, anchor in ANCHORS:
-        joints[:, part] += _or_nothing(relative[:, [anchor]])
+    for part, parent in PARENT_JOINTS:
+        joints[:, part] += _or_nothing(relative[:, [parent]])
     return joints
 
 
-def _or_nothing(anchors: np.ndarray) -> np.ndarray:
-    """The anchors; zero for people without a body."""
-    return np.where(np.isnan(anchors), 0.0, anchors)
+def _or_nothing(parents: np.ndarray) -> np.ndarray:
+    """The parent joints; zero for people without a body."""
+    return np.where(np.isnan(parents), 0.0, parents)
 
 
 def _gain(cutoff: float | np.ndarray, elapsed: np.ndarray) -> np.ndarray:

@@ -14,12 +14,11 @@ from statistics import median
 
 import numpy as np
 
-from dope_ros import joint_arrays
 from dope_ros.geometry.size import LIMBS
-from dope_ros.joint_arrays import JointArrays, lengths, roots_of, with_joints
+from dope_ros.joint_arrays import BODY_SLICE, JointArrays, lengths, roots_of, with_joints
 from dope_ros.poses import Person
 from dope_ros.skeleton import LEFT_WRIST, RIGHT_WRIST
-from dope_ros.tracking.smoothing import REMEMBERED
+from dope_ros.tracking.memory import REMEMBERED
 
 FEWEST, MOST = 5, 30
 """So many measurements of a person it takes, and so many are remembered; their median counts, for depth is at
@@ -57,7 +56,7 @@ class Statures:
         if not bodies:
             return list(people)
         joints = JointArrays.of(bodies).keypoints_3d
-        factors = self._factors(bodies, limb_lengths(joints[:, joint_arrays.BODY]))
+        factors = self._factors(bodies, limb_lengths(joints[:, BODY_SLICE]))
         rows = np.flatnonzero(np.isfinite(factors))
         scaled = _scaled([bodies[row] for row in rows], joints[rows], factors[rows])
         recalled = {person.id: person for person in scaled}

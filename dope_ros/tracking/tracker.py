@@ -15,14 +15,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from dope_ros import joint_arrays
-from dope_ros.joint_arrays import JointArrays, lengths
+from dope_ros.joint_arrays import (
+    BODY_SLICE,
+    FACE_SLICE,
+    LEFT_HAND_SLICE,
+    RIGHT_HAND_SLICE,
+    JointArrays,
+    lengths,
+)
 from dope_ros.poses import Person
-from dope_ros.tracking.smoothing import LATE
+from dope_ros.tracking.memory import LATE, REMEMBERED
 from dope_ros.tracking.stature import limb_lengths
-
-REMEMBERED = 300
-"""Who is not seen is forgotten after so many others; where stamps stand still, no track grows too old."""
 
 PAUSE = 3.0
 """After a gap of more than so many usual intervals only tracks within `memory` last; after a shorter one all
@@ -209,7 +212,7 @@ class Tracker:
         new = np.flatnonzero(ids < 0)
         ids[new] = self._ids.take(len(new))
         given = self._ids.given
-        unseen = given - tracks.given < REMEMBERED
+        unseen = given - tracks.given < REMEMBERED  # else forgotten, after so many others
         unseen[rows] = False
         self._tracks = (
             tracks.rows(rows)
@@ -236,14 +239,14 @@ def seen_of(people: Sequence[Person]) -> Seen:
     joints = arrays.keypoints_2d
     middles = [
         joints[:, part].mean(axis=1, keepdims=True)
-        for part in (joint_arrays.LEFT_HAND, joint_arrays.RIGHT_HAND, joint_arrays.FACE)
+        for part in (LEFT_HAND_SLICE, RIGHT_HAND_SLICE, FACE_SLICE)
     ]
-    landmarks = np.concatenate([joints[:, joint_arrays.BODY], *middles], axis=1)
+    landmarks = np.concatenate([joints[:, BODY_SLICE], *middles], axis=1)
     spans = np.fmax.reduce(joints, axis=1) - np.fmin.reduce(joints, axis=1)  # past what is NaN
     roots = [person.root if person.metric and person.body is not None else None for person in people]
     nowhere = np.full(3, np.nan)
     places = np.array([nowhere if root is None else root for root in roots], float).reshape(-1, 3)
-    limbs = np.maximum(limb_lengths(arrays.keypoints_3d[:, joint_arrays.BODY]), 1e-3)
+    limbs = np.maximum(limb_lengths(arrays.keypoints_3d[:, BODY_SLICE]), 1e-3)
     return Seen(landmarks, np.maximum(lengths(spans), 1.0), places * (USUAL_LIMBS / limbs)[:, None])
 
 
