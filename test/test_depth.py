@@ -209,6 +209,43 @@ def test_the_covariance_shrinks_along_the_line_of_sight():
     assert np.sqrt(found.root_covariance[2, 2]) < 0.03 < np.sqrt(placed.root_covariance[2, 2])
 
 
+@pytest.mark.parametrize("distance", [1.5, 3.0, 6.0])
+def test_a_measured_distance_is_as_uncertain_as_depth_cameras_are_there(distance):
+    person = standing((0.2, 0.1, distance))
+    (placed,) = place([seen(person)], CAMERA, 3.0)
+    found = measured(placed, render([person]))
+    sight = found.root / np.linalg.norm(found.root)
+    expected = np.hypot(0.02, 0.04 * (distance / 5) ** 2)
+    assert np.sqrt(sight @ found.root_covariance @ sight) == pytest.approx(expected, rel=0.05)
+
+
+def test_the_covariance_across_the_line_of_sight_is_that_of_a_body_of_the_measured_size():
+    person = standing((0.4, 0.1, 3.0))
+    placed = placed_too_far(person)
+    found = measured(placed, render([person]))
+    across = np.linalg.svd(found.root[None])[2][1:]
+    before, after = (across @ one.root_covariance @ across.T for one in (placed, found))
+    np.testing.assert_allclose(after, before * (found.root[2] / placed.root[2]) ** 2, rtol=1e-3, atol=1e-9)
+
+
+@pytest.mark.parametrize("distance", [2.0, 3.0, 6.0])
+def test_measured_roots_err_as_much_as_their_covariance_says(distance):
+    rng, normalised = np.random.default_rng(1), []
+    for seed in range(60):
+        person = standing((0.0, 0.0, distance), turn=rng.uniform(-3, 3), parts=["body"])
+        body = seen(person).body
+        shape = body.keypoints_3d + rng.normal(0, 0.05, body.keypoints_3d.shape)
+        pixels = body.keypoints_2d + rng.normal(0, 2, body.keypoints_2d.shape)
+        body = replace(body, keypoints_3d=np.float32(shape * 1.1), keypoints_2d=np.float32(pixels))
+        (placed,) = place([replace(seen(person), body=body)], CAMERA, 3.0)
+        off = np.float32(rng.normal(0, 0.04 * (distance / 5) ** 2))  # of a whole surface
+        scene = render([person])
+        found = measured(placed, spoiled(np.where(scene > 0, scene + off, 0), 0.01, 0.2, seed))
+        error = found.root - person.root
+        normalised.append(error @ np.linalg.inv(found.root_covariance) @ error / 3)
+    assert 0.8 < np.mean(normalised) < 1.4
+
+
 def test_people_without_a_body_or_a_place_stay_where_they_are():
     lone = standing((0.0, 0.0, 3.0), parts=["face"])
     nominal = replace(standing((0.0, 0.0, 3.0)), metric=False)

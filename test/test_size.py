@@ -12,12 +12,16 @@ from hypothesis import strategies as st
 from scenes import CAMERA, seen, standing
 
 from dope_ros.geometry import BODY_SIZES, place
-from dope_ros.geometry.size import resized, sizes_of
+from dope_ros.geometry.placement import fit_translations
+from dope_ros.geometry.size import NETWORK_DEVIATION, resized, sizes_of
 from dope_ros.joint_arrays import JointArrays
 from dope_ros.skeleton import BODY, FINGER_BASES, LEFT_WRIST, Part
 
 ADULT, CHILD = BODY_SIZES["adult"], BODY_SIZES["child"]
 factors = st.floats(0.7, 1.4)
+
+PIXEL = 2 / (CAMERA.fx + CAMERA.fy)
+"""The size of a pixel on the plane at z = 1."""
 
 
 def scaled(person, factor):
@@ -129,19 +133,66 @@ def test_a_covariance_is_one_and_largest_along_the_line_of_sight(x, z, turn):
     assert abs(axes[:, -1] @ sight) > 0.99
 
 
-def test_roots_lie_within_what_the_covariance_of_the_fit_says():
+def test_translations_lie_within_what_the_covariance_of_the_fit_says():
     rng = np.random.default_rng(2)
     distances = []
     for _ in range(200):
         truth = standing((0.8, -0.5, 3), turn=rng.uniform(-3, 3), parts=["body"])
-        (found,) = place([noisy(seen(truth), 3, rng)], CAMERA, 3.0)
-        sight = found.root[:, None] * found.root[None] * 0.08**2
-        error = found.root - truth.root
-        fit_only = found.root_covariance - sight + 1e-9 * np.eye(3)
-        distances.append(error @ np.linalg.inv(fit_only) @ error)
+        body = noisy(seen(truth), 3, rng).body
+        found = fit_translations(body.keypoints_3d[None], CAMERA.normalise(body.keypoints_2d)[None], PIXEL)
+        error = found.translations[0] - (truth.body.keypoints_3d - body.keypoints_3d).mean(axis=0)
+        distances.append(error @ np.linalg.inv(found.covariances[0] + 1e-9 * np.eye(3)) @ error)
     half, most = (np.mean(np.less(distances, limit)) for limit in (2.37, 7.81))  # of a chi-square of 3
     assert half == pytest.approx(0.5, abs=0.2)
     assert most == pytest.approx(0.95, abs=0.15)
+
+
+def errors_across_sight(metres, pixels, distance, count, seed=0):
+    """How far roots are off across the line of sight, and how far they should be.
+
+    Joints of the shapes have noise of so many metres, those in the picture of so many pixels, and sizes are
+    off as much as a network's are.
+
+    Returns:
+        The mean over people and axes of squared errors, of variances as claimed, and of their ratios.
+    """
+    rng, squares, claimed, normalised = np.random.default_rng(seed), [], [], []
+    for _ in range(count):
+        truth = standing((0.3 * distance, 0, distance), turn=rng.uniform(-3, 3), parts=["body"])
+        body = noisy(seen(truth), pixels, rng).body
+        shape = body.keypoints_3d + rng.normal(0, metres, body.keypoints_3d.shape)
+        shape = np.float32(shape * np.exp(rng.normal(0, NETWORK_DEVIATION)))
+        (found,) = place([replace(seen(truth), body=replace(body, keypoints_3d=shape))], CAMERA, 3.0)
+        across = np.linalg.svd(truth.root[None])[2][1:]
+        error, covariance = across @ (found.root - truth.root), across @ found.root_covariance @ across.T
+        squares.append(error @ error / 2)
+        claimed.append(np.trace(covariance) / 2)
+        normalised.append(error @ np.linalg.inv(covariance) @ error / 2)
+    return np.mean(squares), np.mean(claimed), np.mean(normalised)
+
+
+@pytest.mark.parametrize("distance", [1.5, 3.0, 6.0])
+@pytest.mark.parametrize("metres", [0.03, 0.05, 0.08])
+def test_roots_err_across_the_line_of_sight_as_much_as_their_covariance_says(metres, distance):
+    squares, claimed, normalised = errors_across_sight(metres, 2.0, distance, 300)
+    assert np.sqrt(squares) == pytest.approx(np.sqrt(claimed), rel=0.15)
+    assert 0.8 < normalised < 1.35
+
+
+@pytest.mark.parametrize("pixels", [1.0, 3.0, 8.0])
+def test_roots_of_exact_shapes_err_no_more_than_their_covariance_says(pixels):
+    # What remains in the picture does not say whether the shape is wrong or the joints in the picture are.
+    squares, claimed, _ = errors_across_sight(0.0, pixels, 3.0, 200)
+    assert squares < claimed < 10 * squares
+
+
+@scenes.light
+@given(st.floats(1.5, 6), st.floats(-3, 3), st.floats(0.5, 2), st.integers(0, 100))
+def test_people_of_another_size_are_as_many_times_as_uncertain(z, turn, factor, seed):
+    person = noisy(seen(standing((0.3, 0, z), turn=turn, parts=["body"])), 4, np.random.default_rng(seed))
+    found, larger = (place([one], CAMERA, 3.0)[0] for one in (person, scaled(person, factor)))
+    expected = factor**2 * found.root_covariance
+    np.testing.assert_allclose(larger.root_covariance, expected, rtol=1e-3, atol=1e-6)
 
 
 def test_a_fit_without_errors_is_as_exact_as_joints_are_found():

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -54,8 +55,19 @@ TRUNK_DISC, WRIST_DISC = 0.04, 0.03
 ASPECT_TOLERANCE = 0.02
 """So much the scales of an aligned depth image may differ across and down; rounding to pixels is less."""
 
-DEVIATION = 0.02
-"""Metres. Standard deviation of a measured root: where in the body its surface is, is not known better."""
+SURFACE_DEVIATION = 0.02
+"""Metres. Standard deviation of a trunk's half: where in the body its surface is, is not known better."""
+
+DEPTH_DEVIATION = 0.0016
+"""Standard deviation of a measured depth, as a share of its square, per metre: that of a surface, on which
+neighbouring pixels err alike. Depths from disparities err so: by 4 cm at 5 m with structured light
+(Khoshelham and Oude Elberink, Sensors 12(2), 2012). For stereo as much follows from 0.08 px, a focal length
+of 640 px and a baseline of 8 cm."""
+
+HIPS_FROM_TRUNK = 0.75
+"""The variance along the line of sight of where the hips are from the trunk's surface in the network's shape,
+as a share of that of the root across it. The distance of the hips from the trunk's middle makes it a half;
+what a wrong shape does to the trunk's half and to where it is sampled is the rest, as simulated."""
 
 
 def _disc(rings: int) -> np.ndarray:
@@ -281,18 +293,25 @@ def _lines_of_sight(camera: Intrinsics, rows: int, columns: int) -> np.ndarray:
 
 def _at(person: Person, joints: np.ndarray) -> Person:
     (root,) = roots_of([person], joints[None])
-    fields = {
-        "root": root,
-        "depth_measured": True,
-        "size_measured": True,
-        "root_covariance": _measured_covariance(person, root.astype(np.float64)),
-    }
+    fields: dict[str, Any] = {"root": root, "depth_measured": True, "size_measured": True}
+    if person.root is not None and person.root_covariance is not None:
+        fields["root_covariance"] = _measured_covariance(person.root_covariance, person.root, root)
     return with_joints([person], joints[None], changes=[fields])[0]
 
 
-def _measured_covariance(person: Person, root: np.ndarray) -> np.ndarray:
-    """Along the line of sight what a depth image leaves open; across it what the fit does."""
+def _measured_covariance(fitted: np.ndarray, placed: np.ndarray, measured: np.ndarray) -> np.ndarray:
+    """Of a root [3], from that [3, 3] of the fit, which put it at `placed` [3]: [3, 3] square metres.
+
+    Across the line of sight it is the fit's, as many times larger as the body. Along it, it is what a depth
+    image leaves open: its own error, where in the body the surface is, and where the hips are from there.
+    """
+    root = measured.astype(np.float64)
     sight = root / np.linalg.norm(root)
-    across = np.eye(3) - np.outer(sight, sight)
-    fitted = np.zeros((3, 3)) if person.root_covariance is None else person.root_covariance
-    return across @ fitted @ across + DEVIATION**2 * np.outer(sight, sight)
+    off_sight = np.eye(3) - np.outer(sight, sight)
+    across = (root[2] / placed[2]) ** 2 * off_sight @ fitted @ off_sight
+    along = (
+        SURFACE_DEVIATION**2
+        + (DEPTH_DEVIATION * root[2] ** 2) ** 2
+        + HIPS_FROM_TRUNK * np.trace(across) / 2  # of either axis across
+    )
+    return across + along * np.outer(sight, sight)

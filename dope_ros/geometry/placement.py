@@ -22,7 +22,7 @@ from dope_ros.joint_arrays import (
     with_joints,
 )
 from dope_ros.poses import PART_NAMES, Person
-from dope_ros.skeleton import HAND_WRIST, HEAD, LEFT_HIP, LEFT_WRIST, RIGHT_HIP, RIGHT_WRIST
+from dope_ros.skeleton import BODY, HAND_WRIST, HEAD, LEFT_HIP, LEFT_WRIST, RIGHT_HIP, RIGHT_WRIST
 
 REWEIGHTINGS = 4
 """Rounds of the robust fit; the weights of an outlier are negligible after three."""
@@ -36,6 +36,15 @@ FARTHEST = 1000.0
 PIXEL_NOISE = 1.0
 """Pixels. No joint is found more exactly than that, however well a pose fits."""
 
+WEIGHTED_SHARE = 0.665
+"""The mean square of normal errors in the plane under Geman and McClure's weights, a quarter at two medians,
+as a share of that without weights: the integral of w(x) x exp(-x) over that of w(x) exp(-x), where w(x) is
+1 / (1 + x / (4 ln 2))^2."""
+
+MID_HIPS_SHARE = 1 / 2 - 2 / len(BODY)
+"""The variance of mid-hips in that of a joint, less what they share with the translation: of the joints whose
+mean it is the translation takes the noise off, and the hips are two of these."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fit:
@@ -43,10 +52,13 @@ class Fit:
 
     translations: [P, 3] metres; NaN or infinite where the joints say nothing of the depth.
     covariances: [P, 3, 3] square metres, from the distances in the picture that remain.
+    shape_variances: [P], of a joint of the 3D pose along each axis on the plane at z = 1: what remains in the
+        picture and is more than the noise of joints in it.
     """
 
     translations: np.ndarray
     covariances: np.ndarray
+    shape_variances: np.ndarray
 
 
 FitFunction = Callable[[np.ndarray, np.ndarray, float], Fit]
@@ -71,8 +83,8 @@ def place(
 
     Returns:
         The same people in the camera frame. `metric` is true and `root_covariance` is given, but for those
-        at the nominal depth. The covariance is that of the fit, and of the body's size along the line of
-        sight.
+        at the nominal depth. The covariance is that of the fit, of the mid-hips in the body's shape, and of
+        the body's size along the line of sight.
     """
     return _placed(people, intrinsics, nominal_depth, expected_size, fit_translations)
 
@@ -111,7 +123,12 @@ def fit_translations(poses_3d: np.ndarray, sightlines: np.ndarray, pixel: float)
         weights = _geman_mcclure(np.where(seen, errors, np.inf), counts, 2)
         translations = equations.solved(weights / depths**2)
     depths, errors = _errors(poses_3d, sightlines, translations)
-    return Fit(translations, _covariances(sightlines, depths, errors, weights, pixel * PIXEL_NOISE))
+    noise = pixel * PIXEL_NOISE
+    return Fit(
+        translations,
+        _covariances(sightlines, depths, errors, weights, noise),
+        _shape_variances(errors, weights, counts, noise),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +219,18 @@ def _covariances(
         return inverse * (variance / (a * (a * d - b * b - c * c)))[:, None, None]
 
 
+def _shape_variances(errors: np.ndarray, weights: np.ndarray, counts: np.ndarray, noise: float) -> np.ndarray:
+    """Of a joint in the 3D poses, on the plane at z = 1: [P]. All that pixels do not explain is theirs."""
+    equations = np.maximum(2 * counts, 4)
+    left_by_fit = (equations - 3) / equations
+    squares = (weights * errors**2).sum(axis=1) / (2 * weights.sum(axis=1))
+    return np.maximum(squares / (WEIGHTED_SHARE * left_by_fit) - noise**2, 0.0)
+
+
 def _no_fit(poses_3d: np.ndarray, sightlines: np.ndarray, pixel: float) -> Fit:
     del sightlines, pixel
-    return Fit(np.full((len(poses_3d), 3), np.nan), np.full((len(poses_3d), 3, 3), np.nan))
+    unknown = np.full((len(poses_3d), 3, 3), np.nan)
+    return Fit(unknown[:, 0], unknown, unknown[:, 0, 0])
 
 
 def _translations_at_depth(poses_3d: np.ndarray, sightlines: np.ndarray, depth: float) -> np.ndarray:
@@ -284,8 +310,11 @@ def _leading_places(
     metric = _plausible(joints, fitted.translations)
     nominal = _translations_at_depth(joints, sightlines, nominal_depth)
     translations = np.where(metric[:, None], fitted.translations, nominal)
-    middle = joints[:, [RIGHT_HIP, LEFT_HIP]] if name == "body" else joints
-    return Places(translations, middle.mean(axis=1) + translations, metric, fitted.covariances)
+    if name != "body":  # the fit puts the mean of the joints on its line of sight, whatever their shape is
+        return Places(translations, joints.mean(axis=1) + translations, metric, fitted.covariances)
+    roots = joints[:, [RIGHT_HIP, LEFT_HIP]].mean(axis=1) + translations
+    of_hips = MID_HIPS_SHARE * fitted.shape_variances * roots[:, 2] ** 2
+    return Places(translations, roots, metric, fitted.covariances + of_hips[:, None, None] * np.eye(3))
 
 
 def _fill_in(places: Places, rows: np.ndarray, found: Places, size_deviation: float) -> None:
