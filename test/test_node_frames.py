@@ -16,12 +16,13 @@ from geometry_msgs.msg import TransformStamped
 from rclpy.qos import qos_profile_sensor_data
 from robot import camera_info, running_node
 from rosgraph_msgs.msg import Clock
-from scenes import CAMERA, HEIGHT, WIDTH, seen, standing
+from scenes import CAMERA, HEIGHT, WIDTH, pose_of, seen, standing
+from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, Image
-from tiny_model import write_tiny_model
+from tiny_model import film_picture, write_film_model, write_tiny_model
 from visualization_msgs.msg import MarkerArray
 
-from dope_ros.geometry import Intrinsics, Transform
+from dope_ros.geometry import Intrinsics, Transform, transformed
 from dope_ros.ros.messages import people_from_message
 from dope_ros.skeleton import HEAD, LEFT_HIP, LEFT_WRIST, RIGHT_HIP
 from dope_ros.tracking.stature import FEWEST
@@ -288,6 +289,32 @@ def test_people_are_published_in_the_target_frame_at_the_images_stamp(robot, mod
     head = UPRIGHT.apply(PERSON.body.keypoints_3d[HEAD])
     np.testing.assert_allclose(person.body.keypoints_3d[HEAD], head, atol=0.02)
     np.testing.assert_allclose(person.body.keypoints_2d, PERSON.body.keypoints_2d, atol=1e-2)
+
+
+def test_who_stands_still_stays_there_in_the_target_frame_while_a_robot_turns(robot, tmp_path):
+    tf, truth, rate = Broadcaster(robot), UPRIGHT.apply(PERSON.root), 10
+    turned = [Rotation.from_euler("z", 0.8 * (frame / rate - 0.5)).as_matrix() for frame in range(rate)]
+    cameras = [Transform(turn, np.zeros(3)).after(UPRIGHT) for turn in turned]
+    (still,) = transformed([PERSON], UPRIGHT)
+    seen_turning = [[seen(as_seen_by(camera, still))] for camera in cameras]
+    model = write_film_model(tmp_path / "film.onnx", seen_turning, HEIGHT, WIDTH)
+    with running_node({"model": model, "target_frame": "map", "tracking": "smooth"}):
+        robot.wait_until(lambda: robot.node.count_subscribers("/tf"), "the node listens to /tf")
+        show_metric(robot, lambda image: tf.say("map", "camera_optical_frame", UPRIGHT, image.header.stamp))
+        for frame, camera in enumerate(cameras):
+            image = robot.image(film_picture(frame, HEIGHT, WIDTH))
+            image.header.stamp = at(5 + frame / rate)  # long before the others, so that all begins anew
+            tf.say("map", "camera_optical_frame", camera, image.header.stamp)
+            (person,) = people_from_message(robot.show(image))
+            assert person.metric
+            np.testing.assert_allclose(person.root, truth, atol=0.02)
+
+
+def as_seen_by(camera, person):
+    """Somebody as seen by a camera at a place in the frame that they are in."""
+    (moved,) = transformed([person], camera.inverse())
+    parts = {name: pose_of(pose.keypoints_3d, pose.score, pose.side) for name, pose in moved.parts().items()}
+    return replace(moved, **parts)
 
 
 def test_a_transform_that_is_missing_is_named_and_no_pose_is_published(robot, model):

@@ -10,11 +10,14 @@ import scenes
 from hypothesis import given
 from hypothesis import strategies as st
 from scenes import standing
+from scipy.spatial.transform import Rotation
 from sequences import film, walk
 
+from dope_ros.geometry import Transform, transformed
 from dope_ros.skeleton import HAND_WRIST, HEAD, LEFT_HIP, LEFT_WRIST, RIGHT_HIP, RIGHT_WRIST
+from dope_ros.tracking import PeopleOverTime, TrackingSettings
 from dope_ros.tracking.memory import REMEMBERED
-from dope_ros.tracking.smoothing import Smoother, SmoothingSettings
+from dope_ros.tracking.smoothing import FORGOTTEN, Smoother, SmoothingSettings
 
 WALKING = 1.4
 """m/s."""
@@ -159,6 +162,7 @@ metres = st.floats(1.0, 6.0)
 @given(st.lists(st.tuples(st.booleans(), metres), min_size=2, max_size=8))
 def test_a_hand_is_where_it_is_seen_when_its_body_is_lost_and_found(frames):
     # As placed without a body, a hand stands elsewhere than at its wrist; wherever that is, it goes there.
+    # With a body again it is at the wrist, as it is seen there.
     smoother, before = Smoother(), None
     for frame, (has_body, depth) in enumerate(frames):
         person = standing((0.2, 0, depth))
@@ -166,9 +170,12 @@ def test_a_hand_is_where_it_is_seen_when_its_body_is_lost_and_found(frames):
         (found,) = smoother([person], frame * 0.1, SmoothingSettings())
         if has_body != before:
             hand, expected = found.left_hand.keypoints_3d, person.left_hand.keypoints_3d
+            if has_body:
+                hand = hand - found.body.keypoints_3d[LEFT_WRIST]
+                expected = expected - person.body.keypoints_3d[LEFT_WRIST]
             np.testing.assert_allclose(hand, expected, atol=1e-4)
-            root = expected.mean(axis=0) if not has_body else person.root
-            np.testing.assert_allclose(found.root, root, atol=1e-4)
+            root = found.body.keypoints_3d[[RIGHT_HIP, LEFT_HIP]] if has_body else expected
+            np.testing.assert_allclose(found.root, root.mean(axis=0), atol=1e-4)
         before = has_body
 
 
@@ -244,3 +251,130 @@ def test_one_person_is_smoothed_as_if_alone():
         together = smoother(people, moment.seconds, SmoothingSettings())
         (single,) = alone([people[1]], moment.seconds, SmoothingSettings())
     np.testing.assert_array_equal(together[1].body.keypoints_3d, single.body.keypoints_3d)
+
+
+# Parts that come and go
+
+COMES_AND_GOES = {"two of three": lambda frame: frame % 3 < 2, "every other": lambda frame: frame % 2 == 0}
+
+
+@pytest.mark.parametrize("is_seen", COMES_AND_GOES.values(), ids=COMES_AND_GOES)
+@pytest.mark.parametrize("part", ["body", "left_hand", "face"])
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_a_part_that_comes_and_goes_jitters_by_at_least_sixty_per_cent_less(part, is_seen, dimensions):
+    moments = film([walk((0, 0.1, 3), (0, 0, 0))], 12.0, 30, noise=2, shape_noise=0.01)
+    smoother, before, after = Smoother(), [], []
+    for frame, moment in enumerate(moments):
+        person = replace(moment.people[0], id=0)
+        shown = person if is_seen(frame) else replace(person, **{part: None})
+        (found,) = smoother([shown], moment.seconds, SmoothingSettings())
+        if frame >= 60 and is_seen(frame):
+            for people, one in ((before, person), (after, found)):
+                people.append(getattr(one.parts()[part], f"keypoints_{dimensions}d"))
+    assert np.std(after, axis=0).mean() <= 0.4 * np.std(before, axis=0).mean()
+
+
+def raised(person, metres):
+    """The person with its left hand so much higher, in the picture and in space."""
+    hand = person.left_hand.keypoints_3d.astype(float) - (0, metres, 0)
+    return replace(person, left_hand=scenes.pose_of(hand, side=person.left_hand.side))
+
+
+def found_again(gap, seen_again, rate=30):
+    """What is found of a still person whose left hand is not seen for a gap, then at the heights given."""
+    smoother, person = Smoother(), standing((0.1, 0, 3))
+    frames = [raised(person, 0.0)] * rate
+    frames += [replace(person, left_hand=None)] * (round(gap * rate) - 1)
+    frames += [raised(person, metres) for metres in seen_again]
+    found = [smoother([one], frame / rate, SmoothingSettings())[0] for frame, one in enumerate(frames)]
+    return found[-len(seen_again) :]
+
+
+def heights(people):
+    """Of left wrists of hands, metres above where they were at first."""
+    lowest = standing((0.1, 0, 3)).left_hand.keypoints_3d[HAND_WRIST, 1]
+    return np.array([lowest - person.left_hand.keypoints_3d[HAND_WRIST, 1] for person in people])
+
+
+def test_a_hand_that_was_not_seen_for_long_is_where_it_is_seen_again():
+    (found,) = found_again(FORGOTTEN + 0.05, [0.02])
+    seen = raised(standing((0.1, 0, 3)), 0.02).left_hand
+    np.testing.assert_allclose(found.left_hand.keypoints_2d, seen.keypoints_2d, atol=1e-3)
+    np.testing.assert_allclose(found.left_hand.keypoints_3d, seen.keypoints_3d, atol=1e-5)
+
+
+@pytest.mark.parametrize("gap", [2 / 30, 0.2, 0.5, 0.8])
+def test_the_longer_a_hand_was_not_seen_the_less_what_was_counts(gap):
+    # As the filter at the rate at which the hand is seen: its gain grows with the time that passed.
+    (found,) = found_again(gap, [0.02])
+    turns = 2 * np.pi * SmoothingSettings().min_cutoff * gap
+    assert turns / (1 + turns) * 0.02 < heights([found])[0] < 0.02 - 1e-4
+
+
+@pytest.mark.parametrize("gap", [2 / 30, 0.2, 0.5, 0.8])
+def test_a_hand_that_comes_back_far_from_where_it_was_lags_less_than_one_that_is_always_seen(gap):
+    found, always_seen = (heights(found_again(each, [0.6] * 5)) for each in (gap, 1 / 30))
+    assert found[0] > max(always_seen[0], 0.3)
+    assert found[-1] > 0.57
+
+
+@scenes.light
+@given(st.lists(st.booleans(), min_size=2, max_size=8))
+def test_a_body_is_smoothed_alike_whether_or_not_its_hands_and_face_are_seen(seen):
+    whole, partly = Smoother(), Smoother()
+    for frame, is_seen in enumerate(seen):
+        person = standing((0.03 * frame, 0, 3))
+        less = person if is_seen else replace(person, left_hand=None, right_hand=None, face=None)
+        (expected,) = whole([person], frame * 0.1, SmoothingSettings())
+        (found,) = partly([less], frame * 0.1, SmoothingSettings())
+        np.testing.assert_array_equal(found.body.keypoints_3d, expected.body.keypoints_3d)
+        np.testing.assert_array_equal(found.body.keypoints_2d, expected.body.keypoints_2d)
+        np.testing.assert_array_equal(found.root, expected.root)
+
+
+def test_a_hand_in_a_picture_that_is_late_goes_through_as_it_is():
+    smoother, person = Smoother(), standing((0.1, 0, 3))
+    smoother([person], 0.0, SmoothingSettings())
+    smoother([replace(person, left_hand=None)], 0.1, SmoothingSettings())
+    (found,) = smoother([raised(person, 0.05)], 0.05, SmoothingSettings())
+    assert heights([found])[0] == pytest.approx(0.05, abs=1e-5)
+    (found,) = smoother([raised(person, 0.02)], 0.2, SmoothingSettings())
+    assert heights([found])[0] < 0.015, "what came late is not remembered"
+
+
+# Frames
+
+STILL = standing((0, 0, 3))
+
+
+def turning(rate, turns_per_second):
+    """For a second: stamps, the camera's pose in its surroundings, and who it sees standing still there."""
+    for frame in range(rate):
+        angle = turns_per_second * (frame / rate - 0.5)
+        camera = Transform(Rotation.from_euler("y", angle).as_matrix(), np.array([0.2, 0.0, 0.1]))
+        (person,) = transformed([STILL], camera.inverse())
+        seen = {
+            name: scenes.pose_of(pose.keypoints_3d, 1.0, pose.side) for name, pose in person.parts().items()
+        }
+        yield frame / rate, camera, replace(person, **seen)
+
+
+@pytest.mark.parametrize("rate", [10, 30])
+@pytest.mark.parametrize("turns_per_second", [0.5, -1.0])  # radians
+def test_who_stands_still_stays_there_while_the_camera_turns(rate, turns_per_second):
+    over_time, settings = PeopleOverTime(), TrackingSettings("smooth")
+    for seconds, camera, person in turning(rate, turns_per_second):
+        identified = over_time.identified([person], seconds, settings)
+        (found,) = over_time.smoothed(transformed(identified, camera), "map", seconds, settings)
+        np.testing.assert_allclose(found.root, STILL.root, atol=1e-4)
+        for name, pose in STILL.parts().items():
+            np.testing.assert_allclose(found.parts()[name].keypoints_3d, pose.keypoints_3d, atol=1e-4)
+
+
+def test_positions_in_another_frame_are_not_mixed_with_those_before():
+    smoother = Smoother()
+    for frame, (name, depth) in enumerate([("left", 3.0), ("left", 3.01), ("right", 4.0), ("left", 3.0)]):
+        person = standing((0.1, 0, depth))
+        (found,) = smoother([person], frame * 0.07, SmoothingSettings(), name)
+        if frame >= 2:
+            np.testing.assert_allclose(found.root, person.root, atol=1e-5)

@@ -140,7 +140,8 @@ def test_depth_that_comes_and_goes_does_not_make_people_jump():
         else:
             person = taken_for(still, rng.normal(1.15, 0.03))
         settings = TrackingSettings("smooth", smoothing=SmoothingSettings())
-        (found,) = over_time([person], frame / 15, settings)
+        identified = over_time.identified([person], frame / 15, settings)
+        (found,) = over_time.smoothed(identified, "camera", frame / 15, settings)
         depths.append(found.root[2])
     assert np.std(depths[30:]) < 0.01
     assert np.mean(depths[30:]) == pytest.approx(3.0, abs=0.03)
@@ -150,8 +151,8 @@ def test_ids_alone_leave_people_where_they_are_and_remember_them_all_the_same():
     over_time, still = PeopleOverTime(), standing((0.1, 0, 3))
     larger = taken_for(still, 1.1)
     for frame in range(FEWEST):
-        over_time([measured(still)], frame / 10, TrackingSettings("ids"))
-    (found,) = over_time([larger], 1.0, TrackingSettings("ids"))
+        over_time.identified([measured(still)], frame / 10, TrackingSettings("ids"))
+    (found,) = over_time.identified([larger], 1.0, TrackingSettings("ids"))
     np.testing.assert_array_equal(found.root, larger.root)
-    (found,) = over_time([larger], 1.1, TrackingSettings("smooth"))
+    (found,) = over_time.identified([larger], 1.1, TrackingSettings("smooth"))
     np.testing.assert_allclose(found.root, still.root, atol=1e-3)

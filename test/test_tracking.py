@@ -151,12 +151,14 @@ def _wider_camera():
 def test_nobody_gives_nobody(mode):
     over_time = PeopleOverTime()
     for seconds in (0.0, 0.1):
-        assert over_time([], seconds, TrackingSettings(mode)) == []
+        assert over_time.identified([], seconds, TrackingSettings(mode)) == []
+        assert over_time.smoothed([], "camera", seconds, TrackingSettings(mode)) == []
 
 
 def test_tracking_that_is_off_changes_nothing():
-    people = [standing((0, 0, 3))]
-    assert PeopleOverTime()(people, 0.0, TrackingSettings("off")) == people
+    people, over_time, off = [standing((0, 0, 3))], PeopleOverTime(), TrackingSettings("off")
+    assert over_time.identified(people, 0.0, off) == people
+    assert over_time.smoothed(people, "camera", 0.0, off) == people
 
 
 def test_somebody_in_300_pictures_ten_seconds_apart_keeps_one_id_and_one_track():
@@ -192,7 +194,7 @@ def test_somebody_who_was_there_all_along_is_remembered_after_many_others():
 def test_stamps_that_stand_still_are_announced_once(caplog):
     over_time = PeopleOverTime()
     for _ in range(20):
-        over_time([standing((0, 0, 3))], 0.0, TrackingSettings("smooth"))
+        over_time.identified([standing((0, 0, 3))], 0.0, TrackingSettings("smooth"))
     (record,) = caplog.records
     assert "stamp" in record.getMessage()
 
@@ -200,12 +202,12 @@ def test_stamps_that_stand_still_are_announced_once(caplog):
 def test_stamps_in_whole_seconds_do_not_flood_the_log(caplog):
     over_time = PeopleOverTime()
     for frame in range(100):
-        over_time([standing((0, 0, 3))], frame // 10, TrackingSettings("smooth"))
+        over_time.identified([standing((0, 0, 3))], frame // 10, TrackingSettings("smooth"))
     assert len(caplog.records) == 1
 
 
 def test_a_picture_that_comes_twice_is_not_taken_for_missing_stamps(caplog):
     over_time = PeopleOverTime()
     for frame in range(20):
-        over_time([standing((0, 0, 3))], (frame // 2) * 0.1, TrackingSettings("smooth"))
+        over_time.identified([standing((0, 0, 3))], (frame // 2) * 0.1, TrackingSettings("smooth"))
     assert not caplog.records

@@ -202,14 +202,16 @@ class Perception:
         )
         with stopwatch.stage("track"):
             seconds = nanoseconds(message.header.stamp) * 1e-9
-            people = camera.over_time(people, seconds, settings.tracking)
+            people = camera.over_time.identified(people, seconds, settings.tracking)
         with stopwatch.stage("transform"):
-            header, placed = self._in_target_frame(message.header, people, settings)
+            header, people = self._in_target_frame(message.header, people, settings)
+        with stopwatch.stage("smooth"):
+            people = camera.over_time.smoothed(people, header.frame_id, seconds, settings.tracking)
         with stopwatch.stage("messages"):
-            camera.outputs.publish_poses(header, placed, picture)
-            self._publish_humans(header, message.header, placed, camera, picture, settings)
+            camera.outputs.publish_poses(header, people, picture)
+            self._publish_humans(header, message.header, people, camera, picture, settings)
         camera.statistics.processed(perf_counter() - frame.arrived, stopwatch.seconds)
-        camera.outputs.publish_markers(header, placed, settings.marker_lifetime)
+        camera.outputs.publish_markers(header, people, settings.marker_lifetime)
         camera.outputs.publish_overlay(message.header, people, picture)
 
     def _depth_source(

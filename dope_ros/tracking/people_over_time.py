@@ -50,8 +50,10 @@ class PeopleOverTime:
         self._repetitions = 0
         self._announced = False
 
-    def __call__(self, people: Sequence[Person], seconds: float, settings: TrackingSettings) -> list[Person]:
-        """The people of one picture with what is known of them from those before.
+    def identified(
+        self, people: Sequence[Person], seconds: float, settings: TrackingSettings
+    ) -> list[Person]:
+        """The people of one picture with their ids, where their statures say that they are.
 
         Args:
             people: in the camera frame.
@@ -62,9 +64,23 @@ class PeopleOverTime:
         self._watch_stamps(seconds)
         tracked = self._tracker(people, seconds, settings.memory)
         recalled = self._statures(tracked)  # what is measured now is of use when the mode changes, too
-        if settings.mode == "ids":
-            return tracked
-        return self._smoother(recalled, seconds, settings.smoothing)
+        return tracked if settings.mode == "ids" else recalled
+
+    def smoothed(
+        self, people: Sequence[Person], frame: str, seconds: float, settings: TrackingSettings
+    ) -> list[Person]:
+        """The same people without jitter, where that is asked for.
+
+        Who stands still does so in a frame that does: seen from a camera that turns they move, and would lag.
+
+        Args:
+            people: with the ids of `identified`, in the frame that they are published in.
+            frame: its name.
+            seconds: when the picture was taken.
+        """
+        if settings.mode != "smooth":
+            return list(people)
+        return self._smoother(people, seconds, settings.smoothing, frame)
 
     def _watch_stamps(self, seconds: float) -> None:
         """Say so, once, where stamps come to stand still; those in whole seconds do again and again."""

@@ -66,18 +66,57 @@ class SmoothingSettings:
 class FilterState:
     """What the filter remembers of one person.
 
-    values, velocities: [139, 5], x and y in the picture, then x, y and z relative to the parent joints.
-    has_body: whether there was a body; without one, x, y and z of hands and faces are in the camera frame.
+    values, velocities: [139, 5], x and y in the picture, then x, y and z relative to the parent joints, as of
+        when each joint was last seen; NaN and 0 where nothing is remembered.
+    times: [139] seconds, when that was.
+    seconds: when the person was last seen.
+    has_body: whether there was a body; without one, x, y and z of hands and faces are relative to nothing.
     metric: whether the position was.
     measured: whether the body's size was measured in a depth image, so that its distance was right.
     """
 
     values: np.ndarray
     velocities: np.ndarray
+    times: np.ndarray
     seconds: float
-    has_body: bool = False
-    metric: bool = False
-    measured: bool = False
+    has_body: bool
+    metric: bool
+    measured: bool
+
+    @classmethod
+    def begun(cls, person: Person, seconds: float) -> FilterState:
+        """Of somebody of whom nothing is known."""
+        values = np.full((ALL_JOINTS, 5), np.nan)
+        times = np.full(ALL_JOINTS, seconds)
+        has_body = person.body is not None
+        return cls(
+            values, np.zeros_like(values), times, seconds, has_body, person.metric, person.size_measured
+        )
+
+    def elapsed(self, seconds: float) -> np.ndarray:
+        """Seconds since each joint was seen: [139]; 0 if the person was seen at this time or a later one."""
+        return seconds - self.times if seconds > self.seconds else np.zeros(ALL_JOINTS)
+
+    def without(self, dropped: np.ndarray) -> FilterState:
+        """The same but for what is `dropped`, [139, 5] bool or what broadcasts to it."""
+        if not dropped.any():
+            return self
+        return replace(
+            self,
+            values=np.where(dropped, np.nan, self.values),
+            velocities=np.where(dropped, 0.0, self.velocities),
+        )
+
+    def followed_by(self, values: np.ndarray, velocities: np.ndarray, seconds: float) -> FilterState:
+        """The state after one more step; of joints that are not seen, NaN, it is what it was."""
+        seen = ~np.isnan(values)
+        return replace(
+            self,
+            values=np.where(seen, values, self.values),
+            velocities=np.where(seen, velocities, self.velocities),
+            times=np.where(seen[:, 0], seconds, self.times),
+            seconds=seconds,
+        )
 
 
 class Smoother:
@@ -85,50 +124,54 @@ class Smoother:
 
     def __init__(self) -> None:
         self._states: dict[int, FilterState] = {}
+        self._frame = ""
 
-    def __call__(self, people: Sequence[Person], seconds: float, settings: SmoothingSettings) -> list[Person]:
+    def __call__(
+        self, people: Sequence[Person], seconds: float, settings: SmoothingSettings, frame: str = ""
+    ) -> list[Person]:
         """The people of one moment, smoothed.
 
         Args:
-            people: in the camera frame, with ids that are theirs over time.
+            people: with ids that are theirs over time.
             seconds: of the picture. If it goes back, all begins anew. If it stands still, as where nobody
                 sets stamps, or goes back by no more than `LATE`, people go through as they are.
+            frame: what the frame is called that their positions in space are in. Where it is another than
+                before, all begins anew.
         """
-        self._forget(seconds)
+        self._forget(seconds, frame)
         if not people:
             return []
         arrays = JointArrays.of(people)
         now = np.concatenate([arrays.keypoints_2d, relative_to_parents(arrays.keypoints_3d)], axis=2)
-        before, velocities, elapsed = self._states_of(people, now, seconds)
-        smoothed, velocities = one_euro(now, before, velocities, elapsed, settings)
+        states = [self._state_of(person, seconds) for person in people]
+        smoothed, velocities = one_euro(
+            now,
+            np.stack([state.values for state in states]),
+            np.stack([state.velocities for state in states]),
+            np.stack([state.elapsed(seconds) for state in states]),
+            settings,
+        )
         for row, person in enumerate(people):
             state = self._states.pop(person.id, None)  # who was seen last is to stand last
-            if state is None or elapsed[row] > 0:
-                has_body, measured = person.body is not None, person.size_measured
-                state = FilterState(
-                    smoothed[row], velocities[row], seconds, has_body, person.metric, measured
-                )
+            if state is None or seconds > state.seconds:
+                state = states[row].followed_by(smoothed[row], velocities[row], seconds)
             self._states[person.id] = state
         joints = from_parents(smoothed[..., 2:])
         changes = [{"root": root} for root in roots_of(people, joints)]
         return with_joints(people, joints, smoothed[..., :2], changes)
 
-    def _forget(self, seconds: float) -> None:
-        known = list(self._states.items())[-REMEMBERED:]
+    def _forget(self, seconds: float, frame: str) -> None:
+        known = list(self._states.items())[-REMEMBERED:] if frame == self._frame else []
         self._states = {key: state for key, state in known if -LATE <= seconds - state.seconds < FORGOTTEN}
+        self._frame = frame
 
-    def _states_of(
-        self, people: Sequence[Person], now: np.ndarray, seconds: float
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What is remembered of each person, as far as anything is: values, velocities, seconds since."""
-        nothing = FilterState(np.full_like(now[0], np.nan), np.zeros_like(now[0]), seconds)
-        states = [comparable(self._states.get(person.id, nothing), person) for person in people]
-        elapsed = np.array([max(0.0, seconds - state.seconds) for state in states])
-        return (
-            np.stack([state.values for state in states]),
-            np.stack([state.velocities for state in states]),
-            elapsed,
-        )
+    def _state_of(self, person: Person, seconds: float) -> FilterState:
+        """What is remembered of a person and comparable with what is seen now."""
+        state = self._states.get(person.id)
+        if state is None:
+            return FilterState.begun(person, seconds)
+        too_old = seconds - state.times >= FORGOTTEN
+        return comparable(state.without(too_old[:, None]), person)
 
 
 def one_euro(
@@ -142,13 +185,13 @@ def one_euro(
 
     Args:
         now: [P, 139, 5]; NaN where there is nothing.
-        before: the smoothed values of the step before; NaN begins anew.
-        velocities: of the step before, units per second.
-        elapsed: [P] seconds between the steps; where it is 0, `now` goes through.
+        before: the smoothed values of when each joint was seen before; NaN begins anew.
+        velocities: of then, units per second.
+        elapsed: [P, 139] seconds since then; where it is 0, `now` goes through.
     """
     known = ~np.isnan(before)
     steps = np.where(known, now - before, 0.0)
-    elapsed = elapsed[:, None, None]
+    elapsed = elapsed[..., None]
     change = steps / np.maximum(elapsed, 1e-3) - velocities
     velocities = velocities + _gain(settings.derivative_cutoff, elapsed) * change
     velocities = np.where(np.isnan(velocities), 0.0, velocities)
@@ -165,17 +208,15 @@ def comparable(state: FilterState, person: Person) -> FilterState:
     seen from the camera, or the other way round. Where positions become metric, or sizes measured, or where
     they cease to be, that is true of everything.
     """
-    changed = np.zeros(ALL_JOINTS, bool)
-    if state.has_body != (person.body is not None):
+    has_body = person.body is not None
+    changed = np.zeros((ALL_JOINTS, 5), bool)
+    if state.has_body != has_body:
         for part, _ in PARENT_JOINTS:
-            changed[part] = True
+            changed[part, 2:] = True
     if (state.metric, state.measured) != (person.metric, person.size_measured):
-        changed[:] = True
-    if not changed.any():
-        return state
-    values, velocities = state.values.copy(), state.velocities.copy()
-    values[changed, 2:], velocities[changed, 2:] = np.nan, 0.0
-    return replace(state, values=values, velocities=velocities)
+        changed[:, 2:] = True
+    kept = state.without(changed)
+    return replace(kept, has_body=has_body, metric=person.metric, measured=person.size_measured)
 
 
 def relative_to_parents(joints: np.ndarray) -> np.ndarray:
