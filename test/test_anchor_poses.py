@@ -54,8 +54,8 @@ def class_of(anchors: AnchorPoses, name: str, labels: PartLabels, height: int = 
 
     part = PART_NAMES[name]
     sample = sample_of(people=(PersonLabels.of({name: labels}),))
-    targets = targets_of(sample, scenes.WIDTH, height)[part]
-    (found,) = nearest_classes(targets, torch.from_numpy(anchors.poses[part]), anchors.classes[part])
+    instances = targets_of(sample, scenes.WIDTH, height)[part].instances
+    (found,) = nearest_classes(instances, torch.from_numpy(anchors.poses[part]), anchors.classes[part])
     return int(found)
 
 

@@ -169,7 +169,7 @@ def test_hands_and_faces_of_coco_wholebody_are_asked_for_and_hidden_joints_of_bo
     from dope_ros.training.loading.targets import targets_of
 
     found = targets_of(sample, tiny.WIDTH, tiny.HEIGHT)
-    assert [len(found[part]) for part in Part] == [1, 2, 1]
+    assert [len(found[part].instances) for part in Part] == [1, 2, 1]
     assert [BODY.joints[i] for i in np.flatnonzero(~body_of(sample).visible)] == ["right_ankle", "left_knee"]
 
 

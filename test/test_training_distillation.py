@@ -21,7 +21,6 @@ from dope_ros.training.anchor_poses import ANCHOR_CLASSES, AnchorPoses  # noqa: 
 from dope_ros.training.distillation.teachers import Teacher, TeachingSettings, lesson_of, read_teachers  # noqa: E402
 from dope_ros.training.loading.batches import collate  # noqa: E402
 from dope_ros.training.loading.order import Draw  # noqa: E402
-from dope_ros.training.loading.targets import OF_INSTANCES  # noqa: E402
 from dope_ros.training.loading.training_set import Source, TrainingSet  # noqa: E402
 from dope_ros.training.losses.objective import Objective, ObjectiveSettings  # noqa: E402
 from dope_ros.training.losses.rois import RoiSettings  # noqa: E402
@@ -159,7 +158,7 @@ def test_a_picture_without_labels_teaches_through_the_experts_alone(network):
     empty = drawn_people(1, labelled=frozenset())
     expert = replace(expert_like(network, [Part.BODY]), ppi={Part.BODY: BELIEVES_ALL})
     losses, lesson = taught(network, empty, [expert], TeachingSettings())
-    assert len(lesson.batch.targets.by_picture()[0][Part.BODY]) > 0
+    assert len(lesson.batch.targets.by_picture()[0][Part.BODY].instances) > 0
     assert lesson.batch.targets.by_picture()[0][Part.BODY].labelled
     assert not lesson.batch.targets.by_picture()[0][Part.HAND].labelled
     assert len(lesson.experts[0][Part.BODY].boxes) > 0
@@ -174,7 +173,7 @@ def labels_of_expert(network, settings, precision=torch.float32):
     expert = replace(expert, ppi={Part.BODY: BELIEVES_ALL})
     teacher = Teacher(expert, [Part.BODY], settings, POSITIVE_IOU, precision)
     lesson = lesson_of(batch_of(drawn_people(1, labelled=frozenset())), [teacher])
-    return lesson.batch.targets.by_picture()[0][Part.BODY]
+    return lesson.batch.targets.by_picture()[0][Part.BODY].instances
 
 
 def test_an_expert_is_believed_from_the_score_that_is_told(network):
@@ -202,10 +201,10 @@ def test_an_expert_does_not_look_at_pictures_that_lack_nothing(network):
     expert.network.register_forward_hook(lambda _, inputs, __: looked_at.append(len(inputs[0])))
     lesson = lesson_of(batch, [Teacher(expert, [Part.BODY], TeachingSettings(distil=False), POSITIVE_IOU)])
     assert looked_at == [1]
-    of_whole, of_empty = (of[Part.BODY] for of in lesson.batch.targets.by_picture())
-    before = batch.targets.by_picture()[0][Part.BODY]
-    for name in OF_INSTANCES:
-        assert torch.equal(getattr(of_whole, name), getattr(before, name))
+    of_whole, of_empty = (of[Part.BODY].instances for of in lesson.batch.targets.by_picture())
+    before = batch.targets.by_picture()[0][Part.BODY].instances
+    for tensor, was in zip(of_whole.tensors(), before.tensors(), strict=True):
+        assert torch.equal(tensor, was)
     alone = labels_of_expert(network, TeachingSettings(distil=False))
     torch.testing.assert_close(of_empty.poses_2d, alone.poses_2d)
 

@@ -15,7 +15,7 @@ from dope_ros.network.anchors import decode_boxes, encode_boxes  # noqa: E402
 from dope_ros.network.spatial import cell_positions  # noqa: E402
 from dope_ros.skeleton import SKELETONS, Part  # noqa: E402
 from dope_ros.training.loading.joined_targets import BatchTargets  # noqa: E402
-from dope_ros.training.loading.targets import stacked  # noqa: E402
+from dope_ros.training.loading.targets import Instances, PartTargets  # noqa: E402
 from dope_ros.training.losses.box_matching import Sampled, Sampling  # noqa: E402
 from dope_ros.training.losses.chance import seeds_tensor  # noqa: E402
 from dope_ros.training.losses.part_losses import (  # noqa: E402
@@ -357,7 +357,7 @@ def test_decoding_undoes_encoding(rng):
 
 
 def targets_with(boxes, ignored=()):
-    empty = stacked(Part.BODY, [], np.array(ignored), labelled=True)
+    empty = PartTargets.of(Part.BODY, [], np.array(ignored), labelled=True)
     return {Part.BODY: empty if not len(boxes) else with_boxes(empty, boxes)}
 
 
@@ -365,8 +365,7 @@ def with_boxes(targets, boxes):
     from dataclasses import replace
 
     count, joints = len(boxes), len(SKELETONS[Part.BODY])
-    return replace(
-        targets,
+    instances = Instances(
         boxes=tensor(boxes),
         sides=torch.full((count,), -1),
         upper=torch.zeros(count, dtype=torch.bool),
@@ -375,6 +374,7 @@ def with_boxes(targets, boxes):
         poses_3d=torch.zeros(count, joints, 3),
         weights_3d=torch.zeros(count, joints),
     )
+    return replace(targets, instances=instances)
 
 
 ANCHORS = tensor(

@@ -75,8 +75,10 @@ def test_four_pictures_are_learnt_to_the_last_joint(network, batch, predictions,
     for targets, proposals in zip(batch.targets.by_picture(), predictions, strict=True):
         detections = integrate(proposals[part], part, network.config.anchors[part], settings)
         assert len(detections) == 1
-        size = float((targets[part].boxes[0, 2:] - targets[part].boxes[0, :2]).max())
-        errors = np.linalg.norm(detections[0].keypoints_2d - targets[part].poses_2d[0].numpy(), axis=1)
+        size = float((targets[part].instances.boxes[0, 2:] - targets[part].instances.boxes[0, :2]).max())
+        errors = np.linalg.norm(
+            detections[0].keypoints_2d - targets[part].instances.poses_2d[0].numpy(), axis=1
+        )
         right.append(errors < PCK_THRESHOLD * size)
     assert np.mean(right) == 1.0
 
@@ -90,7 +92,7 @@ def test_refined_boxes_fit_better_than_the_proposals(network, batch, part):
         shown = prediction.parts[part].scores[:, 0] < 0.5
         assert shown.any()
         for boxes, overlaps in ((prediction.proposals, before), (prediction.boxes, after)):
-            overlaps.append(box_iou(boxes[shown], targets[part].boxes).amax(dim=1))
+            overlaps.append(box_iou(boxes[shown], targets[part].instances.boxes).amax(dim=1))
     assert torch.cat(after).mean() > torch.cat(before).mean()
 
 
@@ -100,4 +102,4 @@ def test_the_side_of_the_hand_is_learnt(network, batch, predictions):
         is_left = (
             proposals[Part.HAND].scores[best, 1:].argmax() >= network.config.anchors[Part.HAND].left_from
         )
-        assert is_left == bool(targets[Part.HAND].sides[0])
+        assert is_left == bool(targets[Part.HAND].instances.sides[0])

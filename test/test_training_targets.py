@@ -32,7 +32,13 @@ from dope_ros.training.losses.box_matching import Sampling, lies_in, sample_bala
 from dope_ros.training.losses.chance import draws, normal, seeds_tensor  # noqa: E402
 from dope_ros.training.losses.part_losses import BACKGROUND, NOT_COUNTED  # noqa: E402
 from dope_ros.training.losses.proposals import BatchProposals, picture_limits, propose  # noqa: E402
-from dope_ros.training.losses.rois import ExpertBoxes, RoiSettings, choose_rois  # noqa: E402
+from dope_ros.training.losses.rois import (  # noqa: E402
+    ExpertBoxes,
+    RoiLabeller,
+    RoiSettings,
+    choose_rois,
+    with_labelled,
+)
 
 SIZE = (scenes.HEIGHT, scenes.WIDTH)
 PERSON = scenes.standing(at=(0, 0, 2.5))
@@ -55,29 +61,29 @@ def of_part(part, **changes):
 class TestClarity:
     def test_every_part_of_a_person_in_view_is_a_target(self):
         found = targets(sample_of(PERSON))
-        assert [len(found[part]) for part in Part] == [1, 2, 1]
+        assert [len(found[part].instances) for part in Part] == [1, 2, 1]
         assert all(of.labelled and not len(of.ignored) for of in found.values())
 
     def test_a_hand_mostly_out_of_the_picture_is_ignored_and_not_background(self):
         hand = person_labels(PERSON).left_hand
         edge = scenes.WIDTH - hand.keypoints_2d[:, 0].min()
         found = of_part(Part.HAND, left_hand=shifted(hand, (edge - 10, 0)))
-        assert (len(found), len(found.ignored)) == (1, 1)
+        assert (len(found.instances), len(found.ignored)) == (1, 1)
 
     def test_what_is_wholly_out_of_the_picture_is_nothing(self):
         hand = person_labels(PERSON).left_hand
         found = of_part(Part.HAND, left_hand=shifted(hand, (1000, 0)))
-        assert (len(found), len(found.ignored)) == (1, 0)
+        assert (len(found.instances), len(found.ignored)) == (1, 0)
 
     def test_a_face_from_behind_is_ignored(self):
         face = person_labels(PERSON).face
         hidden = PartLabels.of(face.keypoints_2d, visible=np.zeros(84, bool))
         found = of_part(Part.FACE, face=hidden)
-        assert (len(found), len(found.ignored)) == (0, 1)
+        assert (len(found.instances), len(found.ignored)) == (0, 1)
 
     def test_a_person_far_away_is_ignored(self):
         found = targets(sample_of(scenes.standing(at=(0, 0, 60))))[Part.BODY]
-        assert (len(found), len(found.ignored)) == (0, 1)
+        assert (len(found.instances), len(found.ignored)) == (0, 1)
 
     def test_joints_out_of_the_picture_weigh_little_and_unknown_ones_nothing(self):
         body = person_labels(PERSON).body
@@ -85,11 +91,11 @@ class TestClarity:
         known[12] = False
         down = scenes.HEIGHT - body.keypoints_2d[list(LOWER_BODY), 1].min() + 1
         found = of_part(Part.BODY, body=shifted(PartLabels.of(body.keypoints_2d, known), (0, down)))
-        weights = found.weights_2d[0].numpy()
+        weights = found.instances.weights_2d[0].numpy()
         np.testing.assert_allclose(weights[list(LOWER_BODY)], OUTSIDE_WEIGHT)
         assert weights[12] == 0
         assert (weights[4:6] == 1).all()
-        assert found.upper[0], "no knee is in the picture"
+        assert found.instances.upper[0], "no knee is in the picture"
 
 
 class TestClasses:
@@ -103,7 +109,7 @@ class TestClasses:
 
     def hands(self, poses, **changes):
         """One right and one left hand, with those 3D poses [21, 3]."""
-        both = targets(sample_of(PERSON))[Part.HAND]
+        both = targets(sample_of(PERSON))[Part.HAND].instances
         stacked = torch.stack([poses[..., 2:], poses[..., 2:]])
         order = both.sides.argsort()
         ordered = both.rows(order)
@@ -132,7 +138,7 @@ class TestClasses:
     def test_an_upper_body_gets_a_class_of_upper_bodies(self):
         rng = np.random.default_rng(1)
         anchors = torch.from_numpy(rng.normal(0, 0.3, (6, 13, 5)).astype(np.float32))
-        body = targets(sample_of(PERSON))[Part.BODY]
+        body = targets(sample_of(PERSON))[Part.BODY].instances
         classes = AnchorClasses(6, upper_body_from=4)
         assert nearest_classes(body, anchors, classes) < 4
         assert nearest_classes(replace(body, upper=~body.upper), anchors, classes) >= 4
@@ -236,15 +242,15 @@ def test_pictures_together_have_the_proposals_that_each_has_alone():
 def chosen(joined, proposals, experts=None, **settings):
     """The boxes of pictures of one size with the proposals [B, N, 4]."""
     pictures, device = len(proposals), proposals.device
-    return choose_rois(
-        BatchProposals(proposals, torch.ones(proposals.shape[:2], dtype=torch.bool)),
-        joined,
-        {part: torch.arange(len(of.instances)) for part, of in joined.items()},
-        [experts or {}] * pictures,
-        picture_limits([(scenes.HEIGHT, scenes.WIDTH)] * pictures, device),
-        RoiSettings(sampling=Sampling(64, 0.5), **settings),
-        seeds_tensor(range(pictures), device),
+    limits = picture_limits([(scenes.HEIGHT, scenes.WIDTH)] * pictures, device)
+    seeds = seeds_tensor(range(pictures), device)
+    told = RoiSettings(sampling=Sampling(64, 0.5), **settings)
+    there = torch.ones(proposals.shape[:2], dtype=torch.bool)
+    candidates = with_labelled(
+        BatchProposals(proposals, there), joined.all_boxes(), told.shaken, limits, seeds
     )
+    classes = {part: torch.arange(len(of.instances)) for part, of in joined.items()}
+    return choose_rois(candidates, RoiLabeller(joined, classes, told), [experts or {}] * pictures, seeds)
 
 
 def rois_of(found, proposals, experts=None, **settings):
@@ -258,31 +264,31 @@ class TestRois:
     def test_a_labelled_box_is_positive_for_its_part_and_background_for_others(self):
         found = targets(sample_of(PERSON))
         rois = rois_of(found, [self.FAR])
-        row = (rois.boxes == found[Part.FACE].boxes[0]).all(dim=1).nonzero()[0, 0]
-        assert rois.labels[Part.FACE][row] == 1
-        assert rois.labels[Part.BODY][row] == rois.labels[Part.HAND][row] == BACKGROUND
+        row = (rois.boxes == found[Part.FACE].instances.boxes[0]).all(dim=1).nonzero()[0, 0]
+        assert rois.parts[Part.FACE].labels[row] == 1
+        assert rois.parts[Part.BODY].labels[row] == rois.parts[Part.HAND].labels[row] == BACKGROUND
 
     def test_a_part_that_is_not_labelled_is_neither_right_nor_wrong(self):
         sample = replace(sample_of(PERSON), people=(), labelled=frozenset({Part.BODY}))
         rois = rois_of(targets(sample), [self.FAR])
-        assert rois.labels[Part.BODY].tolist() == [BACKGROUND]
-        assert rois.labels[Part.HAND].tolist() == [NOT_COUNTED]
+        assert rois.parts[Part.BODY].labels.tolist() == [BACKGROUND]
+        assert rois.parts[Part.HAND].labels.tolist() == [NOT_COUNTED]
 
     def test_a_part_that_is_not_labelled_can_count_as_background(self):
         sample = replace(sample_of(PERSON), people=(), labelled=frozenset({Part.BODY}))
         rois = rois_of(targets(sample), [self.FAR], count_unlabelled=True)
-        assert rois.labels[Part.HAND].tolist() == [BACKGROUND]
+        assert rois.parts[Part.HAND].labels.tolist() == [BACKGROUND]
 
     def test_a_proposal_in_an_ignored_box_does_not_count(self):
         sample = sample_of(PERSON, ignored={Part.FACE: np.float32([self.FAR])})
         rois = rois_of(targets(sample), [self.FAR])
         row = (rois.boxes == torch.tensor(self.FAR)).all(dim=1).nonzero()[0, 0]
-        assert rois.labels[Part.FACE][row] == NOT_COUNTED
-        assert rois.labels[Part.BODY][row] == BACKGROUND
+        assert rois.parts[Part.FACE].labels[row] == NOT_COUNTED
+        assert rois.parts[Part.BODY].labels[row] == BACKGROUND
 
     def test_beside_somebody_whose_picture_is_incompletely_labelled_no_proposal_counts(self):
         sample = replace(sample_of(PERSON), labelled=frozenset({Part.BODY}))
-        (x1, y1, x2, y2) = targets(sample)[Part.BODY].boxes[0].tolist()
+        (x1, y1, x2, y2) = targets(sample)[Part.BODY].instances.boxes[0].tolist()
         of_half, next_to_it = (x1, y1, x2, (y1 + y2) / 2 - 5), (x2 - 3, y1, x2 + 20, y2)
         seen = {}
         for incomplete in (frozenset(), frozenset({Part.BODY})):
@@ -290,7 +296,7 @@ class TestRois:
             rois = rois_of(found, [self.FAR, of_half, next_to_it])
             seen[incomplete] = {
                 tuple(box): label
-                for box, label in zip(rois.boxes.tolist(), rois.labels[Part.BODY].tolist(), strict=True)
+                for box, label in zip(rois.boxes.tolist(), rois.parts[Part.BODY].labels.tolist(), strict=True)
             }
         whole = torch.tensor([(x1, y1, x2, y2), of_half, self.FAR, next_to_it]).tolist()
         complete, told = ([of.get(tuple(box)) for box in whole] for of in seen.values())
@@ -299,21 +305,21 @@ class TestRois:
 
     def test_every_positive_box_is_to_have_a_score_of_one(self):
         rois = rois_of(targets(sample_of(PERSON)), [self.FAR], shaken=6)
-        assert (rois.fits[Part.HAND][rois.labels[Part.HAND] > BACKGROUND] == 1).all()
+        assert (rois.parts[Part.HAND].fits[rois.parts[Part.HAND].positive] == 1).all()
 
     def test_the_score_can_rise_with_how_well_a_box_fits(self):
         found = targets(sample_of(PERSON))
         rois = rois_of(found, [self.FAR], shaken=6, score_rises=(0.4, 0.8))
-        positive = rois.labels[Part.FACE] > BACKGROUND
-        overlaps = box_iou(rois.boxes[positive], found[Part.FACE].boxes).amax(dim=1)
+        positive = rois.parts[Part.FACE].positive
+        overlaps = box_iou(rois.boxes[positive], found[Part.FACE].instances.boxes).amax(dim=1)
         wanted = np.interp(overlaps, [0.4, 0.8], [0, 1])
         assert 0.25 <= wanted.min() < 0.9
-        np.testing.assert_allclose(rois.fits[Part.FACE][positive], wanted, atol=1e-5)
+        np.testing.assert_allclose(rois.parts[Part.FACE].fits[positive], wanted, atol=1e-5)
 
     def test_shaken_copies_of_labelled_boxes_show_what_those_show(self):
         found = targets(sample_of(PERSON))
         few, more = (rois_of(found, [self.FAR], shaken=copies) for copies in (0, 6))
-        assert (more.labels[Part.HAND] > BACKGROUND).sum() > (few.labels[Part.HAND] > BACKGROUND).sum() + 6
+        assert more.parts[Part.HAND].positive.sum() > few.parts[Part.HAND].positive.sum() + 6
         corners = more.boxes.unflatten(1, (2, 2))
         assert (corners >= 0).all()
         assert (corners <= torch.tensor([scenes.WIDTH, scenes.HEIGHT])).all()
@@ -323,24 +329,25 @@ class TestRois:
         moved = scenes.standing(at=(0.3, 0, 3.5))
         found = [targets(sample_of(PERSON)), targets(sample_of()), targets(sample_of(moved))]
         joined = BatchTargets.of(found)
-        proposals = torch.cat([found[0][Part.BODY].boxes, torch.tensor([self.FAR])]).expand(3, 2, 4)
+        proposals = torch.cat([found[0][Part.BODY].instances.boxes, torch.tensor([self.FAR])]).expand(3, 2, 4)
         rois = chosen(joined, proposals)
         for part in Part:
-            positive = rois.labels[part] > BACKGROUND
+            positive = rois.parts[part].positive
             assert not (rois.pictures[positive] == 1).any()
             for picture in (0, 2):
                 of_picture = positive & (rois.pictures == picture)
-                shown = joined[part].instances.boxes[rois.matched[part][of_picture]]
-                assert box_iou(shown, found[picture][part].boxes).amax(dim=1).tolist() == [1.0] * len(shown)
+                shown = joined[part].instances.boxes[rois.parts[part].matched[of_picture]]
+                there = found[picture][part].instances.boxes
+                assert box_iou(shown, there).amax(dim=1).tolist() == [1.0] * len(shown)
                 assert len(shown)
 
     def test_the_boxes_of_the_expert_are_all_there(self):
         found = targets(sample_of(PERSON))
-        boxes = found[Part.HAND].boxes + 1
+        boxes = found[Part.HAND].instances.boxes + 1
         expert = ExpertBoxes(boxes, torch.zeros(2, 11), torch.zeros(2, 10, 21, 2), torch.zeros(2, 10, 21, 3))
         rois = rois_of(found, [self.FAR], {Part.HAND: expert})
-        assert torch.equal(rois.boxes[rois.of_expert[Part.HAND]], boxes)
-        assert (rois.labels[Part.HAND][rois.of_expert[Part.HAND]] > BACKGROUND).all()
+        assert torch.equal(rois.boxes[rois.expert_rows[Part.HAND]], boxes)
+        assert rois.parts[Part.HAND].positive[rois.expert_rows[Part.HAND]].all()
 
 
 SURE = Confidence(sure=0.7, unsure=0.2)
@@ -358,40 +365,41 @@ class TestPseudoLabels:
 
     def test_what_the_expert_is_sure_of_becomes_a_target_where_nothing_is_labelled(self):
         found = completed(self.unlabelled(), [detected(PERSON.body, 0.9)], Part.BODY, SIZE, SURE)
-        expected = targets(sample_of(PERSON))[Part.BODY]
-        assert len(found) == 1
+        expected = targets(sample_of(PERSON))[Part.BODY].instances
+        assert len(found.instances) == 1
         assert found.labelled
-        np.testing.assert_allclose(found.boxes, expected.boxes, atol=1e-3)
-        np.testing.assert_allclose(found.poses_3d, expected.poses_3d, atol=1e-5)
+        np.testing.assert_allclose(found.instances.boxes, expected.boxes, atol=1e-3)
+        np.testing.assert_allclose(found.instances.poses_3d, expected.poses_3d, atol=1e-5)
 
     def test_what_it_is_unsure_of_is_ignored(self):
         found = completed(self.unlabelled(), [detected(PERSON.body, 0.4)], Part.BODY, SIZE, SURE)
-        assert (len(found), len(found.ignored)) == (0, 1)
+        assert (len(found.instances), len(found.ignored)) == (0, 1)
 
     def test_what_it_hardly_believes_is_background(self):
         found = completed(self.unlabelled(), [detected(PERSON.body, 0.1)], Part.BODY, SIZE, SURE)
-        assert (len(found), len(found.ignored)) == (0, 0)
+        assert (len(found.instances), len(found.ignored)) == (0, 0)
         assert found.labelled
 
     def test_a_label_is_not_overruled(self):
         labelled = targets(sample_of(PERSON))[Part.BODY]
         wrong = scenes.moved(PERSON.body, (5, 5))
         found = completed(labelled, [detected(wrong, 0.9)], Part.BODY, SIZE, SURE)
-        assert torch.equal(found.poses_2d, labelled.poses_2d)
-        assert torch.equal(found.poses_3d, labelled.poses_3d)
-        assert len(found) == 1
+        assert torch.equal(found.instances.poses_2d, labelled.instances.poses_2d)
+        assert torch.equal(found.instances.poses_3d, labelled.instances.poses_3d)
+        assert len(found.instances) == 1
 
     def test_a_detection_of_somebody_else_adds_nobody_to_a_labelled_picture(self):
         labelled = targets(sample_of(PERSON))[Part.BODY]
         other = scenes.moved(PERSON.body, (-200, 0))
-        assert len(completed(labelled, [detected(other, 0.9)], Part.BODY, SIZE, SURE)) == 1
+        found = completed(labelled, [detected(other, 0.9)], Part.BODY, SIZE, SURE)
+        assert len(found.instances) == 1
 
     def test_joints_and_3d_that_a_label_lacks_come_from_the_detection_of_it(self):
         known = np.arange(13) < 10
         flat = PartLabels.of(PERSON.body.keypoints_2d, known)
         labelled = of_part(Part.BODY, body=flat)
         moved = scenes.moved(PERSON.body, (3, 0))
-        found = completed(labelled, [detected(moved, 0.9)], Part.BODY, SIZE, SURE)
+        found = completed(labelled, [detected(moved, 0.9)], Part.BODY, SIZE, SURE).instances
         np.testing.assert_allclose(found.poses_2d[0, :10], PERSON.body.keypoints_2d[:10])
         np.testing.assert_allclose(found.poses_2d[0, 10:], moved.keypoints_2d[10:])
         np.testing.assert_allclose(found.poses_3d[0], scenes.seen(PERSON).body.keypoints_3d, atol=1e-5)
@@ -402,7 +410,8 @@ class TestPseudoLabels:
     def test_a_hand_is_completed_by_a_hand_of_its_side_alone(self, side):
         hand = scenes.seen(PERSON).parts()["left_hand"]
         labelled = of_part(Part.HAND, left_hand=PartLabels.of(hand.keypoints_2d))
-        found = completed(labelled, [replace(hand, score=0.9, side=side)], Part.HAND, SIZE, SURE)
+        seen = replace(hand, score=0.9, side=side)
+        found = completed(labelled, [seen], Part.HAND, SIZE, SURE).instances
         left = found.sides == 1
         assert bool((found.weights_3d[left] == 1).all()) == (side is Side.LEFT)
 
@@ -411,4 +420,4 @@ def test_a_detection_without_extent_is_left_out():
     points = np.zeros((len(SKELETONS[Part.FACE]), 2), np.float32)
     pose = PartPose(2.0, points, np.zeros((len(points), 3), np.float32))
     empty = targets(Sample("photograph", None))[Part.FACE]
-    assert len(completed(empty, [pose], Part.FACE, SIZE, SURE)) == 0
+    assert len(completed(empty, [pose], Part.FACE, SIZE, SURE).instances) == 0

@@ -79,7 +79,8 @@ def test_where_a_square_leaves_the_picture_it_is_padded_as_in_use():
 def test_what_was_not_photographed_is_not_in_sight_wherever_the_square_reaches():
     picture, labelled = np.zeros((HEIGHT, WIDTH, 3), np.uint8), body_at(standing(60))
     _, sample = RandomCrop(size=320, zoom=(1.5, 1.5))(picture, labelled, np.random.default_rng(0))
-    there, here = targets_of(labelled, WIDTH, HEIGHT)[Part.BODY], targets_of(sample, 320, 320)[Part.BODY]
+    there = targets_of(labelled, WIDTH, HEIGHT)[Part.BODY].instances
+    here = targets_of(sample, 320, 320)[Part.BODY].instances
     assert (sample.people[0].body.keypoints_2d > 0).all()  # the square reaches that far
     assert there.weights_2d.tolist() == here.weights_2d.tolist()
     assert (here.weights_2d[0, :2] == OUTSIDE_WEIGHT).all()

@@ -55,9 +55,9 @@ def small_network(people: DrawnPeople, seed: int = 0) -> DopeNetwork:
     for part in Part:
         poses = []
         for targets in batch.targets.by_picture():
-            box = targets[part].boxes[0]
-            flat = (targets[part].poses_2d[0] - box[:2]) / (box[2:] - box[:2])
-            poses.append(torch.cat([flat, targets[part].poses_3d[0]], dim=1))
+            box = targets[part].instances.boxes[0]
+            flat = (targets[part].instances.poses_2d[0] - box[:2]) / (box[2:] - box[:2])
+            poses.append(torch.cat([flat, targets[part].instances.poses_3d[0]], dim=1))
         anchors = network.predictor.anchor_poses(part)
         classes = torch.arange(len(anchors)) % len(poses)
         anchors.copy_(torch.stack(poses)[classes] + 0.02 * torch.randn(anchors.shape))

@@ -27,7 +27,6 @@ from dope_ros.training.loading.batches import Batch
 from dope_ros.training.loading.order import DataOrder
 from dope_ros.training.loading.training_set import batches
 from dope_ros.training.losses.objective import Objective, ObjectiveSettings
-from dope_ros.training.losses.part_losses import BACKGROUND
 from dope_ros.training.runs.config import read_config
 from dope_ros.training.runs.initial_network import begin, with_refinement
 from dope_ros.training.runs.training_data import open_training_set
@@ -74,10 +73,10 @@ def positive_boxes(objective: Objective, batch: Batch) -> dict[Part, Pairs]:
     vectors = functional.pad(seen.heads.vectors, (0, 1), value=1.0).double()
     pairs = {}
     for part in objective.network.parts:
-        positive = seen.rois.labels[part] > BACKGROUND
-        shown = batch.targets[part].instances.boxes[seen.rois.matched[part][positive]]
-        deltas = encode_boxes(seen.rois.boxes[positive], shown).clamp(-1, 1)
-        pairs[part] = vectors[positive], deltas.double()
+        part_rois = seen.rois.parts[part]
+        shown = batch.targets[part].instances.boxes[part_rois.shown]
+        deltas = encode_boxes(seen.rois.boxes[part_rois.positive], shown).clamp(-1, 1)
+        pairs[part] = vectors[part_rois.positive], deltas.double()
     return pairs
 
 

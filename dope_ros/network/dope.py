@@ -21,7 +21,7 @@ from dope_ros.network.predictor import PartPrediction, PosePredictor, expected_2
 from dope_ros.network.refinement import BoxRefinement
 from dope_ros.network.regions import region_features
 from dope_ros.network.rpn import RegionProposalNetwork, RpnHead
-from dope_ros.network.spatial import SpatialHead, merge
+from dope_ros.network.spatial import Located, SpatialHead, merge
 from dope_ros.skeleton import Part
 
 ROI_SIZE = 7
@@ -46,6 +46,7 @@ class DopeNetwork(nn.Module):
     """Image to pose proposals (DOPE, figure 2): backbone, RPN, RoIAlign, box head, six branches.
 
     The compact network has more: better boxes than the proposals, and a spatial head that looks at them.
+    Training looks at boxes of several images at once, by the same `box_vectors`, `reduced` and `located`.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
@@ -101,36 +102,64 @@ class DopeNetwork(nn.Module):
             proposals: [N, 4] float32, pixels, within the image.
             size: height and width of the image without its padding.
         """
-        stride, boxes = self.backbone.stride, proposals
-        regions = region_features(features, proposals, stride, ROI_SIZE, ROI_SAMPLES, self.config.aligned)
-        vectors = self.box_head(regions)
+        vectors = self.box_vectors(features, proposals)
         logits = {part: self.predictor.logits(vectors, part) for part in self.parts}
         poses = {part: self.predictor.poses(vectors, part) for part in self.parts}
+        boxes = proposals
         if self.refinement is not None:
             boxes = self.refinement(proposals, vectors, logits, limits_of(size, proposals))
             poses = {
                 part: (rebased(of_2d, proposals, boxes), of_3d) for part, (of_2d, of_3d) in poses.items()
             }
-        poses = self._located(features, boxes, vectors, logits, poses)
+        reduced = self.reduced(features)
+        if reduced is not None:
+            expected = {part: expected_2d(logits[part], poses[part][0]) for part in self.parts}
+            located = self.located(reduced, boxes, vectors, expected)
+            poses = {part: merge(poses[part], located[part], boxes) for part in self.parts}
         parts = {
             part: PartPrediction(logits[part].softmax(dim=1), to_pixels(poses_2d, boxes), poses_3d)
             for part, (poses_2d, poses_3d) in poses.items()
         }
         return Prediction(proposals, boxes, parts)
 
-    def _located(
+    def box_vectors(self, features: Tensor, boxes: Tensor, images: Tensor | None = None) -> Tensor:
+        """What the box head makes of each box: [N, channels].
+
+        Args:
+            features: [B, C, rows, columns], of the images.
+            boxes: [N, 4] float32, pixels.
+            images: [N] int64, which image each box is of; None where there is but one.
+        """
+        stride, aligned = self.backbone.stride, self.config.aligned
+        regions = region_features(features, boxes, stride, ROI_SIZE, ROI_SAMPLES, aligned, images)
+        vectors: Tensor = self.box_head(regions)
+        return vectors
+
+    def reduced(self, features: Tensor) -> Tensor | None:
+        """Features [B, C, rows, columns] as `located` takes them; None where there is no spatial head."""
+        if self.spatial is None:
+            return None
+        reduced: Tensor = self.spatial.reduce(features)
+        return reduced
+
+    def located(
         self,
-        features: Tensor,
+        reduced: Tensor,
         boxes: Tensor,
         vectors: Tensor,
-        logits: Mapping[Part, Tensor],
-        poses: dict[Part, tuple[Tensor, Tensor]],
-    ) -> dict[Part, tuple[Tensor, Tensor]]:
-        """The poses that the branches regress, 2D in sizes of `boxes`, with the joints of a spatial head."""
-        spatial = self.spatial
-        if spatial is None:
-            return poses
-        regions = spatial.region_features(spatial.reduce(features), boxes, self.backbone.stride)
-        expected = {part: expected_2d(logits[part], poses[part][0]) for part in self.parts}
-        located = spatial(regions, vectors, expected)
-        return {part: merge(poses[part], located[part], boxes) for part in self.parts}
+        expected: Mapping[Part, Tensor],
+        images: Tensor | None = None,
+    ) -> dict[Part, Located]:
+        """Where the spatial head finds each joint.
+
+        Args:
+            reduced: [B, C, rows, columns], as `reduced` gives them.
+            boxes: [N, 4] float32, pixels, refined.
+            vectors: [N, channels], of the boxes that they were refined from.
+            expected: for each part [N, J, 2], where the branches expect its joints, in sizes of the box.
+            images: [N] int64, which image each box is of; None where there is but one.
+        """
+        assert self.spatial is not None  # else `reduced` gave None
+        regions = self.spatial.region_features(reduced, boxes, self.backbone.stride, images)
+        located: dict[Part, Located] = self.spatial(regions, vectors, expected)
+        return located

@@ -20,11 +20,10 @@ from dope_ros.training.loading.targets import (
     OUTSIDE_WEIGHT,
     SIDE_UNKNOWN,
     SIDES,
-    Instance,
+    InstanceArrays,
+    Instances,
     PartTargets,
-    concatenated,
     shows_upper_body_alone,
-    stacked,
 )
 
 SAME_POSE = 0.15
@@ -64,28 +63,29 @@ def completed(
         detections: the means of the expert's overlapping estimates, in the pixels of `targets`.
         shape: height and width of the picture.
     """
-    device = targets.boxes.device
+    device = targets.ignored.device
     sure = _detected([d for d in detections if d.score >= confidence.sure], part, shape).to(device)
-    filled = _filled(targets, sure)
+    filled = _filled(targets.instances, sure.instances)
     if targets.labelled:
-        return filled
+        return replace(targets, instances=filled)
     unsure = [d for d in detections if confidence.unsure <= d.score < confidence.sure]
     doubtful = _detected(unsure, part, shape).to(device)
-    ignored = torch.cat([sure.ignored, doubtful.ignored, doubtful.boxes])
-    found = replace(_without(sure, targets.boxes), ignored=ignored)
-    return concatenated(filled, found, labelled=True)
+    found = _without(sure.instances, targets.instances.boxes)
+    ignored = [targets.ignored, sure.ignored, doubtful.ignored, doubtful.instances.boxes]
+    return PartTargets(Instances.concatenated([filled, found]), torch.cat(ignored), labelled=True)
 
 
 def lacks_something(targets: PartTargets) -> bool:
     """Whether there is anything that an expert could complete: an instance, a joint or a 3D pose."""
-    without_3d = (targets.weights_3d == 0).all(dim=1)
-    return not targets.labelled or bool((targets.weights_2d == 0).any() or without_3d.any())
+    instances = targets.instances
+    without_3d = (instances.weights_3d == 0).all(dim=1)
+    return not targets.labelled or bool((instances.weights_2d == 0).any() or without_3d.any())
 
 
 def _detected(detections: Sequence[PartPose], part: Part, shape: tuple[int, int]) -> PartTargets:
     """Detections as targets; those too small to learn from are ignored. `shape` is height and width."""
     height, width = shape
-    instances: list[Instance] = []
+    instances: list[InstanceArrays] = []
     ignored = []
     for detection in detections:
         points = detection.keypoints_2d
@@ -98,7 +98,7 @@ def _detected(detections: Sequence[PartPose], part: Part, shape: tuple[int, int]
             continue
         inside = in_picture(points, width, height)
         instances.append(
-            Instance(
+            InstanceArrays(
                 box=box,
                 side=SIDES[detection.side],
                 upper=shows_upper_body_alone(part, inside),
@@ -108,39 +108,39 @@ def _detected(detections: Sequence[PartPose], part: Part, shape: tuple[int, int]
                 weights_3d=np.ones(len(points)),
             )
         )
-    return stacked(part, instances, np.array(ignored), labelled=False)
+    return PartTargets.of(part, instances, np.array(ignored), labelled=False)
 
 
-def _filled(targets: PartTargets, detected: PartTargets) -> PartTargets:
-    """Targets whose unknown joints and 3D come from the detections of them."""
-    if not len(targets) or not len(detected):
-        return targets
-    matched, found = _same_poses(targets, detected)
-    unknown = (targets.weights_2d == 0) & matched[:, None]
-    without_3d = (targets.weights_3d == 0).all(dim=1) & matched
+def _filled(labelled: Instances, detected: Instances) -> Instances:
+    """Labelled instances whose unknown joints and 3D come from the detections of them."""
+    if not len(labelled) or not len(detected):
+        return labelled
+    matched, found = _same_poses(labelled, detected)
+    unknown = (labelled.weights_2d == 0) & matched[:, None]
+    without_3d = (labelled.weights_3d == 0).all(dim=1) & matched
     return replace(
-        targets,
-        poses_2d=torch.where(unknown[..., None], detected.poses_2d[found], targets.poses_2d),
-        weights_2d=torch.where(unknown, detected.weights_2d[found], targets.weights_2d),
-        poses_3d=torch.where(without_3d[:, None, None], detected.poses_3d[found], targets.poses_3d),
-        weights_3d=torch.where(without_3d[:, None], detected.weights_3d[found], targets.weights_3d),
+        labelled,
+        poses_2d=torch.where(unknown[..., None], detected.poses_2d[found], labelled.poses_2d),
+        weights_2d=torch.where(unknown, detected.weights_2d[found], labelled.weights_2d),
+        poses_3d=torch.where(without_3d[:, None, None], detected.poses_3d[found], labelled.poses_3d),
+        weights_3d=torch.where(without_3d[:, None], detected.weights_3d[found], labelled.weights_3d),
     )
 
 
-def _same_poses(targets: PartTargets, detected: PartTargets) -> tuple[Tensor, Tensor]:
-    """Which targets were detected [G] bool, and by which detection [G] int64."""
-    offsets = (targets.poses_2d[:, None] - detected.poses_2d).norm(dim=-1)
-    weights = targets.weights_2d[:, None]
-    longer = (targets.boxes[:, 2:] - targets.boxes[:, :2]).amax(dim=1, keepdim=True)
+def _same_poses(labelled: Instances, detected: Instances) -> tuple[Tensor, Tensor]:
+    """Which labelled instances were detected [G] bool, and by which detection [G] int64."""
+    offsets = (labelled.poses_2d[:, None] - detected.poses_2d).norm(dim=-1)
+    weights = labelled.weights_2d[:, None]
+    longer = (labelled.boxes[:, 2:] - labelled.boxes[:, :2]).amax(dim=1, keepdim=True)
     distances = (offsets * weights).sum(dim=-1) / weights.sum(dim=-1).clamp(min=1e-6) / longer
-    sides, others = targets.sides[:, None], detected.sides
+    sides, others = labelled.sides[:, None], detected.sides
     other_side = (sides != others) & (sides != SIDE_UNKNOWN) & (others != SIDE_UNKNOWN)
     nearest, found = distances.masked_fill(other_side, torch.inf).min(dim=1)
-    known = targets.weights_2d.sum(dim=1) > 0
+    known = labelled.weights_2d.sum(dim=1) > 0
     return known & (nearest < SAME_POSE), found
 
 
-def _without(detected: PartTargets, boxes: Tensor) -> PartTargets:
+def _without(detected: Instances, boxes: Tensor) -> Instances:
     """The detections that overlap none of `boxes` [G, 4] much."""
     if not len(boxes) or not len(detected):
         return detected

@@ -127,7 +127,9 @@ class Teacher:
                 if self._settings.pseudo_labels:
                     targets[i][part] = self._completed(targets[i][part], part, prediction, batch.sizes[i])
                 if self._settings.distil:
-                    experts[i][part] = self._positive_boxes(targets[i][part].boxes, part, prediction)
+                    experts[i][part] = self._positive_boxes(
+                        targets[i][part].instances.boxes, part, prediction
+                    )
         return Lesson(replace(batch, targets=BatchTargets.of(targets)), experts)
 
     def _is_needed(self, targets: Targets) -> bool:

@@ -5,14 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from dope_ros.skeleton import Part
-from dope_ros.training.loading.targets import OF_INSTANCES, PartTargets, Targets
+from dope_ros.training.loading.targets import Instances, PartTargets, Targets
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,13 +21,13 @@ class JoinedTargets:
 
     Boxes are padded with such as have no extent, which overlap nothing.
 
-    instances: T of them, picture after picture; its `ignored` and `labelled` say nothing.
+    instances: T of them, picture after picture.
     boxes: [B, G, 4] float32, those of each picture.
     rows: [B, G] int64, the row of `instances` that a box belongs to; T where there is none.
     ignored, labelled: [B, I, 4] float32 and [B] bool, as in `PartTargets`.
     """
 
-    instances: PartTargets
+    instances: Instances
     boxes: Tensor
     rows: Tensor
     ignored: Tensor
@@ -36,13 +36,13 @@ class JoinedTargets:
     @classmethod
     def of(cls, pictures: Sequence[PartTargets]) -> JoinedTargets:
         """Of the targets of one part in each picture."""
-        joined = {name: torch.cat([getattr(targets, name) for targets in pictures]) for name in OF_INSTANCES}
-        counts, device = [len(targets) for targets in pictures], pictures[0].boxes.device
-        rows = torch.arange(sum(counts), device=device).split(counts)
+        joined = Instances.concatenated([targets.instances for targets in pictures])
+        counts, device = [len(targets.instances) for targets in pictures], joined.boxes.device
+        rows = torch.arange(len(joined), device=device).split(counts)
         return cls(
-            replace(pictures[0], **joined, ignored=pictures[0].ignored[:0]),
-            _padded([targets.boxes for targets in pictures]),
-            _padded(rows, sum(counts)),
+            joined,
+            _padded([targets.instances.boxes for targets in pictures]),
+            _padded(rows, len(joined)),
             _padded([targets.ignored for targets in pictures]),
             torch.tensor([targets.labelled for targets in pictures], device=device),
         )
@@ -55,15 +55,21 @@ class JoinedTargets:
     def of_picture(self, index: int) -> PartTargets:
         """The targets of one of the pictures."""
         rows, ignored = self.rows[index], self.ignored[index]
-        return replace(
+        return PartTargets(
             self.instances.rows(rows[rows < len(self.instances)]),
-            ignored=ignored[has_extent(ignored)],
-            labelled=bool(self.labelled[index]),
+            ignored[has_extent(ignored)],
+            bool(self.labelled[index]),
         )
 
     def to(self, device: torch.device) -> JoinedTargets:
         """The same on a device."""
-        return JoinedTargets(*(getattr(self, field.name).to(device) for field in fields(self)))
+        return JoinedTargets(
+            self.instances.to(device),
+            self.boxes.to(device),
+            self.rows.to(device),
+            self.ignored.to(device),
+            self.labelled.to(device),
+        )
 
 
 class BatchTargets(Mapping[Part, JoinedTargets]):

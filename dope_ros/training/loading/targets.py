@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -45,16 +45,14 @@ CLARITY = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PartTargets:
-    """All bodies, hands or faces of one picture. Pixels are those of the network's input.
+class Instances:
+    """G bodies, hands or faces that are labelled. Pixels are those of the network's input.
 
     boxes: [G, 4] float32.
     sides: [G] int64; `SIDE_UNKNOWN`, `SIDE_RIGHT` or `SIDE_LEFT`.
     upper: [G] bool; only the upper body is in the picture.
     poses_2d: [G, J, 2] float32, pixels; weights_2d: [G, J] float32, 0 where a joint is not known.
     poses_3d: [G, J, 3] float32, metres, from the mean of the known joints; weights_3d: [G, J] float32.
-    ignored: [I, 4] float32, boxes in which a proposal is neither right nor wrong.
-    labelled: nothing else in the picture shows this part. Else what it shows elsewhere is not known.
     """
 
     boxes: Tensor
@@ -64,31 +62,74 @@ class PartTargets:
     weights_2d: Tensor
     poses_3d: Tensor
     weights_3d: Tensor
-    ignored: Tensor
-    labelled: bool
+
+    @classmethod
+    def concatenated(cls, several: Sequence[Instances]) -> Instances:
+        """All of them, one after the other; at least one."""
+        of_fields = zip(*(instances.tensors() for instances in several), strict=True)
+        return cls(*(torch.cat(tensors) for tensors in of_fields))
 
     def __len__(self) -> int:
         return len(self.boxes)
 
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All fields in their order; each has a row an instance."""
+        return (
+            self.boxes,
+            self.sides,
+            self.upper,
+            self.poses_2d,
+            self.weights_2d,
+            self.poses_3d,
+            self.weights_3d,
+        )
+
+    def to(self, device: torch.device) -> Instances:
+        """The same on a device."""
+        return Instances(*(tensor.to(device) for tensor in self.tensors()))
+
+    def rows(self, picked: Tensor) -> Instances:
+        """Some of them, in any order: [G] bool, or [M] int64."""
+        return Instances(*(tensor[picked] for tensor in self.tensors()))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PartTargets:
+    """All bodies, hands or faces of one picture. Pixels are those of the network's input.
+
+    instances: those that a network is asked for.
+    ignored: [I, 4] float32, boxes in which a proposal is neither right nor wrong.
+    labelled: nothing else in the picture shows this part. Else what it shows elsewhere is not known.
+    """
+
+    instances: Instances
+    ignored: Tensor
+    labelled: bool
+
+    @classmethod
+    def of(
+        cls, part: Part, instances: Sequence[InstanceArrays], ignored: np.ndarray, labelled: bool
+    ) -> PartTargets:
+        """Of arrays.
+
+        Args:
+            ignored: [I, 4] float32.
+        """
+        boxes = np.asarray(ignored, np.float32).reshape(-1, 4)
+        return cls(_stacked(part, instances), torch.from_numpy(boxes), labelled)
+
     def to(self, device: torch.device) -> PartTargets:
         """The same on a device."""
-        return replace(self, **{name: getattr(self, name).to(device) for name in (*OF_INSTANCES, "ignored")})
+        return PartTargets(self.instances.to(device), self.ignored.to(device), self.labelled)
 
-    def rows(self, picked: Tensor) -> PartTargets:
-        """Some of the instances, [G] bool, and all ignored boxes."""
-        return replace(self, **{name: getattr(self, name)[picked] for name in OF_INSTANCES})
-
-
-OF_INSTANCES = ("boxes", "sides", "upper", "poses_2d", "weights_2d", "poses_3d", "weights_3d")
-"""The tensors of `PartTargets` that have a row an instance."""
 
 Targets = dict[Part, PartTargets]
 """What a picture shows of each part."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Instance:
-    """One body, hand or face, on its way into `PartTargets`; arrays as there, without the first axis."""
+class InstanceArrays:
+    """One body, hand or face, on its way into `Instances`; arrays as there, without the first axis."""
 
     box: np.ndarray
     side: int
@@ -111,18 +152,14 @@ def targets_of(sample: Sample, width: int, height: int, parts: Iterable[Part] = 
     return {part: _part_targets(sample, part, photographed) for part in parts}
 
 
-def stacked(part: Part, instances: list[Instance], ignored: np.ndarray, labelled: bool) -> PartTargets:
-    """Instances of a part as tensors.
-
-    Args:
-        ignored: [I, 4] float32.
-    """
+def _stacked(part: Part, instances: Sequence[InstanceArrays]) -> Instances:
+    """Instances of a part as tensors."""
     joints = len(SKELETONS[part])
 
     def rows(values: list, shape: tuple[int, ...], kind: type = np.float32) -> Tensor:
         return torch.from_numpy(np.array(values, kind).reshape(len(values), *shape))
 
-    return PartTargets(
+    return Instances(
         boxes=rows([i.box for i in instances], (4,)),
         sides=rows([i.side for i in instances], (), np.int64),
         upper=rows([i.upper for i in instances], (), np.bool_),
@@ -130,17 +167,6 @@ def stacked(part: Part, instances: list[Instance], ignored: np.ndarray, labelled
         weights_2d=rows([i.weights_2d for i in instances], (joints,)),
         poses_3d=rows([i.pose_3d for i in instances], (joints, 3)),
         weights_3d=rows([i.weights_3d for i in instances], (joints,)),
-        ignored=torch.from_numpy(np.asarray(ignored, np.float32).reshape(-1, 4)),
-        labelled=labelled,
-    )
-
-
-def concatenated(first: PartTargets, second: PartTargets, labelled: bool) -> PartTargets:
-    """The instances and ignored boxes of both."""
-    names = (*OF_INSTANCES, "ignored")
-    return PartTargets(
-        **{name: torch.cat([getattr(first, name), getattr(second, name)]) for name in names},
-        labelled=labelled,
     )
 
 
@@ -150,7 +176,7 @@ def shows_upper_body_alone(part: Part, inside: np.ndarray) -> bool:
 
 
 def _part_targets(sample: Sample, part: Part, photographed: Photographed) -> PartTargets:
-    clear: list[Instance] = []
+    clear: list[InstanceArrays] = []
     ignored = [sample.ignored_within(part, photographed)]
     for side, labels in sample.instances(part):
         box = photographed.box_of(labels)
@@ -161,7 +187,7 @@ def _part_targets(sample: Sample, part: Part, photographed: Photographed) -> Par
             clear.append(_instance(labels, part, side, box, inside))
         else:
             ignored.append(box[None])
-    return stacked(part, clear, np.concatenate(ignored), part in sample.labelled)
+    return PartTargets.of(part, clear, np.concatenate(ignored), part in sample.labelled)
 
 
 def _is_clear(labels: PartLabels, box: np.ndarray, inside: np.ndarray, least: Clarity) -> bool:
@@ -175,9 +201,9 @@ def _is_clear(labels: PartLabels, box: np.ndarray, inside: np.ndarray, least: Cl
 
 def _instance(
     labels: PartLabels, part: Part, side: Side | None, box: np.ndarray, inside: np.ndarray
-) -> Instance:
+) -> InstanceArrays:
     relative = labels.relative_3d()
-    return Instance(
+    return InstanceArrays(
         box=box,
         side=SIDES[side],
         upper=shows_upper_body_alone(part, inside),

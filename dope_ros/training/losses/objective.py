@@ -15,18 +15,16 @@ from torch import Tensor, nn
 
 from dope_ros.network.box_coordinates import in_sizes_of, rebased
 from dope_ros.network.config import ProposalSettings
-from dope_ros.network.dope import ROI_SAMPLES, ROI_SIZE, DopeNetwork
+from dope_ros.network.dope import DopeNetwork
 from dope_ros.network.predictor import expected_2d
-from dope_ros.network.regions import region_features
 from dope_ros.network.spatial import Located, lift, merge, merge_2d, shapes
 from dope_ros.skeleton import Part
 from dope_ros.training.loading.batches import Batch
 from dope_ros.training.loading.joined_targets import BatchTargets
-from dope_ros.training.loading.targets import PartTargets
+from dope_ros.training.loading.targets import Instances
 from dope_ros.training.losses.anchor_classes import nearest_classes, rooted
 from dope_ros.training.losses.chance import seeds_tensor
 from dope_ros.training.losses.part_losses import (
-    BACKGROUND,
     PoseTargets,
     class_term,
     heatmap_term,
@@ -41,7 +39,15 @@ from dope_ros.training.losses.part_losses import (
     soft_class_term,
 )
 from dope_ros.training.losses.proposals import picture_limits, propose
-from dope_ros.training.losses.rois import ExpertBoxes, Rois, RoiSettings, choose_rois, pose_targets
+from dope_ros.training.losses.rois import (
+    ExpertBoxes,
+    RoiLabeller,
+    Rois,
+    RoiSettings,
+    choose_rois,
+    pose_targets,
+    with_labelled,
+)
 from dope_ros.training.losses.rpn_losses import AnchorTargets, RpnSettings, assign_anchors, rpn_terms
 from dope_ros.training.losses.terms import Term, averaged
 
@@ -109,7 +115,9 @@ class Objective(nn.Module):
         assigned = assign_anchors(anchors, targets, self.settings.rpn, seeds)
         classes = self._classes(targets)
         proposals = propose(anchors, logits.detach(), deltas.detach(), limits, self._proposal_settings())
-        rois = choose_rois(proposals, targets, classes, experts, limits, self.settings.rois, seeds)
+        settings = self.settings.rois
+        candidates = with_labelled(proposals, targets.all_boxes(), settings.shaken, limits, seeds)
+        rois = choose_rois(candidates, RoiLabeller(targets, classes, settings), experts, seeds)
         heads = Heads(network, features, rois, limits, self._autocast(device))
         return ForwardPass(logits, deltas, assigned, classes, rois, heads)
 
@@ -122,24 +130,23 @@ class Objective(nn.Module):
         part: Part,
         heads: Heads,
         rois: Rois,
-        targets: PartTargets,
+        instances: Instances,
         classes: Tensor,
         experts: Sequence[Experts],
     ) -> dict[str, Term]:
-        wanted = self._pose_targets(part, rois, targets, classes)
+        wanted = self._pose_targets(part, rois, instances, classes)
         terms = self._labelled_terms(part, heads, rois, wanted)
         if self.network.refinement is not None:
-            terms["refined"] = self._refined_term(part, heads, rois, targets)
+            terms["refined"] = self._refined_term(part, heads, rois, instances)
         if all(part in of_picture for of_picture in experts):
             terms |= self._distillation_terms(part, heads, rois, [of_picture[part] for of_picture in experts])
         return {f"{part.value}_{name}": term for name, term in terms.items()}
 
     def _labelled_terms(self, part: Part, heads: Heads, rois: Rois, wanted: PoseTargets) -> dict[str, Term]:
-        labels = rois.labels[part]
-        positive = labels > BACKGROUND
-        poses = heads.poses(part, positive, labels[positive] - 1)
+        part_rois = rois.parts[part]
+        poses = heads.poses(part, part_rois.positive, part_rois.classes[part_rois.positive])
         terms = {
-            "classes": class_term(heads.logits(part), labels, rois.fits[part]),
+            "classes": class_term(heads.logits(part), part_rois.labels, part_rois.fits),
             "pose_2d": pose_2d_term(poses.regressed_2d, wanted),
             "pose_3d": pose_3d_term(poses.regressed_3d, wanted, part),
         }
@@ -151,18 +158,18 @@ class Objective(nn.Module):
             terms["lifted"] = lifted_term(poses.lifted(), wanted_of_refined, part)
         return terms
 
-    def _refined_term(self, part: Part, heads: Heads, rois: Rois, targets: PartTargets) -> Term:
-        positive = rois.labels[part] > BACKGROUND
-        wanted = targets.boxes[rois.matched[part][positive]]
-        return refined_term(heads.deltas(part, positive), rois.boxes[positive], wanted)
+    def _refined_term(self, part: Part, heads: Heads, rois: Rois, instances: Instances) -> Term:
+        part_rois = rois.parts[part]
+        wanted = instances.boxes[part_rois.shown]
+        return refined_term(heads.deltas(part, part_rois.positive), rois.boxes[part_rois.positive], wanted)
 
     def _distillation_terms(
         self, part: Part, heads: Heads, rois: Rois, expert: Sequence[ExpertBoxes]
     ) -> dict[str, Term]:
         """Of the expert's boxes alone, in all pictures."""
         rows = torch.zeros(len(rois.boxes), dtype=torch.bool, device=rois.boxes.device)
-        rows[rois.of_expert[part]] = True
-        classes = rois.labels[part][rows] - 1
+        rows[rois.expert_rows[part]] = True
+        classes = rois.parts[part].classes[rows]
         each = torch.arange(len(classes), device=classes.device)
         expert_2d = torch.cat([boxes.poses_2d for boxes in expert])[each, classes]
         expert_3d = torch.cat([boxes.poses_3d for boxes in expert])[each, classes]
@@ -191,11 +198,11 @@ class Objective(nn.Module):
         }
 
     @torch.no_grad()
-    def _pose_targets(self, part: Part, rois: Rois, targets: PartTargets, classes: Tensor) -> PoseTargets:
+    def _pose_targets(self, part: Part, rois: Rois, instances: Instances, classes: Tensor) -> PoseTargets:
         """Of the positive boxes."""
-        positive = rois.labels[part] > BACKGROUND
-        rooted_3d = rooted(targets, self.network.predictor.anchor_poses(part), classes)
-        return pose_targets(rois.boxes[positive], targets, rooted_3d, rois.matched[part][positive])
+        part_rois = rois.parts[part]
+        rooted_3d = rooted(instances, self.network.predictor.anchor_poses(part), classes)
+        return pose_targets(rois.boxes[part_rois.positive], part_rois.shown, instances, rooted_3d)
 
     def _autocast(self, device: torch.device) -> torch.autocast:
         precision = self.settings.precision
@@ -231,13 +238,9 @@ class Heads:
         self, network: DopeNetwork, features: Tensor, rois: Rois, limits: Tensor, autocast: torch.autocast
     ) -> None:
         self._network, self._autocast, self._rois = network, autocast, rois
-        stride, aligned = network.backbone.stride, network.config.aligned
         with autocast:
-            regions = region_features(
-                features, rois.boxes, stride, ROI_SIZE, ROI_SAMPLES, aligned, rois.pictures
-            )
-            self.vectors = network.box_head(regions)
-            self._reduced = None if network.spatial is None else network.spatial.reduce(features)
+            self.vectors = network.box_vectors(features, rois.boxes, rois.pictures)
+            self._reduced = network.reduced(features)
             self._refined = self._refine(limits[rois.pictures])
 
     def logits(self, part: Part) -> Tensor:
@@ -282,17 +285,14 @@ class Heads:
         return torch.where(refined.isfinite(), refined, boxes)
 
     def _located(self, rows: Tensor) -> dict[Part, Located] | None:
-        spatial = self._network.spatial
-        if spatial is None or self._reduced is None:
+        if self._reduced is None:
             return None
         boxes, refined, vectors = self._rois.boxes[rows], self._refined[rows], self.vectors[rows]
-        stride, pictures = self._network.backbone.stride, self._rois.pictures[rows]
-        regions = spatial.region_features(self._reduced, refined, stride, pictures)
         expected = {
             part: rebased(of_part.float(), boxes, refined)
             for part, of_part in self._expected(vectors).items()
         }
-        return spatial(regions, vectors, expected)
+        return self._network.located(self._reduced, refined, vectors, expected, self._rois.pictures[rows])
 
     @torch.no_grad()
     def _expected(self, vectors: Tensor) -> dict[Part, Tensor]:

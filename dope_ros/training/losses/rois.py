@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from dope_ros.network.anchors import within
 from dope_ros.network.box_coordinates import in_sizes_of
 from dope_ros.skeleton import Part
 from dope_ros.training.loading.joined_targets import BatchTargets, has_extent
-from dope_ros.training.loading.targets import PartTargets
+from dope_ros.training.loading.targets import Instances
 from dope_ros.training.losses.box_matching import Sampling, best_overlaps, lies_in, sample_balanced
 from dope_ros.training.losses.chance import draws, normal
 from dope_ros.training.losses.part_losses import BACKGROUND, NOT_COUNTED, PoseTargets
@@ -64,64 +65,141 @@ class ExpertBoxes:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PictureBoxes:
+    """R boxes of the pictures of a batch.
+
+    boxes: [R, 4] float32, pixels.
+    pictures: [R] int64, the picture of the batch that a box is of.
+    """
+
+    boxes: Tensor
+    pictures: Tensor
+
+    @classmethod
+    def concatenated(cls, several: Sequence[PictureBoxes]) -> PictureBoxes:
+        """All of them, one after the other."""
+        return cls(
+            torch.cat([found.boxes for found in several]), torch.cat([found.pictures for found in several])
+        )
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PartRois:
+    """What R boxes should say of a part.
+
+    labels: [R] int64; `NOT_COUNTED`, `BACKGROUND`, or 1 + the anchor-pose class.
+    matched: [R] int64, the row of `JoinedTargets.instances` that a positive box shows.
+    fits: [R] float32, the score that a positive box is to have; see `RoiSettings.score_rises`.
+    """
+
+    labels: Tensor
+    matched: Tensor
+    fits: Tensor
+
+    @property
+    def positive(self) -> Tensor:
+        """[R] bool, which boxes show the part."""
+        return self.labels > BACKGROUND
+
+    @property
+    def shown(self) -> Tensor:
+        """[P] int64, what each positive box shows: its row of `JoinedTargets.instances`."""
+        return self.matched[self.positive]
+
+    @property
+    def classes(self) -> Tensor:
+        """[R] int64, the anchor-pose class of positive boxes; others have none, less than 0."""
+        return self.labels - 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Rois:
     """The R boxes of a batch that are trained on.
 
     boxes: [R, 4] float32, pixels; the sampled proposals, then the experts' boxes, part by part.
     pictures: [R] int64, the picture of the batch that a box is of.
-    labels: for each part [R] int64; `NOT_COUNTED`, `BACKGROUND`, or 1 + the anchor-pose class.
-    matched: for each part [R] int64, the row of `JoinedTargets.instances` that a positive box shows.
-    fits: for each part [R] float32, the score that a positive box is to have; see `RoiSettings.score_rises`.
-    of_expert: for each part that an expert has boxes of, its rows.
+    parts: what they should say of each part.
+    expert_rows: for each part that an expert has boxes of, its rows.
     """
 
     boxes: Tensor
     pictures: Tensor
-    labels: dict[Part, Tensor]
-    matched: dict[Part, Tensor]
-    fits: dict[Part, Tensor]
-    of_expert: dict[Part, slice]
+    parts: dict[Part, PartRois]
+    expert_rows: dict[Part, slice]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RoiLabeller:
+    """Says what boxes should say.
+
+    targets: of the pictures of a batch.
+    classes: for each part [T] int64, the anchor-pose class of each instance.
+    settings: which boxes are positive, and how many of them are sampled.
+    """
+
+    targets: BatchTargets
+    classes: Mapping[Part, Tensor]
+    settings: RoiSettings
+
+    def labelled(self, boxes: PictureBoxes) -> dict[Part, PartRois]:
+        """What boxes should say of each part."""
+        return {part: self._part_rois(boxes, part) for part in self.targets}
+
+    def _part_rois(self, boxes: PictureBoxes, part: Part) -> PartRois:
+        targets, pictures = self.targets[part], boxes.pictures
+        each = boxes.boxes[:, None]  # [R, 1, 4]: with what its own picture shows
+        overlap, nearest = (best[:, 0] for best in best_overlaps(each, targets.boxes[pictures]))
+        known = targets.labelled[pictures] | self.settings.count_unlabelled
+        left_out = lies_in(each, targets.ignored[pictures])[:, 0] | ~known
+        matched = targets.rows[pictures, nearest]
+        classes = functional.pad(self.classes[part], (0, 1))[matched]  # one more, of the padding
+        label_if_unseen = torch.where(left_out, NOT_COUNTED, BACKGROUND)
+        labels = torch.where(overlap >= self.settings.positive_iou, classes + 1, label_if_unseen)
+        start, end = self.settings.score_rises
+        return PartRois(labels, matched, ((overlap - start) / max(end - start, 1e-6)).clamp(0, 1))
 
 
 @torch.no_grad()
 def choose_rois(
-    proposals: BatchProposals,
-    targets: BatchTargets,
-    classes: Mapping[Part, Tensor],
+    candidates: BatchProposals,
+    labeller: RoiLabeller,
     experts: Sequence[Mapping[Part, ExpertBoxes]],
-    limits: Tensor,
-    settings: RoiSettings,
     seeds: Tensor,
 ) -> Rois:
-    """Sample proposals, add the experts' boxes, and say what each should be.
-
-    The labelled boxes themselves are among the proposals, so that there is something to learn from at first.
+    """Sample candidates, add the experts' boxes, and say what each should be.
 
     Args:
-        proposals: of the network's own RPN.
-        targets: of the pictures.
-        classes: for each part [T] int64, the anchor-pose class of each instance.
+        candidates: as `with_labelled` gives them.
         experts: for each picture the boxes of the part experts there are.
+        seeds: [B] int64, of the pictures.
+    """
+    sampled = _sampled(candidates, labeller, seeds)
+    by_expert = _by_expert(experts, candidates.boxes.device)
+    chosen = PictureBoxes.concatenated([sampled, *by_expert.values()])
+    rows = _expert_rows(len(sampled), by_expert)
+    return Rois(chosen.boxes, chosen.pictures, labeller.labelled(chosen), rows)
+
+
+@torch.no_grad()
+def with_labelled(
+    proposals: BatchProposals, labelled: Tensor, copies: int, limits: Tensor, seeds: Tensor
+) -> BatchProposals:
+    """Proposals and the labelled boxes themselves, so that there is something to learn from at first.
+
+    Args:
+        labelled: [B, L, 4], padded with boxes that have no extent.
+        copies: shaken ones that join each labelled box; see `RoiSettings.shaken`.
         limits: [B, 4], as `picture_limits` gives them.
         seeds: [B] int64, of the pictures.
     """
-    labelled = with_shaken(targets.all_boxes(), settings.shaken, limits, seeds)
-    boxes = torch.cat([proposals.boxes, labelled], dim=1)
-    there = torch.cat([proposals.there, has_extent(labelled)], dim=1)
-    pictures = torch.arange(len(boxes), device=boxes.device)[:, None].expand(there.shape)
-    labels, *_ = _labels_of(boxes.flatten(0, 1), pictures.flatten(), targets, classes, settings)
-    each = torch.stack(list(labels.values())).unflatten(1, there.shape)
-    positive = (each > BACKGROUND).any(dim=0) & there
-    background = (each == BACKGROUND).any(dim=0) & ~positive & there
-    keys = draws(seeds, SAMPLING_STREAM, there.shape[1])
-    sampled = sample_balanced(positive, background, settings.sampling, keys)
-    picked = boxes.take_along_dim(sampled.indices[..., None], dim=1)[sampled.picked]
-    of_picked = pictures.gather(1, sampled.indices)[sampled.picked]
-    taught = _of_experts(experts, boxes.device)
-    chosen = torch.cat([picked, *(expert.boxes for expert in taught.values())])
-    of_chosen = torch.cat([of_picked, *(expert.pictures for expert in taught.values())])
-    rows = _rows(len(picked), taught)
-    return Rois(chosen, of_chosen, *_labels_of(chosen, of_chosen, targets, classes, settings), rows)
+    shaken = with_shaken(labelled, copies, limits, seeds)
+    return BatchProposals(
+        torch.cat([proposals.boxes, shaken], dim=1),
+        torch.cat([proposals.there, has_extent(shaken)], dim=1),
+    )
 
 
 SHAKEN_BY = 0.08
@@ -152,66 +230,54 @@ def with_shaken(boxes: Tensor, copies: int, limits: Tensor, seeds: Tensor) -> Te
     return torch.cat([boxes[:, :, None], shaken], dim=2).flatten(1, 2)
 
 
-def pose_targets(boxes: Tensor, targets: PartTargets, rooted_3d: Tensor, matched: Tensor) -> PoseTargets:
+def pose_targets(boxes: Tensor, shown: Tensor, instances: Instances, rooted_3d: Tensor) -> PoseTargets:
     """What positive boxes should say of a part.
 
     Args:
         boxes: [P, 4], positive ones.
-        targets: of all pictures.
+        shown: [P] int64, the instance that each box shows.
+        instances: of all pictures.
         rooted_3d: [T, J, 3], their 3D as `anchor_classes.rooted` gives it.
-        matched: [P] int64, the target of each box.
     """
     return PoseTargets(
-        in_sizes_of(targets.poses_2d[matched], boxes),
-        targets.weights_2d[matched],
-        rooted_3d[matched],
-        targets.weights_3d[matched],
+        in_sizes_of(instances.poses_2d[shown], boxes),
+        instances.weights_2d[shown],
+        rooted_3d[shown],
+        instances.weights_3d[shown],
     )
 
 
-def _labels_of(
-    boxes: Tensor,
-    pictures: Tensor,
-    targets: BatchTargets,
-    classes: Mapping[Part, Tensor],
-    settings: RoiSettings,
-) -> tuple[dict[Part, Tensor], dict[Part, Tensor], dict[Part, Tensor]]:
-    """For each part the labels of boxes [R, 4], and the target of each positive one and how well it fits."""
-    labels, matched, fits = {}, {}, {}
-    start, end = settings.score_rises
-    for part, of_part in targets.items():
-        most, nearest = (best[:, 0] for best in best_overlaps(boxes[:, None], of_part.boxes[pictures]))
-        known = of_part.labelled[pictures] | settings.count_unlabelled
-        left_out = lies_in(boxes[:, None], of_part.ignored[pictures])[:, 0] | ~known
-        unseen = torch.where(left_out, NOT_COUNTED, BACKGROUND)
-        matched[part] = of_part.rows[pictures, nearest]
-        of_target = functional.pad(classes[part], (0, 1))[matched[part]]  # one more, of the padding
-        labels[part] = torch.where(most >= settings.positive_iou, of_target + 1, unseen)
-        fits[part] = ((most - start) / max(end - start, 1e-6)).clamp(0, 1)
-    return labels, matched, fits
+def _sampled(candidates: BatchProposals, labeller: RoiLabeller, seeds: Tensor) -> PictureBoxes:
+    """The candidates that are trained on, of those that count for some part."""
+    boxes, there = candidates.boxes, candidates.there
+    pictures = torch.arange(len(boxes), device=boxes.device)[:, None].expand(there.shape)
+    by_part = labeller.labelled(PictureBoxes(boxes.flatten(0, 1), pictures.flatten()))
+    labels = torch.stack([rois.labels for rois in by_part.values()]).unflatten(1, there.shape)
+    positive = (labels > BACKGROUND).any(dim=0) & there
+    background = (labels == BACKGROUND).any(dim=0) & ~positive & there
+    keys = draws(seeds, SAMPLING_STREAM, there.shape[1])
+    sample = sample_balanced(positive, background, labeller.settings.sampling, keys)
+    sampled_boxes = boxes.take_along_dim(sample.indices[..., None], dim=1)
+    sampled_pictures = pictures.gather(1, sample.indices)
+    return PictureBoxes(sampled_boxes[sample.picked], sampled_pictures[sample.picked])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _OfExpert:
-    """The boxes of one expert in all pictures: [E, 4] and [E] int64."""
-
-    boxes: Tensor
-    pictures: Tensor
-
-
-def _of_experts(experts: Sequence[Mapping[Part, ExpertBoxes]], device: torch.device) -> dict[Part, _OfExpert]:
-    taught = {}
-    for part in dict.fromkeys(part for of_picture in experts for part in of_picture):
-        boxes = [of_picture[part].boxes if part in of_picture else None for of_picture in experts]
-        counts = torch.tensor([0 if found is None else len(found) for found in boxes])
-        pictures = torch.arange(len(experts)).repeat_interleave(counts).to(device)
-        taught[part] = _OfExpert(torch.cat([found for found in boxes if found is not None]), pictures)
-    return taught
+def _by_expert(
+    experts: Sequence[Mapping[Part, ExpertBoxes]], device: torch.device
+) -> dict[Part, PictureBoxes]:
+    """The boxes of each part's expert in all pictures."""
+    parts = dict.fromkeys(part for in_picture in experts for part in in_picture)
+    return {part: _expert_boxes([in_picture.get(part) for in_picture in experts], device) for part in parts}
 
 
-def _rows(start: int, taught: Mapping[Part, _OfExpert]) -> dict[Part, slice]:
-    rows = {}
-    for part, of_expert in taught.items():
-        rows[part] = slice(start, start + len(of_expert.boxes))
-        start += len(of_expert.boxes)
-    return rows
+def _expert_boxes(by_picture: Sequence[ExpertBoxes | None], device: torch.device) -> PictureBoxes:
+    """The boxes of one expert; None for pictures that it did not look at."""
+    counts = torch.tensor([0 if found is None else len(found.boxes) for found in by_picture])
+    pictures = torch.arange(len(by_picture)).repeat_interleave(counts).to(device)
+    return PictureBoxes(torch.cat([found.boxes for found in by_picture if found is not None]), pictures)
+
+
+def _expert_rows(start: int, by_expert: Mapping[Part, PictureBoxes]) -> dict[Part, slice]:
+    """The rows of each expert's boxes, which lie one after the other from row `start` on."""
+    ends = accumulate((len(boxes) for boxes in by_expert.values()), initial=start)
+    return {part: slice(*ends_of) for part, ends_of in zip(by_expert, pairwise(ends), strict=True)}
