@@ -28,6 +28,11 @@ class Side(str, Enum):
     LEFT = "left"
     RIGHT = "right"
 
+    @property
+    def other(self) -> Side:
+        """The one that it is in a mirror image."""
+        return Side.RIGHT if self is Side.LEFT else Side.LEFT
+
 
 @dataclass(frozen=True, slots=True)
 class Skeleton:

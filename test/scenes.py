@@ -34,7 +34,6 @@ HEIGHT, WIDTH = 480, 640
 CAMERA = Intrinsics(fx=520.0, fy=510.0, cx=322.0, cy=236.0)
 
 HANDS = {"right_hand": Side.RIGHT, "left_hand": Side.LEFT}
-OTHER = {Side.RIGHT: Side.LEFT, Side.LEFT: Side.RIGHT}
 
 light = settings(max_examples=30)
 """For property tests: modest, and no limit on the time of an example, for that is the machine's matter."""
@@ -139,7 +138,7 @@ def flipped(pose: PartPose, part: Part) -> PartPose:
         pose,
         keypoints_2d=(np.float32([WIDTH, 0]) + pose.keypoints_2d * np.float32([-1, 1]))[order],
         keypoints_3d=(pose.keypoints_3d * np.float32([-1, 1, 1]))[order],
-        side=OTHER.get(pose.side),
+        side=None if pose.side is None else pose.side.other,
     )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scenes
 
-from dope_ros.skeleton import BODY, FACE, FACE_FEATURES, HAND, SKELETONS, Part
+from dope_ros.skeleton import BODY, FACE, FACE_FEATURES, HAND, SKELETONS, Part, Side
 
 every_part = pytest.mark.parametrize("part", Part)
 
@@ -51,6 +51,10 @@ def test_bones_join_two_different_joints_and_none_is_told_twice(part):
 def test_mirroring_twice_gives_every_joint_its_place_back(part):
     mirrored = SKELETONS[part].mirrored
     np.testing.assert_array_equal(mirrored[mirrored], np.arange(len(SKELETONS[part])))
+
+
+def test_the_other_side_of_a_side_is_the_one_that_it_is_not():
+    assert {side: side.other for side in Side} == {Side.LEFT: Side.RIGHT, Side.RIGHT: Side.LEFT}
 
 
 def test_mirroring_swaps_left_and_right_of_the_body():

@@ -95,7 +95,7 @@ def changes_of(data: DataSettings, parts: tuple[Part, ...], view: Change | None 
     changes: list[Change] = [Augmentation(parts[0] if len(parts) == 1 else None)] if data.augment else []
     changes.append(view or data.view)
     if data.colours:
-        changes.append(in_other_light)
+        changes.append(with_colours_jittered)
     return tuple(changes)
 
 
@@ -112,7 +112,7 @@ class Augmentation:
         return augment(picture, sample, self._part, rng)
 
 
-def in_other_light(
+def with_colours_jittered(
     picture: np.ndarray, sample: Sample, rng: np.random.Generator
 ) -> tuple[np.ndarray, Sample]:
     """The picture with its colours and light jittered."""

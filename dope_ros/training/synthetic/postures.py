@@ -115,8 +115,7 @@ class PostureSampler:
         self, angles: np.ndarray, root: np.ndarray, held: tuple[Side, ...]
     ) -> tuple[np.ndarray, np.ndarray, tuple[Side, ...]]:
         flip = np.diag([-1.0, 1.0, 1.0])
-        other = {Side.LEFT: Side.RIGHT, Side.RIGHT: Side.LEFT}
-        return self._anatomy.mirrored(angles), flip @ root @ flip, tuple(other[side] for side in held)
+        return self._anatomy.mirrored(angles), flip @ root @ flip, tuple(side.other for side in held)
 
 
 _ARM_BONES = ("clavicle", "shoulder01", "upperarm", "lowerarm", "wrist", "finger")
