@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,25 @@ from dope_ros.training.datasets.records import BrokenRecord
 _UNREADABLE = (OSError, ValueError, TypeError, NotImplementedError, MatReadError)
 
 
-def read_matlab(path: Path, *names: str, structs: bool = False) -> dict[str, Any]:
-    """The variables of those names.
-
-    Args:
-        structs: structs become objects with attributes, and arrays of one element that element.
+def read_matlab(path: Path, *names: str) -> dict[str, Any]:
+    """The variables of those names, as arrays.
 
     Raises:
         BrokenRecord: it is no MATLAB file, or a variable is missing.
     """
-    options = {"struct_as_record": False, "squeeze_me": True} if structs else {}
+    return _read(path, names)
+
+
+def read_matlab_structs(path: Path, *names: str) -> dict[str, Any]:
+    """The variables of those names: structs as objects with attributes, lone elements without their array.
+
+    Raises:
+        BrokenRecord: it is no MATLAB file, or a variable is missing.
+    """
+    return _read(path, names, struct_as_record=False, squeeze_me=True)
+
+
+def _read(path: Path, names: Sequence[str], **options: bool) -> dict[str, Any]:
     try:
         variables: dict[str, Any] = loadmat(path, variable_names=list(names), **options)
     except _UNREADABLE as error:

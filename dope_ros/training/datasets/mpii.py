@@ -24,7 +24,7 @@ import numpy as np
 from dope_ros.errors import DatasetError
 from dope_ros.skeleton import HEAD, Part
 from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample, reorder
-from dope_ros.training.datasets.matlab import each, field, read_matlab
+from dope_ros.training.datasets.matlab import each, field, read_matlab_structs
 from dope_ros.training.datasets.pictures import PictureFile
 from dope_ros.training.datasets.records import BrokenRecord, Dataset, checked, converted, existing
 
@@ -89,7 +89,7 @@ def read(folder: Path, split: str) -> Dataset:
     path = existing(next((p for p in candidates if p.exists()), candidates[0]), "the file of annotations")
     images = existing(folder / "images", "the folder of pictures")
     try:
-        release = read_matlab(path, "RELEASE", structs=True)["RELEASE"]
+        release = read_matlab_structs(path, "RELEASE")["RELEASE"]
         pictures = list(zip(each(release.annolist), each(release.img_train), strict=True))
     except (BrokenRecord, AttributeError, ValueError) as error:
         raise DatasetError(f"{path}: not the annotations of MPII: {error}") from error
