@@ -16,7 +16,8 @@ from samples import labels_of, sample_of
 from scipy.spatial.transform import Rotation
 
 from dope_ros.skeleton import BODY, FACE, Part, Side
-from dope_ros.training.datasets.labels import PersonLabels
+from dope_ros.training.datasets.label_transforms import mirrored_part
+from dope_ros.training.datasets.labels import PartLabels, PersonLabels
 from dope_ros.training.loading import augmentation
 from dope_ros.training.loading.augmentation import CameraShake, ColourJitter, augment, flip, turn_camera
 
@@ -104,10 +105,8 @@ def test_the_left_knee_lies_where_the_right_one_was_seen_in_the_mirror(picture, 
 def test_a_symmetric_face_in_the_middle_of_the_picture_is_its_own_mirror_image():
     labels = labels_of(scenes.seen(scenes.standing()).face)
     width = 101
-    centred = augmentation.PartLabels.of(
-        labels.keypoints_3d[:, :2] * 300 + (50, 50), keypoints_3d=labels.keypoints_3d
-    )
-    flipped = augmentation.flip_part(centred, Part.FACE, width - 1)
+    centred = PartLabels.of(labels.keypoints_3d[:, :2] * 300 + (50, 50), keypoints_3d=labels.keypoints_3d)
+    flipped = mirrored_part(centred, Part.FACE, width - 1)
     np.testing.assert_allclose(flipped.keypoints_2d, centred.keypoints_2d, atol=1e-3)
     assert len(flipped.keypoints_2d) == len(FACE)
 
@@ -116,7 +115,7 @@ def test_the_known_joints_of_both_sides_are_swapped_too(picture, sample):
     body = sample.people[0].body
     known = np.ones(13, bool)
     known[BODY.index("left_wrist")] = False
-    partial = augmentation.PartLabels.of(body.keypoints_2d, known)
+    partial = PartLabels.of(body.keypoints_2d, known)
     _, flipped = flip(picture, replace(sample, people=(PersonLabels(body=partial),)))
     unknown = np.flatnonzero(~flipped.people[0].body.known_2d)
     assert [BODY.joints[index] for index in unknown] == ["right_wrist"]

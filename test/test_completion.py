@@ -19,12 +19,12 @@ from dope_ros.errors import DatasetError
 from dope_ros.pictures import write_picture
 from dope_ros.skeleton import BODY, HEAD, Part, Side
 from dope_ros.training.datasets import open_dataset
+from dope_ros.training.datasets.label_transforms import mirrored_part
 from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample
 from dope_ros.training.datasets.labels_file import FILE_NAME
 from dope_ros.training.experts import Estimate
 from dope_ros.training.labelling.completion import Completion, complete, complete_dataset
 from dope_ros.training.labelling.label import Task, label_pictures
-from dope_ros.training.loading.augmentation import flip_part
 
 WIDTH, HEIGHT = 600, 400
 LEFT_ANKLE, LEFT_WRIST = BODY.index("left_ankle"), BODY.index("left_wrist")
@@ -57,7 +57,7 @@ class BodyExpert:
         if part is Part.FACE:
             return None
         if part is Part.BODY:
-            return Estimate(0.9, flip_part(self.body, part, WIDTH - 1) if mirrored else self.body)
+            return Estimate(0.9, mirrored_part(self.body, part, WIDTH - 1) if mirrored else self.body)
         last = WIDTH - 1
         box = np.array([last - box[2], box[1], last - box[0], box[3]]) if mirrored else box
         for side, hand in self.hands.items():
@@ -65,7 +65,7 @@ class BodyExpert:
             if (box[:2] < middle).all() and (middle < box[2:]).all():
                 other = Side.LEFT if side is Side.RIGHT else Side.RIGHT
                 return (
-                    Estimate(0.9, flip_part(hand, part, last), other)
+                    Estimate(0.9, mirrored_part(hand, part, last), other)
                     if mirrored
                     else Estimate(0.9, hand, side)
                 )

@@ -471,11 +471,20 @@ def test_a_mosaic_is_filled_and_its_labels_lie_where_their_photographs_went(inde
 
 def test_a_joint_stays_at_its_place_in_the_photograph_to_a_part_of_a_pixel():
     points = spread_hand(60) + np.array([5, 10])
-    tile = tile_of(marked(points), 50, (17, 40))
+    tile = tile_of(marked(points), 50, (17, 40), 200)
     assert tile.pixels.shape == (50, 75, 3)
     (person,) = tile.sample.people
     expected = (points + 0.5) * 50 / 80 - 0.5 + (17, 40)
     np.testing.assert_allclose(person.left_hand.keypoints_2d, expected, atol=1e-3)
+
+
+def test_joints_that_a_mosaic_cuts_off_are_known_but_not_seen():
+    points = spread_hand(60) + np.array([5, 10])
+    (person,) = tile_of(marked(points), 80, (100, 0), 140).sample.people
+    cut_off = points[:, 0] + 100 >= 139.5
+    assert 0 < cut_off.sum() < len(points)
+    assert person.left_hand.known_2d.all()
+    np.testing.assert_array_equal(person.left_hand.visible, ~cut_off)
 
 
 def test_a_mosaic_depends_on_its_seed_alone():
@@ -552,7 +561,7 @@ def test_a_photograph_without_labels_of_a_part_is_ignored_for_it_in_a_mosaic():
 
 def test_beside_the_only_label_of_a_photograph_all_of_it_is_ignored_in_a_mosaic():
     hand = replace(marked(spread_hand(30) + np.array([40, 20])), incomplete=frozenset({Part.HAND}))
-    tile = tile_of(hand, 80, (200, 100))
+    tile = tile_of(hand, 80, (200, 100), 400)
     boxes = tile.ignored(Part.HAND)
     assert len(boxes) == 4
     assert (boxes[:, :2] >= tile.box[:2] - 0.5).all()

@@ -22,6 +22,7 @@ from dope_ros.errors import DatasetError
 from dope_ros.pictures import write_picture
 from dope_ros.skeleton import HEAD, Part, Side
 from dope_ros.training.datasets import open_dataset
+from dope_ros.training.datasets.label_transforms import mirrored_part
 from dope_ros.training.datasets.labelled import is_held_back
 from dope_ros.training.datasets.labels import PartLabels, Sample
 from dope_ros.training.datasets.labels_file import FILE_NAME, ExpertLabels
@@ -36,7 +37,6 @@ from dope_ros.training.labelling.agreement import (
 )
 from dope_ros.training.labelling.label import Task, label_pictures, people_of
 from dope_ros.training.labelling.part_boxes import part_boxes
-from dope_ros.training.loading.augmentation import flip_part
 
 ENVIRONMENT = os.environ.get("DOPE_MEDIAPIPE_PYTHON")
 DEMO_PICTURES = Path(__file__).parent.parent / "demo" / "pictures"
@@ -225,7 +225,7 @@ class BodyExpert:
             return [Estimate(0.9, self._nearest(box)) for box in boxes]
         last = picture.shape[1] - 1
         mirrored = [np.array([last - box[2], box[1], last - box[0], box[3]]) for box in boxes]
-        return [Estimate(0.9, flip_part(self._nearest(box), part, last)) for box in mirrored]
+        return [Estimate(0.9, mirrored_part(self._nearest(box), part, last)) for box in mirrored]
 
     def close(self) -> None:
         pass

@@ -62,6 +62,23 @@ def test_labels_follow_a_scaled_picture(scale):
     assert scaled.people[0].head_size == pytest.approx(20 * scale)
 
 
+def test_joints_that_leave_the_square_are_known_but_not_seen():
+    picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    points = np.column_stack([np.linspace(5, WIDTH - 5, JOINTS), np.full(JOINTS, HEIGHT / 2)])
+    _, sample = RandomCrop(size=160, zoom=(0.6, 0.6))(picture, body_at(points), np.random.default_rng(0))
+    body = sample.people[0].body
+    inside = ((body.keypoints_2d >= -0.5) & (body.keypoints_2d < 159.5)).all(axis=1)
+    assert 0 < inside.sum() < JOINTS
+    assert body.known_2d.all()
+    np.testing.assert_array_equal(body.visible, inside)
+
+
+def test_joints_beyond_a_scaled_picture_are_not_seen():
+    picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    _, sample = resized(picture, body_at(standing(100)), 0.5)
+    assert np.flatnonzero(~sample.people[0].body.visible).tolist() == [0, 1]
+
+
 def test_where_a_square_leaves_the_picture_it_is_padded_as_in_use():
     square, sample = RandomCrop(size=320, zoom=(1.5, 1.5))(
         np.full((HEIGHT, WIDTH, 3), RED), body_at(standing(100)), np.random.default_rng(0)

@@ -24,8 +24,8 @@ from dope_ros.files import replaced_whole
 from dope_ros.network.config import PUBLISHED
 from dope_ros.settings import AnchorClasses
 from dope_ros.skeleton import LOWER_BODY, SKELETONS, Part, Side
+from dope_ros.training.datasets.label_transforms import mirrored_part
 from dope_ros.training.datasets.labels import BOX_MARGIN, PartLabels, Sample
-from dope_ros.training.loading.augmentation import flip_part
 
 ANCHOR_CLASSES: Mapping[Part, AnchorClasses] = PUBLISHED.anchors
 """The paper's numbers of classes."""
@@ -114,7 +114,7 @@ def _poses_of(sample: Sample) -> Iterable[tuple[str, np.ndarray]]:
         yield from _as_anchor("whole body", labels, range(len(SKELETONS[Part.BODY])))
         yield from _as_anchor("upper body", labels, UPPER_BODY)
     for side, labels in sample.instances(Part.HAND):
-        hand = flip_part(labels, Part.HAND, 0) if side is Side.LEFT else labels
+        hand = mirrored_part(labels, Part.HAND, 0) if side is Side.LEFT else labels
         yield from _as_anchor("right hand", hand, range(len(SKELETONS[Part.HAND])))
     for _, labels in sample.instances(Part.FACE):
         yield from _as_anchor("face", labels, range(len(SKELETONS[Part.FACE])))

@@ -21,6 +21,7 @@ from dope_ros.poses import PART_NAMES
 from dope_ros.skeleton import Part
 from dope_ros.training.composing.cutting import cut_out
 from dope_ros.training.composing.pasting import drawn_scale, in_other_light, moved, paste, turn
+from dope_ros.training.datasets.label_transforms import transformed
 from dope_ros.training.datasets.labels import (
     PartLabels,
     PersonLabels,
@@ -32,7 +33,6 @@ from dope_ros.training.datasets.labels import (
 from dope_ros.training.datasets.labels_file import Entry, ExpertLabels, unscored
 from dope_ros.training.datasets.records import Dataset
 from dope_ros.training.loading.augmentation import flip
-from dope_ros.training.loading.views import transformed
 from dope_ros.training.synthetic.background import BackgroundSource
 
 PASTED_PARTS = frozenset({Part.HAND, Part.FACE})
@@ -230,7 +230,7 @@ def _has_extent(labels: PartLabels) -> bool:
 def _moved(cutout: Cutout, transform: np.ndarray, size: int) -> Cutout:
     """In the pixels of a picture with sides of `size`."""
     pixels, opacity = moved(cutout.pixels, cutout.opacity, transform, size)
-    return Cutout(pixels, opacity, transformed(cutout.sample, transform), cutout.part)
+    return Cutout(pixels, opacity, transformed(cutout.sample, transform, size, size), cutout.part)
 
 
 def _fits(placed: Cutout, taken: Sequence[np.ndarray]) -> bool:

@@ -16,6 +16,7 @@ import numpy as np
 from dope_ros.boxes import ious
 from dope_ros.poses import PART_NAMES
 from dope_ros.skeleton import Part
+from dope_ros.training.datasets.label_transforms import transformed
 from dope_ros.training.datasets.labels import (
     PartLabels,
     PersonLabels,
@@ -27,7 +28,7 @@ from dope_ros.training.datasets.labels import (
 from dope_ros.training.datasets.labels_file import Entry, unscored
 from dope_ros.training.datasets.records import Dataset
 from dope_ros.training.loading.targets import CLARITY
-from dope_ros.training.loading.views import resized, transformed
+from dope_ros.training.loading.views import resized
 
 SAME_BOX = 0.8
 """The overlap (IoU) that the box of all joints and that of those in the picture have at least."""
@@ -112,7 +113,7 @@ class MosaicComposer:
             height = max(1, round(size * float(np.exp(rng.uniform(low, high)))))
             left = 0
             while left < size:
-                tile = tile_of(self._drawn(rng), height, (left, top))
+                tile = tile_of(self._drawn(rng), height, (left, top), size)
                 yield tile
                 left += tile.pixels.shape[1]
             top += height
@@ -122,8 +123,8 @@ class MosaicComposer:
         return source[int(rng.integers(len(source)))]
 
 
-def tile_of(sample: Sample, height: int, corner: tuple[int, int]) -> Tile:
-    """A photograph scaled to a height, pixels, in its place.
+def tile_of(sample: Sample, height: int, corner: tuple[int, int], size: int) -> Tile:
+    """A photograph scaled to a height, pixels, in its place in a mosaic with sides of `size`.
 
     Raises:
         ImageError: it cannot be read.
@@ -132,7 +133,7 @@ def tile_of(sample: Sample, height: int, corner: tuple[int, int]) -> Tile:
     shown = clearly_in_picture(sample, picture.shape[1], picture.shape[0])
     pixels, scaled = resized(picture, shown, height / picture.shape[0])
     to_corner = np.array([[1.0, 0.0, corner[0]], [0.0, 1.0, corner[1]]])
-    return Tile(pixels, corner, transformed(scaled, to_corner))
+    return Tile(pixels, corner, transformed(scaled, to_corner, size, size))
 
 
 def clearly_in_picture(sample: Sample, width: int, height: int) -> Sample:

@@ -18,12 +18,10 @@ import numpy as np
 from dope_ros.boxes import ious, longer_sides
 from dope_ros.poses import PART_NAMES
 from dope_ros.skeleton import Part, Side
+from dope_ros.training.datasets.label_transforms import mirrored_part
 from dope_ros.training.datasets.labels import PartLabels, cut_to_picture
 from dope_ros.training.datasets.labels_file import ExpertLabels
 from dope_ros.training.experts import Estimate, Expert
-from dope_ros.training.loading.augmentation import flip_part
-
-OTHER_SIDE: dict[Side | None, Side | None] = {Side.LEFT: Side.RIGHT, Side.RIGHT: Side.LEFT, None: None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +168,8 @@ def _look_at_mirror_image(
     seen = _look(expert, np.ascontiguousarray(picture[:, ::-1]), part, flipped_box)
     if seen is None:
         return None
-    return Estimate(seen.score, flip_part(seen.labels, part, last), OTHER_SIDE[seen.side])
+    side = None if seen.side is None else seen.side.other
+    return Estimate(seen.score, mirrored_part(seen.labels, part, last), side)
 
 
 def _mean(poses: Sequence[PartLabels]) -> PartLabels:

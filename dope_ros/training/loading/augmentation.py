@@ -8,19 +8,16 @@ comes from the generator alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from dope_ros.geometry import ASSUMED_FOV_DEG, Intrinsics
-from dope_ros.poses import PART_NAMES
-from dope_ros.skeleton import SKELETONS, Part
-from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample
-
-_OTHER_SIDE = {"left_hand": "right_hand", "right_hand": "left_hand"}
+from dope_ros.skeleton import Part
+from dope_ros.training.datasets.label_transforms import Motion, mirrored, moved, seen_within
+from dope_ros.training.datasets.labels import Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,36 +58,7 @@ def augment(
 
 def flip(picture: np.ndarray, sample: Sample) -> tuple[np.ndarray, Sample]:
     """The mirror image: left and right are swapped in the picture, and so are the names of the two sides."""
-    last = picture.shape[1] - 1
-
-    def flip_boxes(boxes: np.ndarray) -> np.ndarray:
-        return (boxes * np.array([-1, 1, -1, 1], np.float32) + np.array([last, 0, last, 0], np.float32))[
-            :, [2, 1, 0, 3]
-        ]
-
-    camera = sample.intrinsics
-    flipped = replace(
-        sample,
-        people=tuple(_flipped(person, last) for person in sample.people),
-        ignored={part: flip_boxes(boxes) for part, boxes in sample.ignored.items()},
-        intrinsics=None if camera is None else replace(camera, cx=last - camera.cx),
-        shown=None if sample.shown is None else flip_boxes(sample.shown[None])[0],
-    )
-    return np.ascontiguousarray(picture[:, ::-1]), flipped
-
-
-def flip_part(labels: PartLabels, part: Part, last_column: int) -> PartLabels:
-    """A part in the mirror image of a picture whose last column is `last_column`."""
-    order = SKELETONS[part].mirrored
-    points_2d = labels.keypoints_2d * np.array([-1, 1], np.float32) + np.array([last_column, 0], np.float32)
-    points_3d = (
-        None
-        if labels.keypoints_3d is None
-        else (labels.keypoints_3d * np.array([-1, 1, 1], np.float32))[order]
-    )
-    return PartLabels.of(
-        points_2d[order], labels.known_2d[order], labels.visible[order], points_3d, labels.known_3d[order]
-    )
+    return np.ascontiguousarray(picture[:, ::-1]), mirrored(sample, picture.shape[1] - 1)
 
 
 def random_rotation(rng: np.random.Generator, shake: CameraShake | None = None) -> np.ndarray:
@@ -115,12 +83,13 @@ def turn_camera(picture: np.ndarray, sample: Sample, rotation: np.ndarray) -> tu
     homography = matrix @ rotation @ np.linalg.inv(matrix)
     warped = cv2.warpPerspective(picture, homography, (width, height), borderMode=cv2.BORDER_REPLICATE)
 
-    def move(points: np.ndarray) -> np.ndarray:
+    def seen_at(points: np.ndarray) -> np.ndarray:
         projected = points @ homography[:, :2].T + homography[:, 2]
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(projected[..., 2:] > 0, projected[..., :2] / projected[..., 2:], np.nan)
 
-    return warped, _moved(sample, (width, height), move, rotation)
+    motion = Motion(seen_at, lambda poses: poses @ rotation.T)
+    return warped, seen_within(moved(sample, motion), width, height)
 
 
 def jitter_colours(
@@ -138,49 +107,3 @@ def jitter_colours(
     rgb = cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB).astype(np.float32) * brightness
     mean = rgb.mean()
     return np.clip((rgb - mean) * contrast + mean, 0, 255).astype(np.uint8)
-
-
-def _flipped(person: PersonLabels, last_column: int) -> PersonLabels:
-    flipped = {
-        _OTHER_SIDE.get(name, name): flip_part(labels, PART_NAMES[name], last_column)
-        for name, labels in person.parts().items()
-    }
-    return PersonLabels.of(flipped, person.head_size)
-
-
-def _moved(
-    sample: Sample,
-    size: tuple[int, int],
-    move: Callable[[np.ndarray], np.ndarray],
-    rotation: np.ndarray,
-) -> Sample:
-    """The sample with all pixel positions moved and 3D turned; `size` is the new width and height."""
-    people = tuple(
-        PersonLabels.of(
-            {name: _moved_part(labels, size, move, rotation) for name, labels in person.parts().items()},
-            person.head_size,
-        )
-        for person in sample.people
-    )
-    ignored = {part: _moved_boxes(boxes, move) for part, boxes in sample.ignored.items()}
-    shown = None if sample.shown is None else next(iter(_moved_boxes(sample.shown[None], move)), None)
-    return replace(sample, people=people, ignored=ignored, shown=shown)
-
-
-def _moved_part(
-    labels: PartLabels,
-    size: tuple[int, int],
-    move: Callable[[np.ndarray], np.ndarray],
-    rotation: np.ndarray,
-) -> PartLabels:
-    points_2d = move(labels.keypoints_2d.astype(np.float64))
-    inside = np.all((points_2d > -0.5) & (points_2d < np.array(size) - 0.5), axis=1)
-    points_3d = None if labels.keypoints_3d is None else labels.keypoints_3d @ rotation.T
-    return PartLabels.of(points_2d, labels.known_2d, labels.visible & inside, points_3d, labels.known_3d)
-
-
-def _moved_boxes(boxes: np.ndarray, move: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Boxes [N, 4] around the four moved corners of each."""
-    corners = move(boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2).astype(np.float64))
-    around = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1).astype(np.float32)
-    return around[np.isfinite(around).all(axis=1)]
