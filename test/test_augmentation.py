@@ -162,6 +162,28 @@ def test_joints_that_leave_the_picture_are_known_but_not_seen(picture, sample):
     assert not body.visible[outside].any()
 
 
+@pytest.mark.parametrize(("pan", "is_uncovered"), [(8, True), (-8, False)])
+def test_a_hand_that_was_cut_off_is_ignored_where_the_rest_comes_into_view(
+    picture, sample, pan, is_uncovered
+):
+    width, height = scenes.WIDTH, scenes.HEIGHT
+    hand = sample.people[0].right_hand
+    middle = hand.keypoints_2d.mean(axis=0)
+    cut_off = replace(hand, keypoints_2d=hand.keypoints_2d - np.float32([middle[0], 0]))
+    before = replace(sample, people=(replace(sample.people[0], right_hand=cut_off),))
+    rotation = Rotation.from_euler("y", pan, degrees=True).as_matrix()
+    _, turned = turn_camera(picture, before, rotation)
+    after = augmentation.without_uncovered(before, turned, width, height)
+    assert (after.people[0].right_hand is None) is is_uncovered
+    assert after.people[0].left_hand is turned.people[0].left_hand, "it was whole before"
+    assert len(after.ignored_boxes(Part.HAND)) == is_uncovered
+    if is_uncovered:
+        (box,) = after.ignored_boxes(Part.HAND)
+        seen = turned.people[0].right_hand.keypoints_2d
+        assert ((seen >= box[:2]) & (seen <= box[2:])).all(axis=1).any()
+        assert (box[:2] >= -0.5).all()
+
+
 def test_a_random_turn_stays_within_its_limits():
     shake = CameraShake(pan=5, tilt=3, roll=10)
     for seed in range(50):

@@ -93,6 +93,15 @@ def test_where_a_square_leaves_the_picture_it_is_padded_as_in_use():
     assert (square[within] == RED).all()
 
 
+def test_what_was_not_photographed_before_is_not_in_a_square_of_the_picture_either():
+    picture, crop = np.zeros((HEIGHT, WIDTH, 3), np.uint8), RandomCrop(size=320, zoom=(1.5, 1.5))
+    left_half = np.float32([-0.5, -0.5, WIDTH / 2 - 0.5, HEIGHT - 0.5])
+    _, whole = crop(picture, body_at(standing(100)), np.random.default_rng(0))
+    _, half = crop(picture, replace(body_at(standing(100)), shown=left_half), np.random.default_rng(0))
+    np.testing.assert_allclose(half.shown[[0, 1, 3]], whole.shown[[0, 1, 3]], atol=1e-3)
+    np.testing.assert_allclose(half.shown[2], (whole.shown[0] + whole.shown[2]) / 2, atol=1e-3)
+
+
 def test_what_was_not_photographed_is_not_in_sight_wherever_the_square_reaches():
     picture, labelled = np.zeros((HEIGHT, WIDTH, 3), np.uint8), body_at(standing(60))
     _, sample = RandomCrop(size=320, zoom=(1.5, 1.5))(picture, labelled, np.random.default_rng(0))

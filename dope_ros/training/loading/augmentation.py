@@ -8,16 +8,17 @@ comes from the generator alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from dope_ros.geometry import ASSUMED_FOV_DEG, Intrinsics
+from dope_ros.poses import PART_NAMES
 from dope_ros.skeleton import Part
 from dope_ros.training.datasets.label_transforms import Motion, mirrored, moved, seen_within
-from dope_ros.training.datasets.labels import Sample
+from dope_ros.training.datasets.labels import PersonLabels, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,8 @@ def augment(
     if rng.random() < 0.5:
         picture, sample = flip(picture, sample)
     if part is Part.HAND:
-        picture, sample = turn_camera(picture, sample, random_rotation(rng))
+        picture, turned = turn_camera(picture, sample, random_rotation(rng))
+        sample = without_uncovered(sample, turned, picture.shape[1], picture.shape[0])
     if part in (Part.HAND, Part.FACE):
         picture = jitter_colours(picture, rng)
     return picture, sample
@@ -90,6 +92,30 @@ def turn_camera(picture: np.ndarray, sample: Sample, rotation: np.ndarray) -> tu
 
     motion = Motion(seen_at, lambda poses: poses @ rotation.T)
     return warped, seen_within(moved(sample, motion), width, height)
+
+
+def without_uncovered(before: Sample, after: Sample, width: int, height: int) -> Sample:
+    """The labels of a turned camera's picture, those ignored with a joint where the old picture had ended.
+
+    What was not photographed has come into view there, as repeated edges: a joint cannot be learnt from them.
+
+    Args:
+        before, after: the labels of the old picture and of the new one, the same people in the same order.
+        width, height: of both pictures, pixels.
+    """
+    photographed, in_view = (sample.photographed(width, height) for sample in (before, after))
+    people, ignored = [], {part: after.ignored_boxes(part) for part in Part}
+    for old, new in zip(before.people, after.people, strict=True):
+        kept = {}
+        for name, labels in new.parts().items():
+            was_outside = ~photographed.contains(old.parts()[name].keypoints_2d)
+            if (labels.known_2d & was_outside & in_view.contains(labels.keypoints_2d)).any():
+                part = PART_NAMES[name]
+                ignored[part] = np.concatenate([ignored[part], in_view.box_of(labels)[None]])
+            else:
+                kept[name] = labels
+        people.append(PersonLabels.of(kept, new.head_size))
+    return replace(after, people=tuple(people), ignored=ignored)
 
 
 def jitter_colours(

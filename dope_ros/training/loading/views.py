@@ -88,7 +88,8 @@ class RandomCrop:
             picture, transform, (self.size, self.size), flags=cv2.INTER_LINEAR, borderValue=PADDING
         )
         height, width = picture.shape[:2]
-        (shown,) = moved_boxes(picture_edges(width, height)[None], affine(transform))
+        edges = picture_edges(width, height) if sample.shown is None else sample.shown
+        (shown,) = moved_boxes(edges[None], affine(transform))
         return square, replace(transformed(sample, transform, self.size, self.size), shown=shown)
 
 
