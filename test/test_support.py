@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from collections import Counter
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -132,6 +133,14 @@ def test_a_weak_hand_nearer_to_a_wrist_does_not_push_a_sure_one_off():
     assert scores_of(found(shifted, weak)) == [{"body": 8.0, "right_hand": 1.8}]
 
 
+def test_a_hopeless_hand_nearer_to_a_wrist_does_not_push_off_one_that_the_body_makes_sure():
+    person = scoring(body=2.0, right_hand=0.5)
+    shifted = replace(person, right_hand=moved(person.right_hand, (4, 0)))
+    hopeless = scoring(right_hand=0.2)
+    everything = found(shifted, hopeless, least=dict.fromkeys(Part, 0.0))
+    assert {"body": 2.0, "right_hand": 1.0} in scores_of(everything)
+
+
 def test_a_sure_face_that_nobody_had_goes_to_a_weak_body():
     people = found(scoring((-1, 0, 3), body=2.0), scoring((1, 0, 3), body=0.3, face=0.8))
     assert scores_of(people) == [{"body": 2.0}, {"body": 1.2, "face": 0.8}]
@@ -176,3 +185,29 @@ def test_nothing_but_the_score_changes():
     for name, pose in after.parts().items():
         np.testing.assert_array_equal(pose.keypoints_2d, before.parts()[name].keypoints_2d)
         assert pose.side is before.parts()[name].side
+
+
+STEPS = st.dictionaries(
+    st.sampled_from(list(PART_NAMES)), st.sampled_from([0.1, 0.3, 0.45, 0.6, 1.2]), min_size=1
+)
+"""Scores that are sure, weak and beyond help."""
+
+
+@light
+@given(st.lists(st.tuples(st.sampled_from([0.0, 0.02, 0.05]), STEPS), min_size=2, max_size=5))
+def test_who_is_measured_at_the_models_thresholds_is_who_is_found_in_use(places):
+    crowd = [scoring((x, 0, 4.0), **scores) for x, scores in places]
+    possible = {part: SURE[part] / SUPPORT[part] for part in Part}
+    in_use = found(*(above(possible, person) for person in crowd))
+    measured = [above(SURE, person) for person in found(*crowd, least=dict.fromkeys(Part, 0.0))]
+    assert Counter(chain(*map(rounded, in_use))) == Counter(chain(*map(rounded, measured)))
+
+
+def above(least, person):
+    return Person(
+        0, **{name: of for name, of in person.parts().items() if of.score > least[PART_NAMES[name]]}
+    )
+
+
+def rounded(person):
+    return tuple((name, round(pose.score, 6)) for name, pose in sorted(person.parts().items()))

@@ -53,21 +53,24 @@ def assemble(
     return in_order([*people, *map(person_of, [*lone_hands, *lone_faces])])
 
 
-def assemble_in_turn(
-    sure: Mapping[Part, Sequence[PartPose]], weak: Mapping[Part, Sequence[PartPose]]
-) -> list[Person]:
-    """Make people of sure detections, as if there were no others; weak ones take what is left then.
+def assemble_in_turn(*turns: Mapping[Part, Sequence[PartPose]]) -> list[Person]:
+    """Make people of the first detections, as if there were no others; the next ones take what is left then.
 
     Args:
-        sure, weak: detections of each part in any order, as for `assemble`.
+        turns: detections of each part in any order, as for `assemble`.
 
     Returns:
         One person for each body, then one for each hand and face that belongs to nobody; not in order yet.
     """
-    people, hands, faces = attach(people_of(sure[Part.BODY]), sure[Part.HAND], sure[Part.FACE])
-    people, hands, faces = attach(
-        [*people, *people_of(weak[Part.BODY])], [*hands, *weak[Part.HAND]], [*faces, *weak[Part.FACE]]
-    )
+    people: list[Person] = []
+    hands: list[PartPose] = []
+    faces: list[PartPose] = []
+    for poses in turns:
+        people, hands, faces = attach(
+            [*people, *people_of(poses[Part.BODY])],
+            [*hands, *poses[Part.HAND]],
+            [*faces, *poses[Part.FACE]],
+        )
     return [*people, *map(person_of, [*hands, *faces])]
 
 
