@@ -13,7 +13,6 @@ from dope_ros.training.synthetic.body import BodyModel, JointPositions, PosedBon
 from dope_ros.training.synthetic.expressions import random_expression
 from dope_ros.training.synthetic.joint_ranges import Anatomy
 from dope_ros.training.synthetic.mesh import Material, Mesh
-from dope_ros.training.synthetic.painted_clothes import PaintedWardrobe
 from dope_ros.training.synthetic.postures import Posture, PostureSampler
 from dope_ros.training.synthetic.props import held_object
 from dope_ros.training.synthetic.segments import HAND_SEGMENTS, SIDE_LETTER
@@ -68,7 +67,6 @@ class PeopleSource:
         self._anatomy = anatomy
         self._postures = postures
         self._wardrobe = wardrobe
-        self._painted = PaintedWardrobe(model)
         uvs = _eye_uvs(model)
         self._eyes = _Cutout(model, model.eye_triangles, uvs)
         self._mouth = _Cutout(model, _mouth_triangles(model), uvs)
@@ -127,7 +125,8 @@ class PeopleSource:
         ]
         worn = [garment.worn(person.rest, bones, material) for garment, material in outfit.garments]
         painted = [
-            self._painted.worn(piece, person.rest, bones, material) for piece, material in outfit.painted
+            self._wardrobe.painted.worn(piece, person.rest, bones, material)
+            for piece, material in outfit.painted
         ]
         return [*body, *worn, *painted]
 

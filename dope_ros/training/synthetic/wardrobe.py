@@ -73,14 +73,17 @@ class _Texture:
 
 
 class Wardrobe:
-    """All there is to wear. Textures that are made for one picture are painted into `bank`."""
+    """All there is to wear. Textures that are made for one picture are painted into `bank`.
+
+    painted: cuts the clothes that are painted on, and puts them on.
+    """
 
     def __init__(self, assets: Assets, model: BodyModel, bank: TextureBank, cloth: ClothSource) -> None:
         self._assets = assets
         self._model = model
         self._bank = bank
         self._cloth = cloth
-        self._painted = PaintedWardrobe(model)
+        self.painted = PaintedWardrobe(model)
         self.white = bank.add(np.full((4, 4, 3), 255, np.uint8))
         self._eyes = [bank.add(_eye(iris)) for iris in IRISES]
         self._skins = [(bank.add(read_texture(skin.path, SKIN_SIZE)), skin) for skin in assets.skins]
@@ -109,7 +112,7 @@ class Wardrobe:
         if style == "mixed" and self._assets.tops and self._assets.bottoms:
             self._wear_one_of(outfit, self._assets.tops, shape, rng)
             if shape.sex > 0.5 and rng.random() < 0.15:
-                outfit.paint(self._painted.skirt(rng), self.cloth(rng))
+                outfit.paint(self.painted.skirt(rng), self.cloth(rng))
             self._wear_one_of(outfit, self._assets.bottoms, shape, rng)
         elif style == "whole" and self._assets.wholes:
             self._wear_one_of(outfit, self._assets.wholes, shape, rng)
@@ -131,11 +134,11 @@ class Wardrobe:
         loose = rng.random() < 0.6
         dress = shape.sex > 0.5 and rng.random() < 0.35
         below = self.cloth(rng)
-        outfit.paint(self._painted.trousers(rng, loose and not dress), below)
+        outfit.paint(self.painted.trousers(rng, loose and not dress), below)
         if rng.random() < 0.94 or shape.sex > 0.5:
-            outfit.paint(self._painted.shirt(rng, loose), below if rng.random() < 0.15 else self.cloth(rng))
+            outfit.paint(self.painted.shirt(rng, loose), below if rng.random() < 0.15 else self.cloth(rng))
         if dress:
-            outfit.paint(self._painted.skirt(rng), self.cloth(rng))
+            outfit.paint(self.painted.skirt(rng), self.cloth(rng))
 
     def _shoe(self, outfit: Outfit, rng: np.random.Generator) -> None:
         if rng.random() < 0.15:
@@ -144,7 +147,7 @@ class Wardrobe:
             shoes = self._assets.shoes[rng.integers(len(self._assets.shoes))]
             outfit.wear(shoes, self._garment_material(shoes, rng))
         else:
-            outfit.paint(self._painted.shoes(), self.plain(rng))
+            outfit.paint(self.painted.shoes(), self.plain(rng))
 
     def _give_hair(self, outfit: Outfit, shape: Shape, tint: np.ndarray, rng: np.random.Generator) -> None:
         if rng.random() < (0.14 if shape.sex < 0.5 and not shape.is_child else 0.02):
@@ -152,7 +155,7 @@ class Wardrobe:
         drawn = rng.random() < 0.12
         if not self._assets.hairs or drawn:
             long = rng.random() < (0.75 if shape.sex > 0.5 else 0.05)
-            painted = self._painted.long_hair(rng) if long else self._painted.short_hair(rng)
+            painted = self.painted.long_hair(rng) if long else self.painted.short_hair(rng)
             outfit.paint(painted, self._mottled(tint, rng))
         else:
             hair = self._one_of_hairs(shape, rng)
