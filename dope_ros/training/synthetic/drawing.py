@@ -13,7 +13,18 @@ from dope_ros.geometry import Intrinsics
 from dope_ros.training.synthetic.camera import NEAREST
 from dope_ros.training.synthetic.light import SHADOW_BIAS, Lights, cast_shadows
 from dope_ros.training.synthetic.mesh import NOBODY, Geometry
-from dope_ros.training.synthetic.raster import draw_triangles, shade, shade_ground, vertex_normals
+from dope_ros.training.synthetic.raster import (
+    LightArrays,
+    Samples,
+    Shadow,
+    Solid,
+    Surface,
+    Textures,
+    draw_triangles,
+    shade,
+    shade_ground,
+    vertex_normals,
+)
 from dope_ros.training.synthetic.textures import TextureBank
 
 SUPERSAMPLING = 2
@@ -22,16 +33,10 @@ SUPERSAMPLING = 2
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """What each sample shows; samples are `SUPERSAMPLING` times finer than pixels.
-
-    depth: [H, W] float32, 1 / z, 0 where nothing is. hit: [H, W] int32, triangles, -1 where nothing is.
-    bary: [H, W, 2] float32.
-    """
+    """What each sample shows of a geometry; samples are `SUPERSAMPLING` times finer than pixels."""
 
     geometry: Geometry
-    depth: np.ndarray
-    hit: np.ndarray
-    bary: np.ndarray
+    samples: Samples
 
     def look_up(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Owner, segment and distance along z in metres of what pixels [N, 2] of the picture show.
@@ -42,7 +47,7 @@ class Drawing:
         column, row = (pixels[:, axis].astype(int) for axis in (0, 1))
         mask = self.owners()[row, column]
         sample_column, sample_row = ((pixels[:, axis] * SUPERSAMPLING).astype(int) for axis in (0, 1))
-        triangle = self.hit[sample_row, sample_column]
+        triangle = self.samples.hit[sample_row, sample_column]
         shown = (triangle >= 0) & (mask != NOBODY)
         if not shown.any():
             count = len(pixels)
@@ -50,12 +55,12 @@ class Drawing:
         owner = np.where(shown, self.geometry.owners[triangle], NOBODY)
         owner = np.where(owner == mask, owner, NOBODY)
         segment = np.where(shown, self.geometry.segments[triangle], 0)
-        distance = 1 / np.maximum(self.depth[sample_row, sample_column], 1e-9)
+        distance = 1 / np.maximum(self.samples.depth[sample_row, sample_column], 1e-9)
         return owner, segment, np.where(shown, distance, np.inf)
 
     def owners(self) -> np.ndarray:
         """[H, W] int16 in pixels: the person that a pixel shows, or `NOBODY`."""
-        middle = self.hit[SUPERSAMPLING // 2 :: SUPERSAMPLING, SUPERSAMPLING // 2 :: SUPERSAMPLING]
+        middle = self.samples.hit[SUPERSAMPLING // 2 :: SUPERSAMPLING, SUPERSAMPLING // 2 :: SUPERSAMPLING]
         if not len(self.geometry.triangles):
             return np.full(middle.shape, NOBODY, np.int16)
         return np.where(middle >= 0, self.geometry.owners[middle], np.int16(NOBODY))
@@ -69,24 +74,22 @@ def draw(geometry: Geometry, intrinsics: Intrinsics, size: int, bank: TextureBan
         size: the picture's height and width in pixels.
     """
     side = size * SUPERSAMPLING
-    depth, hit = np.zeros((side, side), np.float32), np.full((side, side), -1, np.int32)
-    bary = np.zeros((side, side, 2), np.float32)
+    samples = Samples(
+        depth=np.zeros((side, side), np.float32),
+        hit=np.full((side, side), -1, np.int32),
+        bary=np.zeros((side, side, 2), np.float32),
+    )
     alphas = np.array([material.alpha for material in geometry.materials], np.int16)
     textures = np.array([material.texture for material in geometry.materials], np.int32)
     if len(geometry.triangles):
         draw_triangles(
             _on_screen(geometry.vertices, intrinsics),
-            geometry.triangles,
-            geometry.uvs,
-            geometry.uv_triangles,
-            textures[geometry.mesh_of],
+            _surface(geometry, textures[geometry.mesh_of]),
             alphas[geometry.mesh_of],
             bank.arrays(),
-            depth,
-            hit,
-            bary,
+            samples,
         )
-    return Drawing(geometry, depth, hit, bary)
+    return Drawing(geometry, samples)
 
 
 def lit(
@@ -109,31 +112,29 @@ def lit(
     geometry, size = drawing.geometry, background.shape[0]
     if not len(geometry.triangles):
         return background
-    side = drawing.hit.shape[0]
+    side = drawing.samples.hit.shape[0]
     picture = cv2.resize(background, (side, side), interpolation=cv2.INTER_LINEAR)
     shadow_map = cast_shadows(geometry, lights)
-    shadow = (shadow_map.depth, shadow_map.to_map, SHADOW_BIAS)
-    looks = np.array([(*material.tint, material.gloss) for material in geometry.materials], np.float32)
+    shadow = Shadow(shadow_map.depth, shadow_map.to_map, SHADOW_BIAS)
     shade(
         picture,
-        drawing.hit,
-        drawing.bary,
-        geometry.triangles,
-        geometry.uvs,
-        geometry.uv_triangles,
-        geometry.vertices,
-        vertex_normals(geometry.vertices, geometry.triangles),
-        geometry.mesh_of,
+        drawing.samples,
+        _surface(geometry, geometry.mesh_of),
+        Solid(geometry.vertices, vertex_normals(geometry.vertices, geometry.triangles)),
+        np.array([(*material.tint, material.gloss) for material in geometry.materials], np.float32),
         _fitting_textures(geometry, intrinsics, bank),
-        looks,
-        (lights.directions, lights.colours, lights.ambient, lights.up),
-        shadow,
+        LightArrays(lights.directions, lights.colours, lights.ambient, lights.up, shadow),
     )
     if ground is not None and lights.shadows:
         plane, strength = ground
         sightlines = np.array([intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy]) * SUPERSAMPLING
-        shade_ground(picture, drawing.hit, sightlines, plane, strength, shadow)
+        shade_ground(picture, drawing.samples.hit, sightlines, plane, strength, shadow)
     return cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
+
+
+def _surface(geometry: Geometry, materials: np.ndarray) -> Surface:
+    """The geometry's triangles, with materials [T], rows of a table of textures."""
+    return Surface(geometry.triangles, geometry.uvs, geometry.uv_triangles, materials)
 
 
 def _on_screen(vertices: np.ndarray, intrinsics: Intrinsics) -> np.ndarray:
@@ -145,15 +146,13 @@ def _on_screen(vertices: np.ndarray, intrinsics: Intrinsics) -> np.ndarray:
     return np.stack([x, y, np.where(before, inverse, -1)], axis=1).astype(np.float32)
 
 
-def _fitting_textures(
-    geometry: Geometry, intrinsics: Intrinsics, bank: TextureBank
-) -> tuple[np.ndarray, np.ndarray]:
+def _fitting_textures(geometry: Geometry, intrinsics: Intrinsics, bank: TextureBank) -> Textures:
     """The bank's texels, and for each mesh the row of the copy of its texture that fits its size."""
-    texels, table = bank.arrays()
+    textures = bank.arrays()
     screen = _on_screen(geometry.vertices, intrinsics)
     rows = []
     for start, end, material in zip(geometry.starts, geometry.starts[1:], geometry.materials, strict=False):
         seen = screen[start:end][screen[start:end, 2] > 0]
         extent = float(np.ptp(seen[:, :2], axis=0).max()) if len(seen) else 1.0
         rows.append(bank.fitting(material.texture, extent))
-    return texels, table[rows]
+    return Textures(textures.texels, textures.table[rows])

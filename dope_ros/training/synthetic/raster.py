@@ -8,22 +8,97 @@ is linear over a triangle on the screen; a larger 1 / z is nearer, and a depth b
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
-Textures = tuple[np.ndarray, np.ndarray]
-"""Texels [N, 4] uint8, RGBA, and a table [R, 3] of the textures' starts, heights and widths in them."""
-
-Shadow = tuple[np.ndarray, np.ndarray, float]
-"""A shadow map [S, S], the way to it from the optical frame [3, 4], and its bias; 1 x 1 for no shadows."""
-
-LightArrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-"""Directions [L, 3] towards the lights, colours [L, 3], ambient [2, 3] from sky and ground, up [3]."""
+Vector = tuple[float, float, float]
 
 SHADOW_RADIUS = 1
 """A shadow's edge is averaged over (2 r + 1)^2 samples of the shadow map."""
 
 SHININESS = 24.0
+
+
+class Textures(NamedTuple):
+    """texels: [N, 4] uint8, RGBA. table: [R, 3], where in them textures start, their heights and widths."""
+
+    texels: np.ndarray
+    table: np.ndarray
+
+
+class Surface(NamedTuple):
+    """Triangles and what is on them.
+
+    triangles: [T, 3], vertices. uvs: [U, 2], texture coordinates. uv_triangles: [T, 3], rows of `uvs`.
+    materials: [T], rows of the table of `Textures`.
+    """
+
+    triangles: np.ndarray
+    uvs: np.ndarray
+    uv_triangles: np.ndarray
+    materials: np.ndarray
+
+
+class Solid(NamedTuple):
+    """vertices: [V, 3] float32. normals: [V, 3] float32, unit."""
+
+    vertices: np.ndarray
+    normals: np.ndarray
+
+
+class Samples(NamedTuple):
+    """What each sample shows.
+
+    depth: [H, W] float32, 1 / z, 0 where nothing is. hit: [H, W] int32, triangles, -1 where nothing is.
+    bary: [H, W, 2] float32, where in its triangle: the weights of the first two corners.
+    """
+
+    depth: np.ndarray
+    hit: np.ndarray
+    bary: np.ndarray
+
+
+class Shadow(NamedTuple):
+    """depth: [S, S], 1 x 1 for no shadows. to_map: [3, 4], from the optical frame. bias: metres."""
+
+    depth: np.ndarray
+    to_map: np.ndarray
+    bias: float
+
+
+class LightArrays(NamedTuple):
+    """Light.
+
+    directions: [L, 3], unit, towards the lights. colours: [L, 3]. ambient: [2, 3], from sky and ground.
+    up: [3]. shadow: of the first light.
+    """
+
+    directions: np.ndarray
+    colours: np.ndarray
+    ambient: np.ndarray
+    up: np.ndarray
+    shadow: Shadow
+
+
+class Footprint(NamedTuple):
+    """The samples that a triangle may cover: rows y0 to y1 and columns x0 to x1, no row if it is degenerate.
+
+    ax, ay, bx, by: the gradients of the barycentric coordinates of its corners a and b.
+    cx, cy: its corner c, where both are 0.
+    """
+
+    y0: int
+    y1: int
+    x0: int
+    x1: int
+    ax: float
+    ay: float
+    bx: float
+    by: float
+    cx: float
+    cy: float
 
 
 @njit(cache=True)
@@ -67,7 +142,7 @@ def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True, inline="always")
-def _difference(vertices: np.ndarray, a: int, b: int) -> tuple[float, float, float]:
+def _difference(vertices: np.ndarray, a: int, b: int) -> Vector:
     return (
         vertices[a, 0] - vertices[b, 0],
         vertices[a, 1] - vertices[b, 1],
@@ -97,52 +172,55 @@ def _span(p: float, q: float, r: float, limit: float) -> tuple[int, int]:
     return int(first), int(last)
 
 
+@njit(cache=True, inline="always")
+def _footprint(screen: np.ndarray, corners: np.ndarray, height: int, width: int) -> Footprint:
+    a, b, c = corners[0], corners[1], corners[2]
+    y0, y1 = _span(screen[a, 1], screen[b, 1], screen[c, 1], height)
+    x0, x1 = _span(screen[a, 0], screen[b, 0], screen[c, 0], width)
+    ax, ay, bx, by = _edges(screen, a, b, c)
+    if x0 > x1 or (ax == 0 and ay == 0):
+        y1 = y0 - 1
+    return Footprint(y0, y1, x0, x1, ax, ay, bx, by, screen[c, 0], screen[c, 1])
+
+
+@njit(cache=True, inline="always")
+def _barycentric(footprint: Footprint, x: int, y: int) -> Vector:
+    """The weights of a triangle's corners in the middle of a sample; one is negative outside."""
+    px, py = x + 0.5 - footprint.cx, y + 0.5 - footprint.cy
+    la, lb = footprint.ax * px + footprint.ay * py, footprint.bx * px + footprint.by * py
+    return la, lb, 1 - la - lb
+
+
 @njit(cache=True)
 def draw_triangles(
-    screen: np.ndarray,
-    triangles: np.ndarray,
-    uvs: np.ndarray,
-    uv_triangles: np.ndarray,
-    materials: np.ndarray,
-    alphas: np.ndarray,
-    textures: Textures,
-    depth: np.ndarray,
-    hit: np.ndarray,
-    bary: np.ndarray,
+    screen: np.ndarray, surface: Surface, alphas: np.ndarray, textures: Textures, samples: Samples
 ) -> None:
     """Draw triangles into a depth buffer, remembering which one each sample shows and where.
 
     Args:
         screen: [V, 3]; triangles with a corner whose 1 / z is not positive are left out.
-        uvs, uv_triangles: texture coordinates, for triangles that are cut out by their texture's alpha.
-        materials: [T], rows of `textures`. alphas: [T] int16, samples of less alpha are holes, 0 for opaque.
-        depth: [H, W] float32, hit: [H, W] int32 (-1 for none), bary: [H, W, 2] float32; all updated.
+        surface: texture coordinates are for triangles that are cut out by their texture's alpha.
+        alphas: [T] int16, samples of less alpha are holes, 0 for opaque.
+        samples: updated.
     """
-    height, width = depth.shape
-    for i in range(triangles.shape[0]):
-        a, b, c = triangles[i, 0], triangles[i, 1], triangles[i, 2]
-        za, zb, zc = screen[a, 2], screen[b, 2], screen[c, 2]
-        y0, y1 = _span(screen[a, 1], screen[b, 1], screen[c, 1], height)
-        x0, x1 = _span(screen[a, 0], screen[b, 0], screen[c, 0], width)
-        if min(za, zb, zc) <= 0 or y0 > y1 or x0 > x1:
+    height, width = samples.depth.shape
+    for i in range(surface.triangles.shape[0]):
+        corners = surface.triangles[i]
+        za, zb, zc = screen[corners[0], 2], screen[corners[1], 2], screen[corners[2], 2]
+        if min(za, zb, zc) <= 0:
             continue
-        ax, ay, bx, by = _edges(screen, a, b, c)
-        if ax == 0 and ay == 0:
-            continue
-        for y in range(y0, y1 + 1):
-            py = y + 0.5 - screen[c, 1]
-            for x in range(x0, x1 + 1):
-                px = x + 0.5 - screen[c, 0]
-                la, lb = ax * px + ay * py, bx * px + by * py
-                lc = 1 - la - lb
+        footprint = _footprint(screen, corners, height, width)
+        for y in range(footprint.y0, footprint.y1 + 1):
+            for x in range(footprint.x0, footprint.x1 + 1):
+                la, lb, lc = _barycentric(footprint, x, y)
                 inverse_z = la * za + lb * zb + lc * zc
-                if min(la, lb, lc) < 0 or inverse_z <= depth[y, x]:
+                if min(la, lb, lc) < 0 or inverse_z <= samples.depth[y, x]:
                     continue
                 wa, wb = la * za / inverse_z, lb * zb / inverse_z
-                if alphas[i] > 0 and _alpha(uvs, uv_triangles[i], wa, wb, textures, materials[i]) < alphas[i]:
+                if alphas[i] > 0 and _alpha(surface, i, wa, wb, textures) < alphas[i]:
                     continue
-                depth[y, x], hit[y, x] = inverse_z, i
-                bary[y, x, 0], bary[y, x, 1] = wa, wb
+                samples.depth[y, x], samples.hit[y, x] = inverse_z, i
+                samples.bary[y, x, 0], samples.bary[y, x, 1] = wa, wb
 
 
 @njit(cache=True)
@@ -150,24 +228,14 @@ def draw_depth(screen: np.ndarray, triangles: np.ndarray, depth: np.ndarray) -> 
     """Draw triangles into an orthographic depth map whose third coordinate is larger for what is nearer."""
     height, width = depth.shape
     for i in range(triangles.shape[0]):
-        a, b, c = triangles[i, 0], triangles[i, 1], triangles[i, 2]
-        y0, y1 = _span(screen[a, 1], screen[b, 1], screen[c, 1], height)
-        x0, x1 = _span(screen[a, 0], screen[b, 0], screen[c, 0], width)
-        if y0 > y1 or x0 > x1:
-            continue
-        ax, ay, bx, by = _edges(screen, a, b, c)
-        if ax == 0 and ay == 0:
-            continue
-        for y in range(y0, y1 + 1):
-            py = y + 0.5 - screen[c, 1]
-            for x in range(x0, x1 + 1):
-                px = x + 0.5 - screen[c, 0]
-                la, lb = ax * px + ay * py, bx * px + by * py
-                lc = 1 - la - lb
-                if la < 0 or lb < 0 or lc < 0:
-                    continue
-                z = la * screen[a, 2] + lb * screen[b, 2] + lc * screen[c, 2]
-                depth[y, x] = max(depth[y, x], z)
+        corners = triangles[i]
+        za, zb, zc = screen[corners[0], 2], screen[corners[1], 2], screen[corners[2], 2]
+        footprint = _footprint(screen, corners, height, width)
+        for y in range(footprint.y0, footprint.y1 + 1):
+            for x in range(footprint.x0, footprint.x1 + 1):
+                la, lb, lc = _barycentric(footprint, x, y)
+                if min(la, lb, lc) >= 0:
+                    depth[y, x] = max(depth[y, x], la * za + lb * zb + lc * zc)
 
 
 @njit(cache=True, inline="always")
@@ -179,11 +247,10 @@ def _texture_coordinates(uvs: np.ndarray, corners: np.ndarray, wa: float, wb: fl
 
 
 @njit(cache=True, inline="always")
-def _alpha(
-    uvs: np.ndarray, corners: np.ndarray, wa: float, wb: float, textures: Textures, material: int
-) -> int:
-    texels, table = textures
-    u, v = _texture_coordinates(uvs, corners, wa, wb)
+def _alpha(surface: Surface, triangle: int, wa: float, wb: float, textures: Textures) -> int:
+    texels, table = textures.texels, textures.table
+    material = surface.materials[triangle]
+    u, v = _texture_coordinates(surface.uvs, surface.uv_triangles[triangle], wa, wb)
     start, height, width = table[material, 0], table[material, 1], table[material, 2]
     x = int(np.floor(u * width)) % width
     y = int(np.floor((1 - v) * height)) % height
@@ -191,42 +258,54 @@ def _alpha(
 
 
 @njit(cache=True, inline="always")
-def _colour(
-    texels: np.ndarray, start: int, height: int, width: int, u: float, v: float, channel: int
-) -> float:
-    """A texture's colour at (u, v), bilinear; textures repeat."""
+def _colour(textures: Textures, material: int, u: float, v: float) -> Vector:
+    """A texture's colour at (u, v), RGB, 0 to 255, bilinear; textures repeat."""
+    table = textures.table
+    start, height, width = table[material, 0], table[material, 1], table[material, 2]
     fx, fy = u * width - 0.5, (1 - v) * height - 0.5
     x, y = int(np.floor(fx)), int(np.floor(fy))
+    left, right = x % width, (x + 1) % width
+    above, below = start + (y % height) * width, start + ((y + 1) % height) * width
+    corners = (above + left, above + right, below + left, below + right)
     dx, dy = fx - x, fy - y
-    xa, xb, ya, yb = x % width, (x + 1) % width, y % height, (y + 1) % height
-    top = (1 - dx) * texels[start + ya * width + xa, channel] + dx * texels[start + ya * width + xb, channel]
-    low = (1 - dx) * texels[start + yb * width + xa, channel] + dx * texels[start + yb * width + xb, channel]
+    return (
+        _bilinear(textures.texels, corners, dx, dy, 0),
+        _bilinear(textures.texels, corners, dx, dy, 1),
+        _bilinear(textures.texels, corners, dx, dy, 2),
+    )
+
+
+@njit(cache=True, inline="always")
+def _bilinear(
+    texels: np.ndarray, corners: tuple[int, int, int, int], dx: float, dy: float, channel: int
+) -> float:
+    top = (1 - dx) * texels[corners[0], channel] + dx * texels[corners[1], channel]
+    low = (1 - dx) * texels[corners[2], channel] + dx * texels[corners[3], channel]
     return (1 - dy) * top + dy * low
 
 
 @njit(cache=True, inline="always")
-def _lit_share(shadow: np.ndarray, to_shadow: np.ndarray, bias: float, x: float, y: float, z: float) -> float:
+def _lit_share(shadow: Shadow, point: Vector) -> float:
     """Which share of the key light reaches a point, 0 to 1."""
-    size = shadow.shape[0]
+    size, to_map = shadow.depth.shape[0], shadow.to_map
     if size == 1:
         return 1.0
-    sx = to_shadow[0, 0] * x + to_shadow[0, 1] * y + to_shadow[0, 2] * z + to_shadow[0, 3]
-    sy = to_shadow[1, 0] * x + to_shadow[1, 1] * y + to_shadow[1, 2] * z + to_shadow[1, 3]
-    sz = to_shadow[2, 0] * x + to_shadow[2, 1] * y + to_shadow[2, 2] * z + to_shadow[2, 3]
+    x, y, z = point
+    sx = to_map[0, 0] * x + to_map[0, 1] * y + to_map[0, 2] * z + to_map[0, 3]
+    sy = to_map[1, 0] * x + to_map[1, 1] * y + to_map[1, 2] * z + to_map[1, 3]
+    sz = to_map[2, 0] * x + to_map[2, 1] * y + to_map[2, 2] * z + to_map[2, 3]
     if not (SHADOW_RADIUS <= sx < size - SHADOW_RADIUS and SHADOW_RADIUS <= sy < size - SHADOW_RADIUS):
         return 1.0
     shaded = 0
     for row in range(int(sy) - SHADOW_RADIUS, int(sy) + SHADOW_RADIUS + 1):
         for column in range(int(sx) - SHADOW_RADIUS, int(sx) + SHADOW_RADIUS + 1):
-            if shadow[row, column] > sz + bias:
+            if shadow.depth[row, column] > sz + shadow.bias:
                 shaded += 1
     return 1.0 - shaded / (2.0 * SHADOW_RADIUS + 1) ** 2
 
 
 @njit(cache=True, inline="always")
-def _interpolated(
-    values: np.ndarray, corners: np.ndarray, wa: float, wb: float
-) -> tuple[float, float, float]:
+def _interpolated(values: np.ndarray, corners: np.ndarray, wa: float, wb: float) -> Vector:
     wc = 1 - wa - wb
     a, b, c = corners[0], corners[1], corners[2]
     return (
@@ -237,72 +316,96 @@ def _interpolated(
 
 
 @njit(cache=True, inline="always")
-def _unit(x: float, y: float, z: float) -> tuple[float, float, float]:
+def _unit(x: float, y: float, z: float) -> Vector:
     length = np.sqrt(x * x + y * y + z * z) + 1e-9
     return x / length, y / length, z / length
+
+
+@njit(cache=True, inline="always")
+def _dot(vector: Vector, direction: np.ndarray) -> float:
+    return vector[0] * direction[0] + vector[1] * direction[1] + vector[2] * direction[2]
+
+
+@njit(cache=True, inline="always")
+def _towards(normal: Vector, view: Vector) -> Vector:
+    """The unit normal of that side of a surface which is seen."""
+    x, y, z = _unit(normal[0], normal[1], normal[2])
+    if x * view[0] + y * view[1] + z * view[2] < 0:
+        return -x, -y, -z
+    return x, y, z
+
+
+@njit(cache=True, inline="always")
+def _ambient(normal: Vector, lights: LightArrays) -> Vector:
+    """Between the ground's, where a normal points down, and the sky's."""
+    sky = 0.5 + 0.5 * _dot(normal, lights.up)
+    above, below = lights.ambient[0], lights.ambient[1]
+    return (
+        below[0] + (above[0] - below[0]) * sky,
+        below[1] + (above[1] - below[1]) * sky,
+        below[2] + (above[2] - below[2]) * sky,
+    )
+
+
+@njit(cache=True, inline="always")
+def _mirrored(normal: Vector, view: Vector, direction: np.ndarray) -> float:
+    """Which share of a light is mirrored towards the camera (Blinn, 1977)."""
+    x, y, z = _unit(direction[0] + view[0], direction[1] + view[1], direction[2] + view[2])
+    return max(0.0, normal[0] * x + normal[1] * y + normal[2] * z) ** SHININESS
+
+
+@njit(cache=True, inline="always")
+def _received(point: Vector, normal: Vector, view: Vector, lights: LightArrays) -> tuple[Vector, float]:
+    """The light that falls on a point, RGB, and how bright a highlight of a gloss of 1 would be there."""
+    red, green, blue = _ambient(normal, lights)
+    highlight = 0.0
+    for k in range(lights.directions.shape[0]):
+        facing = _dot(normal, lights.directions[k])
+        if facing <= 0:
+            continue
+        lit = _lit_share(lights.shadow, point) if k == 0 else 1.0
+        colour = lights.colours[k]
+        red += lit * facing * colour[0]
+        green += lit * facing * colour[1]
+        blue += lit * facing * colour[2]
+        mirrored = _mirrored(normal, view, lights.directions[k])
+        highlight += lit * mirrored * (colour[0] + colour[1] + colour[2]) / 3
+    return (red, green, blue), highlight
 
 
 @njit(cache=True)
 def shade(
     picture: np.ndarray,
-    hit: np.ndarray,
-    bary: np.ndarray,
-    triangles: np.ndarray,
-    uvs: np.ndarray,
-    uv_triangles: np.ndarray,
-    vertices: np.ndarray,
-    normals: np.ndarray,
-    materials: np.ndarray,
-    textures: Textures,
+    samples: Samples,
+    surface: Surface,
+    solid: Solid,
     looks: np.ndarray,
+    textures: Textures,
     lights: LightArrays,
-    shadow: Shadow,
 ) -> None:
     """Colour the samples that show a triangle: diffuse, ambient from above and below, highlights, one shadow.
 
     Args:
         picture: [H, W, 3] float32, 0 to 1, RGB; samples that show no triangle keep their colour.
         looks: [M, 4] float32 by material: tint in red, green and blue, and gloss.
-        shadow: of the first light.
     """
-    directions, colours, ambient, up = lights
-    shadow_map, to_shadow, bias = shadow
-    texels, table = textures
-    for row in range(hit.shape[0]):
-        for column in range(hit.shape[1]):
-            i = hit[row, column]
+    for row in range(samples.hit.shape[0]):
+        for column in range(samples.hit.shape[1]):
+            i = samples.hit[row, column]
             if i < 0:
                 continue
-            wa, wb = bary[row, column, 0], bary[row, column, 1]
-            x, y, z = _interpolated(vertices, triangles[i], wa, wb)
-            nx, ny, nz = _interpolated(normals, triangles[i], wa, wb)
-            nx, ny, nz = _unit(nx, ny, nz)
-            vx, vy, vz = _unit(-x, -y, -z)
-            if nx * vx + ny * vy + nz * vz < 0:
-                nx, ny, nz = -nx, -ny, -nz
-            sky = 0.5 + 0.5 * (nx * up[0] + ny * up[1] + nz * up[2])
-            red = ambient[1, 0] + (ambient[0, 0] - ambient[1, 0]) * sky
-            green = ambient[1, 1] + (ambient[0, 1] - ambient[1, 1]) * sky
-            blue = ambient[1, 2] + (ambient[0, 2] - ambient[1, 2]) * sky
-            highlight = 0.0
-            for k in range(directions.shape[0]):
-                facing = nx * directions[k, 0] + ny * directions[k, 1] + nz * directions[k, 2]
-                if facing <= 0:
-                    continue
-                lit = _lit_share(shadow_map, to_shadow, bias, x, y, z) if k == 0 else 1.0
-                red += lit * facing * colours[k, 0]
-                green += lit * facing * colours[k, 1]
-                blue += lit * facing * colours[k, 2]
-                hx, hy, hz = _unit(directions[k, 0] + vx, directions[k, 1] + vy, directions[k, 2] + vz)
-                mirror = max(0.0, nx * hx + ny * hy + nz * hz)
-                highlight += lit * mirror**SHININESS * (colours[k, 0] + colours[k, 1] + colours[k, 2]) / 3
-            material = materials[i]
-            u, v = _texture_coordinates(uvs, uv_triangles[i], wa, wb)
-            start, height, width = table[material, 0], table[material, 1], table[material, 2]
+            wa, wb = samples.bary[row, column, 0], samples.bary[row, column, 1]
+            point = _interpolated(solid.vertices, surface.triangles[i], wa, wb)
+            view = _unit(-point[0], -point[1], -point[2])
+            normal = _towards(_interpolated(solid.normals, surface.triangles[i], wa, wb), view)
+            light, highlight = _received(point, normal, view, lights)
+            material = surface.materials[i]
             highlight *= looks[material, 3]
-            for channel, light in enumerate((red, green, blue)):
-                albedo = _colour(texels, start, height, width, u, v, channel) / 255.0
-                radiance = albedo * albedo * looks[material, channel] * light + highlight
+            u, v = _texture_coordinates(surface.uvs, surface.uv_triangles[i], wa, wb)
+            colour = _colour(textures, material, u, v)
+            for channel in range(3):
+                albedo = colour[channel] / 255.0
+                radiance = albedo * albedo * looks[material, channel] * light[channel] + highlight
                 picture[row, column, channel] = np.sqrt(min(max(radiance, 0.0), 1.0))
 
 
@@ -322,7 +425,6 @@ def shade_ground(
         plane: [4], points p of the ground hold plane[:3] . p = plane[3].
         strength: which share of the light the shadow takes.
     """
-    shadow_map, to_shadow, bias = shadow
     fx, fy, cx, cy = sightlines
     for row in range(hit.shape[0]):
         for column in range(hit.shape[1]):
@@ -333,6 +435,6 @@ def shade_ground(
             if slope * plane[3] <= 0:
                 continue
             z = plane[3] / slope
-            lit = _lit_share(shadow_map, to_shadow, bias, x * z, y * z, z)
+            lit = _lit_share(shadow, (x * z, y * z, z))
             if lit < 1:
                 picture[row, column] *= 1 - strength * (1 - lit)

@@ -7,6 +7,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from dope_ros.training.synthetic.raster import Textures
+
 SMALLEST = 16
 """Pixels. A texture is halved until one more time would make it smaller than this."""
 
@@ -73,9 +75,9 @@ class TextureBank:
             self._levels.append(len(levels) - 1 - index)
         return first
 
-    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
-        """Texels [N, 4] uint8 and the table [R, 3], as the rasteriser takes them."""
-        return self._texels, self._table
+    def arrays(self) -> Textures:
+        """All textures, as the rasteriser takes them."""
+        return Textures(self._texels, self._table)
 
     def fitting(self, texture: int, samples: float) -> int:
         """The copy of a texture whose longer side is nearest to as many samples as it covers."""
