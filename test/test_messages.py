@@ -12,6 +12,7 @@ from rclpy.serialization import deserialize_message, serialize_message
 from scenes import standing
 from std_msgs.msg import Header
 
+from dope_ros.draw import draw_people
 from dope_ros.msg import PartPose3D, WholeBodyPose3DArray
 from dope_ros.ros.messages import keypoints_2d, keypoints_3d, people_from_message, people_to_message
 
@@ -44,6 +45,13 @@ def test_people_survive_the_way_over_the_wire(people):
             np.testing.assert_array_equal(person.parts()[name].keypoints_2d, pose.keypoints_2d)
             np.testing.assert_array_equal(person.parts()[name].keypoints_3d, pose.keypoints_3d)
             assert person.parts()[name].side == pose.side
+
+
+def test_people_of_a_message_can_be_drawn_as_those_that_were_sent(people):
+    picture = np.full((480, 640, 3), 90, np.uint8)
+    overlay = draw_people(picture, people_from_message(over_the_wire(people)))
+    assert (overlay != picture).any()
+    np.testing.assert_array_equal(overlay, draw_people(picture, people))
 
 
 def test_a_part_that_was_not_seen_is_empty(people):

@@ -31,7 +31,11 @@ def people_to_message(
 
 
 def people_from_message(message: WholeBodyPose3DArray) -> list[Person]:
-    """The people in a message; their keypoints share its memory and are read-only."""
+    """The people in a message, for nodes that listen.
+
+    Their keypoints share the message's memory and are read-only. Messages do not say whether somebody's size
+    was measured in an earlier image: here it was if depth was measured in this one.
+    """
     return [_person_from_message(person) for person in message.people]
 
 
@@ -86,7 +90,7 @@ def _person_from_message(message: WholeBodyPose3D) -> Person:
         root=root,
         metric=message.metric,
         depth_measured=message.depth_measured,
-        size_measured=message.depth_measured,  # of earlier measurements messages say nothing
+        size_measured=message.depth_measured,
         root_covariance=None if covariance[0, 0] < 0 else covariance,
         **parts,
     )
