@@ -98,8 +98,8 @@ class Pipeline:
         with self.stopwatch.stage("network"):
             proposals = self.engine.run(fitted.pixels)
         with self.stopwatch.stage("integrate"):
-            counted = {part: integration.counted(part, proposals[part]) for part in Part}
-            poses = {part: integration.detect(part, fitted.to_picture(counted[part])) for part in Part}
+            promising = {part: integration.promising(part, proposals[part]) for part in Part}
+            poses = {part: integration.detect(part, fitted.to_picture(promising[part])) for part in Part}
         with self.stopwatch.stage("assemble"):
             people = integration.assemble(poses)
         with self.stopwatch.stage("place"):

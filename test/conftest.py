@@ -32,7 +32,10 @@ LACKING = [name for name in ("rclpy", "dope_ros.msg") if not is_there(name)]
 
 HAS_ROS = not LACKING
 
-NEED_ROS = ["node_*", "messages", "markers", "images", "package", "readme", "launch", "demo"]
+NEED_ROS = [
+    *("node_*", "camera_topics", "depth_messages", "messages", "markers", "images", "package", "readme"),
+    *("launch", "demo"),
+]
 
 collect_ignore_glob = [] if HAS_ROS else [f"test_{name}.py" for name in NEED_ROS]
 

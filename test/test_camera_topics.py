@@ -10,7 +10,7 @@ import pytest
 
 from dope_ros.errors import DopeError
 from dope_ros.pipeline import PipelineSettings
-from dope_ros.ros.cameras import camera_topics
+from dope_ros.ros.cameras import camera_topics, is_called_rectified
 from dope_ros.ros.parameters import PARAMETERS, NodeSettings
 from dope_ros.tracking import TrackingSettings
 
@@ -23,6 +23,18 @@ def settings_of(*images, depths=(), use_depth=False):
     return NodeSettings(
         **{**defaults, **topics, "pipeline": PipelineSettings(), "tracking": TrackingSettings()}
     )
+
+
+@pytest.mark.parametrize(
+    ("topic", "is_rectified"),
+    [
+        *((f"/camera/{name}", True) for name in ("image_rect", "image_rect_color", "rect/image", "rect")),
+        *((name, True) for name in ("rectified/image_raw", "/cam/image_rectified")),
+        *((f"/camera/{name}", False) for name in ("image_raw", "image_direct", "image_rectangle", "correct")),
+    ],
+)
+def test_topics_of_rectified_images_are_told_by_their_names(topic, is_rectified):
+    assert is_called_rectified(topic) is is_rectified
 
 
 def test_one_camera_has_the_plain_topics():

@@ -28,7 +28,7 @@ from torchvision.ops import box_iou, roi_align
 from dope_ros.cli import main
 from dope_ros.cli.export import changed_ppi
 from dope_ros.engine import DEFAULT_MODEL, load_engine
-from dope_ros.engine.contract import output_names, proposals_from_outputs
+from dope_ros.engine.contract import OverflowedError, output_names, proposals_from_outputs
 from dope_ros.engine.model_file import read_model
 from dope_ros.engine.tensorrt.builder import BuildError, graph_for_tensorrt
 from dope_ros.engine.torch import TorchEngine, predict, proposals_of
@@ -795,6 +795,15 @@ def test_the_torch_engine_says_what_the_onnx_engine_says(tmp_path):
     assert found.unmatched == 0
     assert found.poses_2d < 1e-2
     reference.close()
+
+
+def test_the_torch_engine_does_not_take_an_overflow_for_a_picture_of_nobody(tmp_path):
+    checkpoint = random_checkpoint(SMALL_PUBLISHED)
+    torch.nn.init.constant_(checkpoint.network.backbone.conv1.weight, 1e38)
+    write_checkpoint(tmp_path / "own.pt", checkpoint.network, checkpoint.ppi)
+    engine = TorchEngine(tmp_path / "own.pt")
+    with pytest.raises(OverflowedError, match="features are infinite or not a number"):
+        engine.run(np.full((192, 256, 3), 255, np.uint8))
 
 
 def test_the_torch_engine_computes_in_float_on_a_gpu_too():

@@ -83,6 +83,14 @@ def test_in_mixed_precision_the_published_backbone_keeps_half_of_what_it_keeps_i
     assert in_half < 0.55 * in_float
 
 
+def test_fixed_batch_norms_round_once():
+    norm, generator = ResNet50Features().layer1[0].bn1, torch.Generator().manual_seed(1)
+    norm.weight.uniform_(0.5, 1.5, generator=generator)
+    norm.running_mean.normal_(generator=generator)
+    features = torch.randn(2, 64, 5, 7, generator=generator).bfloat16()
+    assert torch.equal(norm(features), norm(features.float()).bfloat16())
+
+
 def test_its_fixed_batch_norms_are_those_of_torchvision():
     ours, torchvisions = ResNet50Features().layer1[0].bn1, FrozenBatchNorm2d(64)
     generator = torch.Generator().manual_seed(1)

@@ -24,6 +24,7 @@ from visualization_msgs.msg import MarkerArray
 
 from dope_ros.geometry import Intrinsics, Transform, transformed
 from dope_ros.ros.messages import people_from_message
+from dope_ros.ros.transform_lookup import Tf2Store, TreeStore
 from dope_ros.skeleton import HEAD, LEFT_HIP, LEFT_WRIST, RIGHT_HIP
 from dope_ros.tracking.stature import FEWEST
 from dope_ros.transform_tree import MISSES, TransformError
@@ -76,6 +77,27 @@ class Heard:
 
     def clear(self):
         self.frames.clear()
+
+
+def place_of(parent, child, seconds):
+    """A frame a metre ahead of its parent, at that time."""
+    stamped = TransformStamped(child_frame_id=child)
+    stamped.header.frame_id, stamped.header.stamp.sec = parent, seconds
+    stamped.transform.translation.x = stamped.transform.rotation.w = 1.0
+    return stamped
+
+
+@pytest.mark.parametrize("seconds", [100, 200, 300])
+@pytest.mark.parametrize("store", [TreeStore, Tf2Store])
+def test_a_static_place_of_another_time_does_not_make_time_go_back(store, seconds):
+    if store is Tf2Store:
+        pytest.importorskip("tf2_ros", reason="tf2_ros comes with ROS 2, and is no wheel")
+    known = store()
+    known.add(place_of("map", "base", 200))
+    known.add_static(place_of("base", "camera", seconds))
+    known.add(place_of("map", "base", 201))
+    found = known.lookup("map", "camera", Time(sec=200), 0.0)
+    np.testing.assert_allclose(found.apply(np.zeros(3)), (2, 0, 0))
 
 
 def show_metric(robot, before=None):

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from clocks import Clock
 from scenes import seen, standing
-from tiny_model import film_picture, write_film_model, write_tiny_model
+from tiny_model import constant_outputs, film_picture, write_film_model, write_tiny_model
 
-from dope_ros.engine.contract import OverflowedError
+from dope_ros.engine.contract import OverflowedError, check_finite
 from dope_ros.engine.onnx import OnnxEngine
 from dope_ros.engine.reloading import FAILING_SECONDS, LEAST_FAILURES, LONGEST_PAUSE, ReloadingEngine
 from dope_ros.errors import EngineError, ModelError
@@ -74,6 +74,27 @@ def test_a_picture_in_which_the_network_overflows_does_not_cost_the_engine(tmp_p
             engine.run(film_picture(0))
         engine.run(film_picture(1))
     assert len(opened) == 1
+
+
+def test_an_engine_that_overflows_as_it_is_opened_again_fails_like_any_other(tmp_path, clock):
+    person = seen(standing())
+    outputs = constant_outputs([person])
+    opened = Opened(write_tiny_model(tmp_path / "tiny.onnx", [person]))
+
+    def opened_or_overflown():
+        if not opened:
+            return opened()
+        opened.append(None)
+        return check_finite("tiny", outputs | {"boxes": np.full_like(outputs["boxes"], np.inf)})
+
+    engine = ReloadingEngine(opened_or_overflown, clock)
+    fail(engine, "failure 1 in a row")
+    with pytest.raises(EngineError, match=r"not a number: boxes.*failure 2 in a row; tried again"):
+        engine.run(GOOD)
+    count = len(opened)
+    with pytest.raises(EngineError, match="failure 2"):
+        engine.run(GOOD)
+    assert len(opened) == count, "there is a pause"
 
 
 def test_after_several_failures_frames_fail_at_once_until_the_pause_is_over(opened, clock):

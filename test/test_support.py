@@ -133,11 +133,11 @@ def test_a_weak_hand_nearer_to_a_wrist_does_not_push_a_sure_one_off():
     assert scores_of(found(shifted, weak)) == [{"body": 8.0, "right_hand": 1.8}]
 
 
-def test_a_hopeless_hand_nearer_to_a_wrist_does_not_push_off_one_that_the_body_makes_sure():
+def test_a_hand_beyond_help_nearer_to_a_wrist_does_not_push_off_one_that_the_body_makes_sure():
     person = scoring(body=2.0, right_hand=0.5)
     shifted = replace(person, right_hand=moved(person.right_hand, (4, 0)))
-    hopeless = scoring(right_hand=0.2)
-    everything = found(shifted, hopeless, least=dict.fromkeys(Part, 0.0))
+    beyond_help = scoring(right_hand=0.2)
+    everything = found(shifted, beyond_help, least=dict.fromkeys(Part, 0.0))
     assert {"body": 2.0, "right_hand": 1.0} in scores_of(everything)
 
 

@@ -146,7 +146,7 @@ class TestClasses:
     def test_legs_say_nothing_of_an_upper_bodys_class(self):
         rng = np.random.default_rng(1)
         anchors = torch.from_numpy(rng.normal(0, 0.3, (6, 13, 5)).astype(np.float32))
-        body = targets(sample_of(PERSON))[Part.BODY]
+        body = targets(sample_of(PERSON))[Part.BODY].instances
         as_anchor = body.poses_3d.clone()
         as_anchor[0] = anchors[4, :, 2:]
         as_anchor[0, list(LOWER_BODY)] = anchors[5, list(LOWER_BODY), 2:] + 1.0

@@ -63,9 +63,7 @@ class ReloadingEngine:
         if self._clock() < self._next_attempt:
             raise EngineError(self._explanation())
         try:
-            if self._engine is None:
-                self._engine = self._open()
-            proposals = self._engine.run(pixels)
+            proposals = self._opened().run(pixels)
         except OverflowedError:
             self._failures = 0
             raise
@@ -81,6 +79,16 @@ class ReloadingEngine:
         if self._engine is not None:
             self._engine.close()
             self._engine = None
+
+    def _opened(self) -> Engine:
+        """The engine; opened, if the last one failed."""
+        if self._engine is not None:
+            return self._engine
+        try:
+            self._engine = self._open()
+        except OverflowedError as error:  # of a grey picture: no other one would fare better
+            raise EngineError(str(error)) from error
+        return self._engine
 
     def _note(self, error: DopeError) -> None:
         """Take in a failure, and decide what follows."""

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dope_ros.engine.contract import PAD_VALUE, ModelSpec
+from dope_ros.engine.contract import PAD_VALUE, ModelSpec, OverflowedError
 from dope_ros.errors import EngineError
 from dope_ros.network.checkpoint import Checkpoint, read_checkpoint
 from dope_ros.network.dope import Prediction
@@ -43,6 +43,7 @@ class TorchEngine:
             self._network = loaded.network.to(self._device)
         except RuntimeError as error:
             raise EngineError(f"{checkpoint.name}: PyTorch cannot put it on the GPU: {error}") from error
+        self._network.backbone.register_forward_hook(_check_features)
         if threads:
             torch.set_num_threads(threads)
         self.spec = spec_of(loaded, *input_size(loaded))
@@ -52,6 +53,7 @@ class TorchEngine:
         """Run the network on `pixels`, uint8 [H, W, 3], RGB, of the size that `spec` names.
 
         Raises:
+            OverflowedError: the features are not finite.
             EngineError: PyTorch failed.
         """
         try:
@@ -62,6 +64,12 @@ class TorchEngine:
     def close(self) -> None:
         """Free the network; the engine cannot run after that."""
         del self._network
+
+
+def _check_features(_: torch.nn.Module, __: object, features: Tensor) -> None:
+    """Of features that are not finite no box is left, which would read as a picture of nobody."""
+    if not features.isfinite().all():
+        raise OverflowedError("PyTorch: the network's features are infinite or not a number")
 
 
 @torch.inference_mode()

@@ -48,14 +48,14 @@ class _FixedBatchNorm(FrozenBatchNorm2d):
     """`FrozenBatchNorm2d` that leaves features in the precision they come in.
 
     torchvision's multiplies by float32, so that in mixed precision all that follows a norm is in float32,
-    and is kept for the way back beside a copy in half precision.
+    and is kept for the way back beside a copy in half precision. Here, too, float32 is what is computed in.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         """`x` [B, C, H, W], scaled and shifted."""
         scale = self.weight * (self.running_var + self.eps).rsqrt()
         shift = self.bias - self.running_mean * scale
-        return x * scale[:, None, None].to(x.dtype) + shift[:, None, None].to(x.dtype)
+        return (x * scale[:, None, None] + shift[:, None, None]).to(x.dtype)
 
 
 def _resnet50() -> ResNet:

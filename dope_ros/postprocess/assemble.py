@@ -65,13 +65,18 @@ def assemble_in_turn(*turns: Mapping[Part, Sequence[PartPose]]) -> list[Person]:
     people: list[Person] = []
     hands: list[PartPose] = []
     faces: list[PartPose] = []
-    for poses in turns:
+    for poses in filter(_has_any, turns):
         people, hands, faces = attach(
             [*people, *people_of(poses[Part.BODY])],
             [*hands, *poses[Part.HAND]],
             [*faces, *poses[Part.FACE]],
         )
     return [*people, *map(person_of, [*hands, *faces])]
+
+
+def _has_any(poses: Mapping[Part, Sequence[PartPose]]) -> bool:
+    """Whether there is a detection of any part."""
+    return any(poses.values())
 
 
 def people_of(bodies: Iterable[PartPose]) -> list[Person]:

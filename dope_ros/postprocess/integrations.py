@@ -23,8 +23,8 @@ class Integration(Protocol):
         """The lowest scores of what comes out in the end, of every part."""
         ...
 
-    def counted(self, part: Part, proposals: Proposals) -> Proposals:
-        """The proposals that `detect` looks at: some dozen of a thousand: the others cost nothing."""
+    def promising(self, part: Part, proposals: Proposals) -> Proposals:
+        """The proposals that `detect` looks at: some dozen of a thousand, so that the others cost nothing."""
         ...
 
     def detect(self, part: Part, proposals: Proposals) -> list[PartPose]:
@@ -59,7 +59,7 @@ class PoseProposalsIntegration:
         own = {part: settings.th_persondetect for part, settings in ppi.items()}
         self.min_scores: Mapping[Part, float] = own | dict(min_scores)
 
-    def counted(self, part: Part, proposals: Proposals) -> Proposals:
+    def promising(self, part: Part, proposals: Proposals) -> Proposals:
         """Those that have a class of at least `score_th`."""
         return proposals.scoring(self._ppi[part].score_th)
 
@@ -86,7 +86,7 @@ class NonMaximumSuppression:
         own = dict.fromkeys(Part, NmsSettings().min_score)
         self.min_scores: Mapping[Part, float] = own | dict(min_scores)
 
-    def counted(self, part: Part, proposals: Proposals) -> Proposals:
+    def promising(self, part: Part, proposals: Proposals) -> Proposals:
         """Those that have a class of at least the lowest score."""
         return proposals.scoring(self.min_scores[part])
 

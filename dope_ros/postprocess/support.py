@@ -35,7 +35,8 @@ def assemble_supported(
 
     Sure detections, which need no help, are assembled first, as if there were no others. What is weak takes
     what is left then: free places of sure bodies, and sure hands and faces that belong to nobody. Last comes
-    what support could not make sure: where somebody asks for it, to measure, all else is as it is in use.
+    what support could not make sure, if lower thresholds than the model's let it through: all else is then as
+    it is without it.
 
     Args:
         poses: detections of each part in any order, as weak as `awaiting_support` lets them be.
@@ -46,14 +47,14 @@ def assemble_supported(
     Returns:
         Ordered and numbered as `assemble` does.
     """
-    sure, weak, hopeless = {}, {}, {}
+    sure, weak, weakest = {}, {}, {}
     for part, of_part in poses.items():
         least = settings[part].th_persondetect
-        with_support = awaiting_support(settings[part], least).th_persondetect
+        least_with_support = awaiting_support(settings[part], least).th_persondetect
         sure[part] = [pose for pose in of_part if pose.score > least]
-        weak[part] = [pose for pose in of_part if with_support < pose.score <= least]
-        hopeless[part] = [pose for pose in of_part if pose.score <= with_support]
-    everybody = assemble_in_turn(sure, weak, hopeless)
+        weak[part] = [pose for pose in of_part if least_with_support < pose.score <= least]
+        weakest[part] = [pose for pose in of_part if pose.score <= least_with_support]
+    everybody = assemble_in_turn(sure, weak, weakest)
     return in_order(left for person in everybody for left in _accepted(person, settings, min_scores))
 
 

@@ -54,8 +54,12 @@ TRANSPORTS: dict[str, tuple[type, Callable[[Any, Tell, SensorBits], np.ndarray],
 }
 """Message, decoder, and what image_transport adds to the topic's name."""
 
-_RECTIFIED_NAME = re.compile(r"[/_]rect[^/]*$")
-"""How topics of rectified images end: `image_rect`, `image_rect_color`; `image_direct` does not."""
+_RECTIFIED_NAME = re.compile(r"(^|[/_])rect(ified)?([/_]|$)")
+
+
+def is_called_rectified(topic: str) -> bool:
+    """Whether a topic's name says that its images are rectified: `image_rect_color`, `rect/image`."""
+    return _RECTIFIED_NAME.search(topic) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,13 +263,13 @@ class CameraStream:
             lack = f"no camera info on '{self._info_topic}': positions of '{self.topic}' are not metric"
             self._tell("intrinsics", lack)
             return None
+        self._watch_frame(info, frame_id)
         try:
             camera = intrinsics_for(info, picture.shape[1], picture.shape[0], rectified)
         except CameraInfoError as error:
             self._tell("intrinsics", f"no intrinsics for '{self.topic}', positions are not metric: {error}")
             return None
         self._tell("intrinsics", "", f"intrinsics for '{self.topic}' are known: positions are metric")
-        self._watch_frame(info, frame_id)
         self._watch_distortion(camera, rectified)
         return camera
 
@@ -300,7 +304,7 @@ class CameraStream:
 
     def _watch_distortion(self, camera: Intrinsics, rectified: bool) -> None:
         """Warn once where a distortion seems to be removed that is not in the images any longer."""
-        if camera.distortion and not rectified and _RECTIFIED_NAME.search(self._image_topic):
+        if camera.distortion and not rectified and is_called_rectified(self._image_topic):
             self._warn(
                 f"by their topic's name images on '{self.topic}' are rectified, and the camera info's "
                 "distortion is removed once more: if they are, set the parameter rectified",

@@ -92,8 +92,7 @@ class Perception:
                 opened.callback(camera.outputs.close)
                 self._cameras.append(camera)
             self._opened = opened.pop_all()
-        if settings.tracking.mode == "off":
-            self._warn_of_ids(settings)
+        self._warn_of_ids()
         if settings.depth_topics and not settings.use_depth:
             self._warn("depth_topics are not used, because use_depth is false")
 
@@ -107,6 +106,7 @@ class Perception:
         """Take over the settings that may change while images flow; the next image sees them."""
         self._settings = settings
         self._pipeline.settings = settings.pipeline
+        self._warn_of_ids()
 
     def start(self) -> None:
         """Subscribe; from now on images are turned into people.
@@ -209,7 +209,8 @@ class Perception:
             people = camera.over_time.smoothed(people, header.frame_id, seconds, settings.tracking)
         with stopwatch.stage("messages"):
             camera.outputs.publish_poses(header, people, picture)
-            self._publish_humans(header, message.header, people, camera, picture, settings)
+            grace = grace_seconds(settings.tracking)
+            self._publish_humans(header, message.header, people, camera, picture, grace)
         camera.statistics.processed(perf_counter() - frame.arrived, stopwatch.seconds)
         camera.outputs.publish_markers(header, people, settings.marker_lifetime)
         camera.outputs.publish_overlay(message.header, people, picture)
@@ -245,24 +246,25 @@ class Perception:
         people: list[Person],
         camera: CameraStream,
         picture: np.ndarray,
-        settings: NodeSettings,
+        grace: float,
     ) -> None:
         if self._broadcaster is not None:
             self._broadcaster.publish(header, people, camera.letter)
         if self._humans is not None:
             height, width = picture.shape[:2]
-            grace = grace_seconds(settings.tracking)
             self._humans.publish(image_header, people, width, height, camera.letter, grace)
 
     def _unless_stopping(self, progress: Progress) -> Progress:
         """The same, but an engine that is built anew after it failed is given up when it is to stop."""
         return lambda step: False if self._is_stopping else progress(step)
 
-    def _warn_of_ids(self, settings: NodeSettings) -> None:
+    def _warn_of_ids(self) -> None:
         """Warn of what is asked for and is of little use without tracking."""
-        if settings.hri:
+        if self._settings.tracking.mode != "off":
+            return
+        if self._settings.hri:
             self._warn("hri without tracking: ids of bodies and faces mean nothing from image to image")
-        if settings.broadcast_tf:
+        if self._settings.broadcast_tf:
             self._warn("broadcast_tf without tracking: frames jump from person to person between images")
 
     def _tell_once(self, camera: CameraStream, fault: str) -> None:

@@ -53,7 +53,9 @@ class PeopleOverTime:
     def identified(
         self, people: Sequence[Person], seconds: float, settings: TrackingSettings
     ) -> list[Person]:
-        """The people of one picture with their ids, where their statures say that they are.
+        """The people of one picture with their ids, as they are to be smoothed where their statures say.
+
+        With `off` they come back as they are, with `ids` where they were seen.
 
         Args:
             people: in the camera frame.

@@ -20,7 +20,7 @@ from dope_ros.errors import DatasetError
 from dope_ros.poses import PART_NAMES
 from dope_ros.skeleton import Part
 from dope_ros.training.composing.cutting import cut_out
-from dope_ros.training.composing.pasting import drawn_scale, in_other_light, moved, paste, turn
+from dope_ros.training.composing.pasting import drawn_scale, in_other_light, paste, turn, warped
 from dope_ros.training.datasets.label_transforms import transformed
 from dope_ros.training.datasets.labels import (
     PartLabels,
@@ -229,7 +229,7 @@ def _has_extent(labels: PartLabels) -> bool:
 
 def _moved(cutout: Cutout, transform: np.ndarray, size: int) -> Cutout:
     """In the pixels of a picture with sides of `size`."""
-    pixels, opacity = moved(cutout.pixels, cutout.opacity, transform, size)
+    pixels, opacity = warped(cutout.pixels, cutout.opacity, transform, size)
     return Cutout(pixels, opacity, transformed(cutout.sample, transform, size, size), cutout.part)
 
 

@@ -41,7 +41,7 @@ def turn(middle: np.ndarray, degrees: float, scale: float, to: np.ndarray) -> np
     return matrix
 
 
-def moved(
+def warped(
     pixels: np.ndarray, opacity: np.ndarray, transform: np.ndarray, size: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """A layer in the pixels of a square picture; shrunk first where it gets smaller: nothing flickers.

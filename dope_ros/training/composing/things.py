@@ -18,7 +18,7 @@ import numpy as np
 from dope_ros.errors import DatasetError
 from dope_ros.pictures import picture_files, read_picture
 from dope_ros.skeleton import Part
-from dope_ros.training.composing.pasting import drawn_scale, in_other_light, moved, paste, turn
+from dope_ros.training.composing.pasting import drawn_scale, in_other_light, paste, turn, warped
 from dope_ros.training.datasets.labels_file import Entry
 from dope_ros.training.synthetic.background import BackgroundSource
 
@@ -83,7 +83,7 @@ class ThingsComposer:
             if rng.random() < 0.5:
                 pixels, opacity = pixels[:, ::-1], opacity[:, ::-1]
             transform = self._transform(opacity.shape, rng)
-            paste(canvas, *moved(in_other_light(pixels, rng), opacity, transform, size))
+            paste(canvas, *warped(in_other_light(pixels, rng), opacity, transform, size))
         return np.clip(canvas, 0, 255).astype(np.uint8), Entry(name, name, labelled=frozenset(Part))
 
     def _transform(self, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dope_ros.poses import PART_NAMES
+from dope_ros.poses import HAND_SIDES, PART_NAMES
 from dope_ros.skeleton import SKELETONS, Part
 from dope_ros.training.datasets.labels import PartLabels, PersonLabels, Sample, in_picture
 
-_OTHER_HAND = {"left_hand": "right_hand", "right_hand": "left_hand"}
+_NAME_OF_HAND = {side: name for name, side in HAND_SIDES.items()}
+_OTHER_HAND = {name: _NAME_OF_HAND[side.other] for name, side in HAND_SIDES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,9 @@ def moved(sample: Sample, motion: Motion) -> Sample:
 
     Where the new picture shows less than the old one, `seen_within` tells which joints are left.
     """
-    shown = None if sample.shown is None else next(iter(moved_boxes(sample.shown[None], motion)), None)
+    shown = sample.shown
+    if shown is not None:
+        shown = next(iter(moved_boxes(shown[None], motion)), np.zeros(4, np.float32))  # out of sight: nothing
     return replace(
         sample,
         people=tuple(_moved_person(person, motion) for person in sample.people),

@@ -93,10 +93,7 @@ class Objective(nn.Module):
         forward_pass = self.look(batch, experts)
         terms = rpn_terms(forward_pass.logits, forward_pass.deltas, forward_pass.assigned)
         for part in self.network.parts:
-            instances, classes = batch.targets[part].instances, forward_pass.classes[part]
-            terms |= self._part_terms(
-                part, forward_pass.heads, forward_pass.rois, instances, classes, experts
-            )
+            terms |= self._part_terms(part, forward_pass, batch.targets[part].instances, experts)
         return averaged(terms)
 
     def look(self, batch: Batch, experts: Sequence[Experts]) -> ForwardPass:
@@ -126,15 +123,10 @@ class Objective(nn.Module):
         return replace(in_use, count=self.settings.rois.proposals or in_use.count)
 
     def _part_terms(
-        self,
-        part: Part,
-        heads: Heads,
-        rois: Rois,
-        instances: Instances,
-        classes: Tensor,
-        experts: Sequence[Experts],
+        self, part: Part, forward_pass: ForwardPass, instances: Instances, experts: Sequence[Experts]
     ) -> dict[str, Term]:
-        wanted = self._pose_targets(part, rois, instances, classes)
+        heads, rois = forward_pass.heads, forward_pass.rois
+        wanted = self._pose_targets(part, rois, instances, forward_pass.classes[part])
         terms = self._labelled_terms(part, heads, rois, wanted)
         if self.network.refinement is not None:
             terms["refined"] = self._refined_term(part, heads, rois, instances)
