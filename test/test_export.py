@@ -142,7 +142,7 @@ def graph_against_network(network, predicted):
         with torch.inference_mode():
             outputs = [output.numpy() for output in graph(torch.from_numpy(picture)[None])]
             prediction = predicted(picture)
-        proposals = proposals_from_outputs(dict(zip(output_names(), outputs, strict=True)))
+        proposals = proposals_from_outputs("the graph", dict(zip(output_names(), outputs, strict=True)))
         found.append(differences(proposals, proposals_of(prediction)))
     return found
 

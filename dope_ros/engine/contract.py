@@ -216,8 +216,13 @@ def check_finite(source: str, outputs: Mapping[str, np.ndarray]) -> None:
         )
 
 
-def proposals_from_outputs(outputs: Mapping[str, np.ndarray]) -> dict[Part, Proposals]:
-    """The proposals of each part, padding rows left out; see `poses.Proposals`."""
+def proposals_from_outputs(source: str, outputs: Mapping[str, np.ndarray]) -> dict[Part, Proposals]:
+    """The proposals of each part, padding rows left out; see `poses.Proposals`.
+
+    Raises:
+        OverflowedError: see `check_finite`.
+    """
+    check_finite(source, outputs)
     valid = np.flatnonzero(outputs["valid"] > 0)
     rows = slice(None) if len(valid) == len(outputs["valid"]) else valid
     boxes = outputs["boxes"][rows]

@@ -69,9 +69,7 @@ class OnnxEngine:
         Raises:
             EngineError: the runtime failed, or what it gives is not finite.
         """
-        outputs = self._run_raw(pixels)
-        check_finite(self._source, outputs)
-        return proposals_from_outputs(outputs)
+        return proposals_from_outputs(self._source, self._run_raw(pixels))
 
     def close(self) -> None:
         """Free the session; the engine cannot run after that."""

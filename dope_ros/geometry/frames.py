@@ -33,7 +33,7 @@ def body_frame(joints: np.ndarray) -> Transform | None:
     joints = np.asarray(joints, np.float64)
     hips, shoulders = joints[[RIGHT_HIP, LEFT_HIP]], joints[[RIGHT_SHOULDER, LEFT_SHOULDER]]
     leftwards = (hips[1] - hips[0]) + (shoulders[1] - shoulders[0])
-    return _frame(hips.mean(axis=0), up=shoulders.mean(axis=0) - hips.mean(axis=0), leftwards=leftwards)
+    return _upright(hips.mean(axis=0), up=shoulders.mean(axis=0) - hips.mean(axis=0), leftwards=leftwards)
 
 
 def face_frame(joints: np.ndarray) -> Transform | None:
@@ -43,7 +43,7 @@ def face_frame(joints: np.ndarray) -> Transform | None:
     eyes = (middle["right_eye"] + middle["left_eye"]) / 2
     sellion = joints[FACE_FEATURES["nose_bridge"].start]
     leftwards = middle["left_eye"] - middle["right_eye"]
-    return _frame(sellion, up=eyes - middle["outer_lips"], leftwards=leftwards, upright=False)
+    return _sideways(sellion, up=eyes - middle["outer_lips"], leftwards=leftwards)
 
 
 def hand_frame(joints: np.ndarray, side: Side) -> Transform | None:
@@ -52,7 +52,7 @@ def hand_frame(joints: np.ndarray, side: Side) -> Transform | None:
     wrist, index, middle, little = joints[[HAND_WRIST, *(FINGER_BASES[i] for i in (1, 2, 4))]]
     to_index = index - little if side is Side.RIGHT else little - index
     forward, back = middle - wrist, np.cross(middle - wrist, to_index)
-    return _frame(wrist, up=back, leftwards=np.cross(back, forward))
+    return _upright(wrist, up=back, leftwards=np.cross(back, forward))
 
 
 def gaze_frame(face: Transform) -> Transform:
@@ -61,14 +61,27 @@ def gaze_frame(face: Transform) -> Transform:
     return replace(face, rotation=np.stack([-y, -z, x], axis=1))
 
 
-def _frame(
-    origin: np.ndarray, up: np.ndarray, leftwards: np.ndarray, upright: bool = True
-) -> Transform | None:
-    """X forward, y left, z up; exactly along `up` if upright, else y exactly along `leftwards`."""
+def _upright(origin: np.ndarray, up: np.ndarray, leftwards: np.ndarray) -> Transform | None:
+    """X forward, y left, z exactly along `up`."""
+    x = _forward(up, leftwards)
+    return None if x is None else _frame(origin, x, up / np.linalg.norm(up))
+
+
+def _sideways(origin: np.ndarray, up: np.ndarray, leftwards: np.ndarray) -> Transform | None:
+    """X forward, y exactly along `leftwards`, z up."""
+    x = _forward(up, leftwards)
+    return None if x is None else _frame(origin, x, np.cross(x, leftwards / np.linalg.norm(leftwards)))
+
+
+def _forward(up: np.ndarray, leftwards: np.ndarray) -> np.ndarray | None:
+    """The direction at right angles to both; None where they give none."""
     forward = np.cross(leftwards, up)
     lengths = [float(np.linalg.norm(vector)) for vector in (up, leftwards, forward)]
     if not min(lengths[0], lengths[1], lengths[2] / max(lengths[0], lengths[1], 1e-9)) > SHORTEST_AXIS:
         return None
-    x = forward / lengths[2]
-    z = up / lengths[0] if upright else np.cross(x, leftwards / lengths[1])
+    return forward / lengths[2]
+
+
+def _frame(origin: np.ndarray, x: np.ndarray, z: np.ndarray) -> Transform:
+    """The frame at `origin` with those axes, of length 1 and at right angles."""
     return Transform(np.stack([x, np.cross(z, x), z], axis=1), np.asarray(origin, np.float64))

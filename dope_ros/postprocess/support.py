@@ -50,7 +50,7 @@ def assemble_supported(
     sure, weak, weakest = {}, {}, {}
     for part, of_part in poses.items():
         least = settings[part].th_persondetect
-        least_with_support = awaiting_support(settings[part], least).th_persondetect
+        least_with_support = least / settings[part].support
         sure[part] = [pose for pose in of_part if pose.score > least]
         weak[part] = [pose for pose in of_part if least_with_support < pose.score <= least]
         weakest[part] = [pose for pose in of_part if pose.score <= least_with_support]

@@ -109,9 +109,7 @@ class TensorRtEngine:
         Raises:
             EngineError: the launch failed, the device is lost, or what it gives is not finite.
         """
-        outputs = self._runner.run(pixels)
-        check_finite(self._source, outputs)
-        return proposals_from_outputs(outputs)
+        return proposals_from_outputs(self._source, self._runner.run(pixels))
 
     @property
     def captured(self) -> bool:

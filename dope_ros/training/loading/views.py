@@ -13,7 +13,6 @@ from dope_ros.network.picture import MEAN
 from dope_ros.training.datasets.label_transforms import (
     affine,
     moved,
-    moved_boxes,
     rotation_2d,
     transformed,
 )
@@ -87,10 +86,9 @@ class RandomCrop:
         square = cv2.warpAffine(
             picture, transform, (self.size, self.size), flags=cv2.INTER_LINEAR, borderValue=PADDING
         )
-        height, width = picture.shape[:2]
-        edges = picture_edges(width, height) if sample.shown is None else sample.shown
-        (shown,) = moved_boxes(edges[None], affine(transform))
-        return square, replace(transformed(sample, transform, self.size, self.size), shown=shown)
+        if sample.shown is None:
+            sample = replace(sample, shown=picture_edges(picture.shape[1], picture.shape[0]))
+        return square, transformed(sample, transform, self.size, self.size)
 
 
 def resized(picture: np.ndarray, sample: Sample, scale: float) -> tuple[np.ndarray, Sample]:

@@ -320,8 +320,7 @@ class Poses:
         """
         assert self.located is not None
         merged_2d = merge_2d(self._regressed_of_refined()[:, None], self.located).detach()
-        located = replace(self.located, longer_side=self.located.longer_side.detach())
-        return lift(merged_2d, located, self.refined)[:, 0]
+        return lift(merged_2d, _taken_as_given(self.located, "longer_side"), self.refined)[:, 0]
 
     def taught_by_an_expert(self) -> tuple[Tensor, Tensor]:
         """2D [P, J, 2], in sizes of the box, and 3D [P, J, 3] as the network gives them.
@@ -332,11 +331,7 @@ class Poses:
             return self.regressed_2d, self.regressed_3d
         regressed_2d, regressed_3d = self._regressed_of_refined()[:, None], self.regressed_3d[:, None]
         poses_2d = merge_2d(regressed_2d, self.located)
-        given = replace(
-            self.located,
-            joints_2d=self.located.joints_2d.detach(),
-            longer_side=self.located.longer_side.detach(),
-        )
+        given = _taken_as_given(self.located, "joints_2d", "longer_side")
         _, poses_3d = merge((regressed_2d.detach(), regressed_3d), given, self.refined)
         return rebased(poses_2d[:, 0], self.refined, self.boxes), poses_3d[:, 0]
 
@@ -344,14 +339,15 @@ class Poses:
         """2D [P, J, 2], in sizes of the refined box, and 3D [P, J, 3]; all but the scale is as given."""
         assert self.located is not None
         regressed = self._regressed_of_refined()[:, None].detach(), self.regressed_3d[:, None].detach()
-        given = replace(
-            self.located,
-            joints_2d=self.located.joints_2d.detach(),
-            offsets_3d=self.located.offsets_3d.detach(),
-        )
+        given = _taken_as_given(self.located, "joints_2d", "offsets_3d")
         poses_2d, poses_3d = merge(regressed, given, self.refined)
         return poses_2d[:, 0], poses_3d[:, 0]
 
     def _regressed_of_refined(self) -> Tensor:
         """The regressed 2D in sizes of the refined box."""
         return rebased(self.regressed_2d, self.boxes, self.refined)
+
+
+def _taken_as_given(located: Located, *names: str) -> Located:
+    """The same, but nothing is learnt through the fields of those names."""
+    return replace(located, **{name: getattr(located, name).detach() for name in names})

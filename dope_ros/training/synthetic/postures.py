@@ -139,6 +139,7 @@ class _Pose:
     def leg(
         self, letter: str, hip: float, knee: float, out: float = 0.0, turn: float = 0.0, foot: float = 0.0
     ) -> None:
+        """`hip` and `knee` are 0 for a straight leg below the trunk; feet are never quite still."""
         self.set(f"upperleg01.{letter}", hip, out, turn)
         self.set(f"lowerleg01.{letter}", knee)
         self.set(f"foot.{letter}", foot + self.rng.normal(0, 5))
